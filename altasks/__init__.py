@@ -1,0 +1,144 @@
+"""altasks: task-specific active learning.
+
+Every public name can be reached from here (`import altasks as al`); each is loaded at first use,
+so importing altasks loads no optional library, and not torch either.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from altasks._version import __version__
+
+if TYPE_CHECKING:
+    from altasks.acquisition import (
+        acquisition,
+        bald,
+        consensus_kl,
+        edit_disagreement,
+        entropy,
+        epistemic_variance,
+        least_confidence,
+        margin,
+        mnlp,
+        variance,
+        variation_ratio,
+        vote_entropy,
+    )
+    from altasks.committees import Ensemble, MCDropout
+    from altasks.data import Pool, as_pool
+    from altasks.errors import AltasksError
+    from altasks.loop import ActiveLoop, Query
+    from altasks.oracles import Simulated
+    from altasks.predictions import (
+        Bernoulli,
+        Categorical,
+        Normal,
+        Prediction,
+        Ragged,
+        Transcripts,
+    )
+    from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
+    from altasks.scoring import Scores, score
+    from altasks.strategies import Candidates, Power, Random, Strategy, TopK
+    from altasks.tasks import Task, TextClassification
+
+# name -> the module that holds it
+_HOMES = {
+    "acquisition": "altasks.acquisition",
+    "bald": "altasks.acquisition",
+    "consensus_kl": "altasks.acquisition",
+    "edit_disagreement": "altasks.acquisition",
+    "entropy": "altasks.acquisition",
+    "epistemic_variance": "altasks.acquisition",
+    "least_confidence": "altasks.acquisition",
+    "margin": "altasks.acquisition",
+    "mnlp": "altasks.acquisition",
+    "variance": "altasks.acquisition",
+    "variation_ratio": "altasks.acquisition",
+    "vote_entropy": "altasks.acquisition",
+    "Ensemble": "altasks.committees",
+    "MCDropout": "altasks.committees",
+    "Pool": "altasks.data",
+    "as_pool": "altasks.data",
+    "AltasksError": "altasks.errors",
+    "ActiveLoop": "altasks.loop",
+    "Query": "altasks.loop",
+    "Simulated": "altasks.oracles",
+    "Bernoulli": "altasks.predictions",
+    "Categorical": "altasks.predictions",
+    "Normal": "altasks.predictions",
+    "Prediction": "altasks.predictions",
+    "Ragged": "altasks.predictions",
+    "Transcripts": "altasks.predictions",
+    "get_acquisition": "altasks.registry",
+    "get_oracle": "altasks.registry",
+    "get_strategy": "altasks.registry",
+    "get_task": "altasks.registry",
+    "Scores": "altasks.scoring",
+    "score": "altasks.scoring",
+    "Candidates": "altasks.strategies",
+    "Power": "altasks.strategies",
+    "Random": "altasks.strategies",
+    "Strategy": "altasks.strategies",
+    "TopK": "altasks.strategies",
+    "Task": "altasks.tasks",
+    "TextClassification": "altasks.tasks",
+}
+
+__all__ = [
+    "ActiveLoop",
+    "AltasksError",
+    "Bernoulli",
+    "Candidates",
+    "Categorical",
+    "Ensemble",
+    "MCDropout",
+    "Normal",
+    "Pool",
+    "Power",
+    "Prediction",
+    "Query",
+    "Ragged",
+    "Random",
+    "Scores",
+    "Simulated",
+    "Strategy",
+    "Task",
+    "TextClassification",
+    "TopK",
+    "Transcripts",
+    "__version__",
+    "acquisition",
+    "as_pool",
+    "bald",
+    "consensus_kl",
+    "edit_disagreement",
+    "entropy",
+    "epistemic_variance",
+    "get_acquisition",
+    "get_oracle",
+    "get_strategy",
+    "get_task",
+    "least_confidence",
+    "margin",
+    "mnlp",
+    "score",
+    "variance",
+    "variation_ratio",
+    "vote_entropy",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'altasks' has no attribute {name!r}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

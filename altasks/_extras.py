@@ -1,0 +1,31 @@
+"""Optional libraries: imported where they are used, with an error that says what to install."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from altasks.errors import MissingExtraError
+
+
+def require(module: str, extra: str, purpose: str) -> ModuleType:
+    """Import and return `module`.
+
+    Raises:
+        MissingExtraError: naming the extra to install, if the library is absent. A library that
+            is there but fails while it is imported raises its own error.
+
+    Example:
+        >>> require("json", "text", "an example").__name__
+        'json'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        top = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        raise MissingExtraError(
+            f"{purpose} needs the library {top!r}, which is not installed. "
+            f"Install it with: pip install 'altasks[{extra}]'"
+        ) from error

@@ -1,0 +1,81 @@
+"""Every error altasks raises on purpose.
+
+Each is also the built-in exception a caller would expect (`ValueError`, `TypeError`, ...), so
+code that knows nothing of altasks still catches it. The messages share one form, made by
+`describe_fault`: the argument, what was expected, what was found, where, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class AltasksError(Exception):
+    """Root of the tree: catch this to catch everything altasks raises on purpose."""
+
+
+class InvalidInputError(AltasksError, ValueError):
+    """An argument has the wrong shape, range or content."""
+
+
+class UnsupportedPredictionError(AltasksError, TypeError):
+    """An acquisition function was given a prediction it cannot read."""
+
+
+class UnknownNameError(AltasksError, LookupError):
+    """A name (of a function, strategy, task, oracle, id or label) is not known."""
+
+
+class MissingExtraError(AltasksError, ImportError):
+    """An optional library is needed; the message says what to install."""
+
+
+class CommitteeError(AltasksError, RuntimeError):
+    """A committee cannot disagree: no dropout in the model, identical members, ..."""
+
+
+class StoreError(AltasksError, RuntimeError):
+    """The store cannot be used as asked."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer altasks."""
+
+
+class PoolMismatchError(StoreError, ValueError):
+    """The pool is not the one the store was made for."""
+
+
+class LabelConflictError(StoreError, ValueError):
+    """The same annotator told a different label for the same sample without `replace=True`."""
+
+
+class ScoringInterruptedError(AltasksError, KeyboardInterrupt):
+    """Ctrl-C during scoring. `partial` holds what was scored until then.
+
+    Attributes:
+        partial: a `Scores` over the samples that were finished, or None if there are none.
+    """
+
+    def __init__(self, message: str, partial: object = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
+def describe_fault(
+    argument: str, expected: str, found: str, *, where: str = "", hint: str = ""
+) -> str:
+    """Return the message of an input error in the project's one form.
+
+    Example:
+        >>> print(describe_fault("probs", "rows that sum to 1", "a sum of 0.9", where="row 3"))
+        probs: expected rows that sum to 1, found a sum of 0.9 (row 3).
+    """
+    place = f" ({where})" if where else ""
+    advice = f" {hint}" if hint else ""
+    return f"{argument}: expected {expected}, found {found}{place}.{advice}"
+
+
+def invalid(
+    argument: str, expected: str, found: str, *, where: str = "", hint: str = ""
+) -> InvalidInputError:
+    """Return an `InvalidInputError` in the project's one form, to be raised by the caller."""
+    return InvalidInputError(describe_fault(argument, expected, found, where=where, hint=hint))

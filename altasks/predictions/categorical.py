@@ -1,0 +1,147 @@
+"""One distribution over C exclusive classes per sample and member."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from altasks.errors import invalid
+from altasks.predictions._base import (
+    Prediction,
+    RowIndex,
+    join_optional,
+    require_parts,
+    resolve_rows,
+    tensor_repr,
+)
+from altasks.predictions._checks import (
+    as_features,
+    as_float_tensor,
+    as_members,
+    require_finite,
+    require_probability_rows,
+    working_dtype,
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Categorical(Prediction):
+    """A distribution over C classes for each of N samples from each of K members.
+
+    Args:
+        probs: `[N, K, C]`, or `[N, C]` meaning K = 1. Rows are non-negative and sum to 1. Any
+            stride and any floating type; NumPy arrays share their memory.
+        features: `[N, d]` or None: the last layer's input, for functions that look at gradients.
+
+    Raises:
+        InvalidInputError: if a row is not a distribution (naming the first such row), if C < 2,
+            or if the shapes don't fit.
+
+    Example:
+        >>> prediction = Categorical([[0.7, 0.2, 0.1], [0.4, 0.3, 0.3]])
+        >>> prediction
+        Categorical(N=2, K=1, C=3, float64, cpu)
+        >>> len(prediction), prediction.members
+        (2, 1)
+    """
+
+    probs: Tensor  # N x K x C
+    features: Tensor | None = None  # N x d
+
+    def __post_init__(self) -> None:
+        probs = _as_classes(as_float_tensor(self.probs, "probs"), "probs")
+        require_probability_rows(probs, "probs")
+        object.__setattr__(self, "probs", probs)
+        object.__setattr__(self, "features", as_features(self.features, probs.shape[0]))
+
+    @classmethod
+    def from_logits(cls, logits: Any, features: Any = None) -> Self:
+        """Return the softmax of `logits` `[N, K, C]` or `[N, C]`, in float32 or better.
+
+        Right by construction, so only finiteness is checked.
+
+        Raises:
+            InvalidInputError: naming the first row with a NaN or an infinity.
+
+        Example:
+            >>> Categorical.from_logits([[0.0, 0.0]]).probs.tolist()
+            [[[0.5, 0.5]]]
+        """
+        values = _as_classes(as_float_tensor(logits, "logits"), "logits")
+        require_finite(values, "logits")
+        probs = torch.softmax(values, -1, dtype=working_dtype(values.dtype))
+        return cls._trusted(probs, as_features(features, probs.shape[0]))
+
+    @classmethod
+    def _trusted(cls, probs: Tensor, features: Tensor | None) -> Self:
+        self = object.__new__(cls)
+        object.__setattr__(self, "probs", probs)
+        object.__setattr__(self, "features", features)
+        return self
+
+    @property
+    def members(self) -> int:
+        """K, the size of the committee."""
+        return self.probs.shape[1]
+
+    @property
+    def classes(self) -> int:
+        """C, the number of classes."""
+        return self.probs.shape[2]
+
+    @property
+    def mean_probs(self) -> Tensor:
+        """The committee's average, `[N, C]`, in float32 or better."""
+        return self.probs.mean(1, dtype=working_dtype(self.probs.dtype))
+
+    def __len__(self) -> int:
+        """Return N, the number of samples."""
+        return self.probs.shape[0]
+
+    def __getitem__(self, index: RowIndex) -> Self:
+        """Return the prediction of some samples; an int gives a prediction of length one."""
+        rows = resolve_rows(index, len(self), self.probs.device)
+        features = None if self.features is None else self.features[rows]
+        return self._trusted(self.probs[rows], features)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the prediction with its tensors on `device`."""
+        features = None if self.features is None else self.features.to(device)
+        return self._trusted(self.probs.to(device), features)
+
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """Return the samples of all `parts`, in order."""
+        require_parts(parts, cls.__name__)
+        for i, part in enumerate(parts):
+            if part.classes != parts[0].classes:
+                raise invalid(
+                    "parts",
+                    f"{parts[0].classes} classes as in part 0",
+                    f"{part.classes}",
+                    where=f"part {i}",
+                )
+        return cls._trusted(
+            torch.cat([part.probs for part in parts]),
+            join_optional("features", [part.features for part in parts]),
+        )
+
+    def __repr__(self) -> str:
+        return tensor_repr("Categorical", self.probs, "NKC")
+
+
+def _as_classes(tensor: Tensor, argument: str) -> Tensor:
+    tensor = as_members(tensor, argument, "[N, K, C] or [N, C]")
+    if tensor.shape[2] < 2:
+        raise invalid(
+            argument,
+            "at least two classes in the last dim",
+            f"C = {tensor.shape[2]}, shape {list(tensor.shape)}",
+            hint="One probability per label is a `Bernoulli`; a one-class detector needs a "
+            "background class.",
+        )
+    return tensor

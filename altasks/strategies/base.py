@@ -1,0 +1,214 @@
+"""What a strategy reads and what it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from torch import Tensor
+
+from altasks.errors import InvalidInputError, invalid
+
+#: Arrays a strategy may be given: NumPy (also memory-mapped) or torch, on any device.
+Array = np.ndarray | Tensor
+
+#: The optional fields of `Candidates`, which is also what a strategy may declare in `needs`.
+NEEDS = (
+    "embeddings",
+    "mean_probs",
+    "draws",
+    "costs",
+    "labelled_embeddings",
+    "pending_embeddings",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The samples a strategy may pick from, and what it declared it needs of them.
+
+    Args:
+        ids: N distinct strings.
+        values: `[N]` finite scores, higher = label first.
+        embeddings: `[N, d]`.
+        mean_probs: `[N, C]`, the committee's average.
+        draws: `[N, K, C]`, joint: draw k is the same function for every sample.
+        costs: `[N]`, what labelling each costs, above 0.
+        labelled_embeddings: `[L, d]` of the samples that have a label.
+        pending_embeddings: `[P, d]` of the samples that were asked and not answered.
+
+    Raises:
+        InvalidInputError: for repeated ids, a score that isn't finite, or lengths that differ.
+
+    Example:
+        >>> Candidates(["a", "b"], [0.1, 0.9]).values.tolist()
+        [0.1, 0.9]
+    """
+
+    ids: Sequence[str]
+    values: Any
+    embeddings: Array | None = None
+    mean_probs: Array | None = None
+    draws: Array | None = None
+    costs: Any = None
+    labelled_embeddings: Array | None = None
+    pending_embeddings: Array | None = None
+
+    def __post_init__(self) -> None:
+        ids = list(self.ids)
+        object.__setattr__(self, "ids", ids)
+        values = _as_vector(self.values, "values", len(ids))
+        object.__setattr__(self, "values", values)
+        for row, name in enumerate(ids):
+            if not isinstance(name, str):
+                raise invalid("ids", "strings", type(name).__name__, where=f"row {row}")
+        if len(set(ids)) != len(ids):
+            seen: set[str] = set()
+            for row, name in enumerate(ids):
+                if name in seen:
+                    raise invalid("ids", "distinct ids", f"{name!r} twice", where=f"row {row}")
+                seen.add(name)
+        if self.costs is not None:
+            costs = _as_vector(self.costs, "costs", len(ids))
+            if len(costs) and costs.min() <= 0:
+                row = int(np.flatnonzero(costs <= 0)[0])
+                raise invalid("costs", "values above 0", f"{costs[row]:.4g}", where=f"id {ids[row]!r}")
+            object.__setattr__(self, "costs", costs)
+        for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
+            array = getattr(self, name)
+            if array is not None and (array.ndim != ndim or len(array) != len(ids)):
+                raise invalid(
+                    name,
+                    f"{ndim} dims and {len(ids)} rows, one for each id",
+                    f"shape {list(array.shape)}",
+                )
+        for name in ("labelled_embeddings", "pending_embeddings"):
+            array = getattr(self, name)
+            if array is not None and (
+                array.ndim != 2
+                or (self.embeddings is not None and array.shape[1] != self.embeddings.shape[1])
+            ):
+                raise invalid(
+                    name, "shape [rows, d] with the d of embeddings", f"shape {list(array.shape)}"
+                )
+
+    def __len__(self) -> int:
+        """Return N, the number of candidates."""
+        return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> Candidates:
+        """Return the candidates at `rows`; labelled and pending embeddings are kept whole."""
+
+        def pick(array: Any) -> Any:
+            if array is None:
+                return None
+            if isinstance(array, Tensor):
+                return array[torch_rows(rows, array)]
+            return array[rows]
+
+        return Candidates(
+            [self.ids[i] for i in rows.tolist()],
+            self.values[rows],
+            pick(self.embeddings),
+            pick(self.mean_probs),
+            pick(self.draws),
+            pick(self.costs),
+            self.labelled_embeddings,
+            self.pending_embeddings,
+        )
+
+
+def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
+    """Return `rows` as an index tensor on the device of `like`."""
+    import torch
+
+    return torch.as_tensor(rows, device=like.device)
+
+
+def _as_vector(value: Any, argument: str, length: int) -> np.ndarray:
+    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    array = array.astype(np.float64, copy=False)
+    if array.shape != (length,):
+        raise invalid(argument, f"shape [{length}], one for each id", f"shape {list(array.shape)}")
+    if length and not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array))[0])
+        raise invalid(argument, "finite numbers", f"{array[row]}", where=f"row {row}")
+    return array
+
+
+@runtime_checkable
+class Strategy(Protocol):
+    """Turns candidates into the ids to label next.
+
+    Attributes:
+        needs: which optional fields of `Candidates` it reads; others may be None.
+    """
+
+    needs: ClassVar[frozenset[str]]
+
+    def select(
+        self, candidates: Candidates, n: int, *, rng: np.random.Generator
+    ) -> list[str]:
+        """Return `n` distinct ids, best first; all of them if there are fewer.
+
+        The picks depend on the set of candidates and on `rng`, never on the order of the rows:
+        equal scores are ordered by `id_order`, and noise is drawn by `id_uniforms`.
+        """
+        ...
+
+
+def check_request(strategy: Strategy, candidates: Candidates, n: int) -> int:
+    """Return how many to pick: `n`, or all there are.
+
+    Raises:
+        InvalidInputError: if `n` is not a whole number of at least 0, or a needed field is None.
+    """
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+        raise invalid("n", "a whole number of at least 0", f"{n!r}")
+    for name in sorted(strategy.needs):
+        if getattr(candidates, name) is None:
+            raise InvalidInputError(
+                f"candidates.{name}: {type(strategy).__name__} needs it and it is None. Score with"
+                f" keep={{{name!r}}} or fill it by hand."
+            )
+    return min(int(n), len(candidates))
+
+
+def id_hashes(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
+    """Return a uint64 for each id: a hash of the id, salted by one draw from `rng`.
+
+    The loop seeds `rng` from (seed, round), so this is the hash of (seed, round, id) by which
+    ties break: it does not depend on the order of the pool, and neighbours get unrelated values.
+    """
+    salt = rng.integers(0, 2**63, dtype=np.int64).tobytes()
+    digest = hashlib.blake2b
+    blob = b"".join(digest(name.encode(), digest_size=8, key=salt).digest() for name in ids)
+    return np.frombuffer(blob, dtype=">u8").astype(np.uint64)
+
+
+def id_uniforms(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
+    """Return a number in (0, 1) for each id, from `id_hashes`: noise that sticks to the id."""
+    return ((id_hashes(ids, rng) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+
+
+def top_rows(values: np.ndarray, ids: Sequence[str], n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the rows of the `n` largest values, best first, ties ordered by `id_hashes`.
+
+    O(N + n log n); only ids whose value ties with another pick's are hashed.
+    """
+    salted = np.random.default_rng(rng.integers(0, 2**63, dtype=np.int64))
+    if n <= 0:
+        return np.empty(0, dtype=np.int64)
+    if n < len(values):
+        threshold = np.partition(values, len(values) - n)[len(values) - n]
+        rows = np.flatnonzero(values >= threshold)
+    else:
+        rows = np.arange(len(values))
+    # One draw of `salted` salts every hash, so which ids are hashed does not matter.
+    hashes = id_hashes([ids[i] for i in rows.tolist()], salted)
+    order = np.lexsort((hashes, -values[rows]))
+    chosen: np.ndarray = rows[order[:n]]
+    return chosen
