@@ -13,7 +13,6 @@ from altasks._version import __version__
 
 if TYPE_CHECKING:
     from altasks.acquisition import (
-        acquisition,
         bald,
         consensus_kl,
         edit_disagreement,
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 
 # name -> the module that holds it
 _HOMES = {
-    "acquisition": "altasks.acquisition",
     "bald": "altasks.acquisition",
     "consensus_kl": "altasks.acquisition",
     "edit_disagreement": "altasks.acquisition",
@@ -110,7 +108,6 @@ __all__ = [
     "TopK",
     "Transcripts",
     "__version__",
-    "acquisition",
     "as_pool",
     "bald",
     "consensus_kl",

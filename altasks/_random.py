@@ -60,8 +60,6 @@ def isolated_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[No
     """
     place = torch.device(device)
     devices = [] if place.type == "cpu" else [place]
-    with torch.random.fork_rng(
-        devices=devices, device_type=place.type if devices else "cuda"
-    ):
+    with torch.random.fork_rng(devices=devices, device_type=place.type if devices else "cuda"):
         torch.random.manual_seed(seed)
         yield

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from altasks.errors import InvalidInputError, invalid
+
+#: What is accepted where numbers are expected: a tensor, an array, or nested lists.
+ArrayLike = Tensor | npt.ArrayLike
 
 #: What may stand between the brackets of `prediction[...]`.
 RowIndex = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor

@@ -148,7 +148,7 @@ def _explain_rows(
 def require_unit_interval(probs: Tensor, argument: str) -> None:
     """Refuse values outside [0, 1]; `probs` is N x K x C."""
     low, high = value_range(probs)
-    if 0 <= low and high <= 1:
+    if low >= 0 and high <= 1:
         return
     require_finite(probs, argument)
     index = first_bad((probs < 0) | (probs > 1))

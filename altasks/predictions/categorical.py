@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor
 
 from altasks.errors import invalid
 from altasks.predictions._base import (
+    ArrayLike,
     Prediction,
     RowIndex,
     join_optional,
@@ -28,7 +29,7 @@ from altasks.predictions._checks import (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)
 class Categorical(Prediction):
     """A distribution over C classes for each of N samples from each of K members.
 
@@ -50,16 +51,16 @@ class Categorical(Prediction):
     """
 
     probs: Tensor  # N x K x C
-    features: Tensor | None = None  # N x d
+    features: Tensor | None  # N x d
 
-    def __post_init__(self) -> None:
-        probs = _as_classes(as_float_tensor(self.probs, "probs"), "probs")
-        require_probability_rows(probs, "probs")
-        object.__setattr__(self, "probs", probs)
-        object.__setattr__(self, "features", as_features(self.features, probs.shape[0]))
+    def __init__(self, probs: ArrayLike, features: ArrayLike | None = None) -> None:
+        checked = _as_classes(as_float_tensor(probs, "probs"), "probs")
+        require_probability_rows(checked, "probs")
+        object.__setattr__(self, "probs", checked)
+        object.__setattr__(self, "features", as_features(features, checked.shape[0]))
 
     @classmethod
-    def from_logits(cls, logits: Any, features: Any = None) -> Self:
+    def from_logits(cls, logits: ArrayLike, features: ArrayLike | None = None) -> Self:
         """Return the softmax of `logits` `[N, K, C]` or `[N, C]`, in float32 or better.
 
         Right by construction, so only finiteness is checked.

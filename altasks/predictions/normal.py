@@ -11,6 +11,7 @@ from torch import Tensor
 
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions._base import (
+    ArrayLike,
     Prediction,
     RowIndex,
     require_parts,
@@ -20,7 +21,7 @@ from altasks.predictions._base import (
 from altasks.predictions._checks import as_float_tensor, first_bad, place, require_finite
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)
 class Normal(Prediction):
     """A normal distribution for each of T targets of N samples from each of K members.
 
@@ -43,42 +44,34 @@ class Normal(Prediction):
 
     mean: Tensor  # N x K x T
     variance: Tensor  # N x K x T
-    scale: Tensor | None = None  # T
+    scale: Tensor | None  # T
 
-    def __post_init__(self) -> None:
-        mean = as_float_tensor(self.mean, "mean")
-        variance = as_float_tensor(self.variance, "variance")
-        if mean.shape != variance.shape:
+    def __init__(
+        self, mean: ArrayLike, variance: ArrayLike, scale: ArrayLike | None = None
+    ) -> None:
+        means = as_float_tensor(mean, "mean")
+        variances = as_float_tensor(variance, "variance")
+        if means.shape != variances.shape:
             raise invalid(
                 "variance",
-                f"the shape of mean, {list(mean.shape)}",
-                f"shape {list(variance.shape)}",
+                f"the shape of mean, {list(means.shape)}",
+                f"shape {list(variances.shape)}",
             )
-        mean, variance = _as_targets(mean, "mean"), _as_targets(variance, "variance")
-        require_finite(mean, "mean")
-        require_finite(variance, "variance")
-        if variance.numel() and float(variance.amin()) < 0:
-            index = first_bad(variance < 0)
+        means, variances = _as_targets(means, "mean"), _as_targets(variances, "variance")
+        require_finite(means, "mean")
+        require_finite(variances, "variance")
+        if variances.numel() and float(variances.amin()) < 0:
+            index = first_bad(variances < 0)
             raise invalid(
                 "variance",
                 "values of at least 0",
-                f"{float(variance[index]):.4g}",
-                where=place(index, variance.shape[1]),
+                f"{float(variances[index]):.4g}",
+                where=place(index, variances.shape[1]),
                 hint="A network's raw output needs a softplus or an exp to be a variance.",
             )
-        object.__setattr__(self, "mean", mean)
-        object.__setattr__(self, "variance", variance)
-        if self.scale is not None:
-            scale = as_float_tensor(self.scale, "scale")
-            if scale.shape != (mean.shape[2],):
-                raise invalid("scale", f"shape [{mean.shape[2]}]", f"shape {list(scale.shape)}")
-            require_finite(scale, "scale")
-            if float(scale.amin()) <= 0:
-                index = first_bad(scale <= 0)
-                raise invalid(
-                    "scale", "values above 0", f"{float(scale[index]):.4g}", where=str(index[0])
-                )
-            object.__setattr__(self, "scale", scale)
+        object.__setattr__(self, "mean", means)
+        object.__setattr__(self, "variance", variances)
+        object.__setattr__(self, "scale", _as_scale(scale, means.shape[2]))
 
     @classmethod
     def _trusted(cls, mean: Tensor, variance: Tensor, scale: Tensor | None) -> Self:
@@ -148,7 +141,20 @@ def _as_targets(tensor: Tensor, argument: str) -> Tensor:
     if tensor.ndim != 3:
         raise invalid(argument, "shape [N, K, T], [N, T] or [N]", f"shape {list(tensor.shape)}")
     if tensor.shape[1] == 0 or tensor.shape[2] == 0:
-        raise invalid(
-            argument, "at least one member and one target", f"shape {list(tensor.shape)}"
-        )
+        raise invalid(argument, "at least one member and one target", f"shape {list(tensor.shape)}")
     return tensor
+
+
+def _as_scale(value: ArrayLike | None, targets: int) -> Tensor | None:
+    if value is None:
+        return None
+    scale = as_float_tensor(value, "scale")
+    if scale.shape != (targets,):
+        raise invalid("scale", f"shape [{targets}]", f"shape {list(scale.shape)}")
+    require_finite(scale, "scale")
+    if float(scale.amin()) <= 0:
+        index = first_bad(scale <= 0)
+        raise invalid(
+            "scale", "values above 0", f"{float(scale[index]):.4g}", where=f"target {index[0]}"
+        )
+    return scale

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from altasks.errors import InvalidInputError, invalid
-from altasks.predictions._base import Prediction, RowIndex, require_parts, resolve_rows
+from altasks.predictions._base import ArrayLike, Prediction, RowIndex, require_parts, resolve_rows
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)
 class Ragged(Prediction):
     """A prediction over M units, of which each of N samples has some (or none).
 
@@ -37,26 +37,32 @@ class Ragged(Prediction):
 
     units: Prediction
     lengths: Tensor  # N
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any]
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.units, Prediction) or isinstance(self.units, Ragged):
+    def __init__(
+        self,
+        units: Prediction,
+        lengths: ArrayLike,
+        fields: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(units, Prediction) or isinstance(units, Ragged):
             raise invalid(
                 "units",
                 "a Categorical, Bernoulli, Normal or Transcripts",
-                type(self.units).__name__,
+                type(units).__name__,
             )
-        object.__setattr__(self, "lengths", _as_lengths(self.lengths, len(self.units)))
         kept = {}
-        for name, value in dict(self.fields or {}).items():
+        for name, value in (fields or {}).items():
             rows = torch.from_numpy(value) if _is_numeric_array(value) else value
             if not isinstance(rows, Tensor):
                 rows = tuple(rows)
-            if len(rows) != len(self.units):
+            if len(rows) != len(units):
                 raise invalid(
-                    f"fields[{name!r}]", f"one row for each of {len(self.units)} units", f"{len(rows)}"
+                    f"fields[{name!r}]", f"one row for each of {len(units)} units", f"{len(rows)}"
                 )
             kept[name] = rows
+        object.__setattr__(self, "units", units)
+        object.__setattr__(self, "lengths", _as_lengths(lengths, len(units)))
         object.__setattr__(self, "fields", MappingProxyType(kept))
 
     @classmethod

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from altasks.errors import invalid
 from altasks.predictions._base import (
+    ArrayLike,
     Prediction,
     RowIndex,
     join_optional,
@@ -23,7 +24,7 @@ from altasks.predictions._checks import as_float_tensor, first_bad, place, requi
 Reading = str | tuple[Hashable, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)
 class Transcripts(Prediction):
     """K readings of each of N samples.
 
@@ -41,30 +42,16 @@ class Transcripts(Prediction):
     """
 
     texts: tuple[tuple[Reading, ...], ...]
-    log_probs: Tensor | None = None  # N x K
+    log_probs: Tensor | None  # N x K
 
-    def __post_init__(self) -> None:
-        texts = _as_readings(self.texts)
-        object.__setattr__(self, "texts", texts)
-        if self.log_probs is not None:
-            log_probs = as_float_tensor(self.log_probs, "log_probs")
-            members = len(texts[0]) if texts else log_probs.shape[-1]
-            if log_probs.shape != (len(texts), members):
-                raise invalid(
-                    "log_probs",
-                    f"shape [N, K] = [{len(texts)}, {members}]",
-                    f"shape {list(log_probs.shape)}",
-                )
-            require_finite(log_probs, "log_probs")
-            if log_probs.numel() and float(log_probs.amax()) > 0:
-                index = first_bad(log_probs > 0)
-                raise invalid(
-                    "log_probs",
-                    "natural logs of probabilities, at most 0",
-                    f"{float(log_probs[index]):.4g}",
-                    where=place(index, members),
-                )
-            object.__setattr__(self, "log_probs", log_probs)
+    def __init__(
+        self,
+        texts: Sequence[Sequence[str | Sequence[Hashable]]],
+        log_probs: ArrayLike | None = None,
+    ) -> None:
+        readings = _as_readings(texts)
+        object.__setattr__(self, "texts", readings)
+        object.__setattr__(self, "log_probs", _as_log_probs(log_probs, readings))
 
     @classmethod
     def _trusted(cls, texts: tuple[tuple[Reading, ...], ...], log_probs: Tensor | None) -> Self:
@@ -158,3 +145,28 @@ def _as_reading(reading: Any, n: int, k: int) -> Reading:
         if not isinstance(symbol, Hashable):
             raise invalid("texts", "hashable symbols", type(symbol).__name__, where=where)
     return symbols
+
+
+def _as_log_probs(
+    value: ArrayLike | None, readings: tuple[tuple[Reading, ...], ...]
+) -> Tensor | None:
+    if value is None:
+        return None
+    log_probs = as_float_tensor(value, "log_probs")
+    members = len(readings[0]) if readings else log_probs.shape[-1]
+    if log_probs.shape != (len(readings), members):
+        raise invalid(
+            "log_probs",
+            f"shape [N, K] = [{len(readings)}, {members}]",
+            f"shape {list(log_probs.shape)}",
+        )
+    require_finite(log_probs, "log_probs")
+    if log_probs.numel() and float(log_probs.amax()) > 0:
+        index = first_bad(log_probs > 0)
+        raise invalid(
+            "log_probs",
+            "natural logs of probabilities, at most 0",
+            f"{float(log_probs[index]):.4g}",
+            where=place(index, members),
+        )
+    return log_probs

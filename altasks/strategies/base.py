@@ -75,7 +75,9 @@ class Candidates:
             costs = _as_vector(self.costs, "costs", len(ids))
             if len(costs) and costs.min() <= 0:
                 row = int(np.flatnonzero(costs <= 0)[0])
-                raise invalid("costs", "values above 0", f"{costs[row]:.4g}", where=f"id {ids[row]!r}")
+                raise invalid(
+                    "costs", "values above 0", f"{costs[row]:.4g}", where=f"id {ids[row]!r}"
+                )
             object.__setattr__(self, "costs", costs)
         for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
             array = getattr(self, name)
@@ -149,9 +151,7 @@ class Strategy(Protocol):
 
     needs: ClassVar[frozenset[str]]
 
-    def select(
-        self, candidates: Candidates, n: int, *, rng: np.random.Generator
-    ) -> list[str]:
+    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` distinct ids, best first; all of them if there are fewer.
 
         The picks depend on the set of candidates and on `rng`, never on the order of the rows:
@@ -194,7 +194,9 @@ def id_uniforms(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     return ((id_hashes(ids, rng) >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
-def top_rows(values: np.ndarray, ids: Sequence[str], n: int, rng: np.random.Generator) -> np.ndarray:
+def top_rows(
+    values: np.ndarray, ids: Sequence[str], n: int, rng: np.random.Generator
+) -> np.ndarray:
     """Return the rows of the `n` largest values, best first, ties ordered by `id_hashes`.
 
     O(N + n log n); only ids whose value ties with another pick's are hashed.

@@ -1,0 +1,253 @@
+"""A pool is anything with ids: the one view of the user's data that everything else takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from altasks.data.tables import read_table
+from altasks.errors import InvalidInputError, UnknownNameError, invalid
+
+
+class Pool:
+    """N samples, each reached by its id (a string).
+
+    Made by `as_pool`; samples are fetched when asked for, so a pool of a million images is a
+    list of paths.
+
+    Args:
+        ids: N distinct strings.
+        fetch: the sample at a position.
+        positional: whether the ids are nothing but positions in a list. A store then keeps a
+            hash of each sample's content, since a position says nothing about what is there.
+        labels: id -> label, where the source had them.
+    """
+
+    def __init__(
+        self,
+        ids: Sequence[str],
+        fetch: Callable[[int], Any],
+        *,
+        positional: bool = False,
+        labels: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.ids = list(ids)
+        self.positional = positional
+        self.labels: dict[str, Any] = dict(labels or {})
+        self._fetch = fetch
+        # Built on demand: scoring a pool in order never needs it.
+        self._positions: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        """Return N, the number of samples."""
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def position(self, name: str) -> int:
+        """Return where the sample `name` stands in the pool.
+
+        Raises:
+            UnknownNameError: if there is no such id.
+        """
+        if self._positions is None:
+            self._positions = {one: i for i, one in enumerate(self.ids)}
+        try:
+            return self._positions[name]
+        except (KeyError, TypeError):
+            raise UnknownNameError(self._unknown(name)) from None
+
+    def _unknown(self, name: Any) -> str:
+        if not isinstance(name, str):
+            return f"id: expected a string, found {type(name).__name__} {name!r}."
+        sample = ", ".join(repr(one) for one in self.ids[:3])
+        return f"id: {name!r} is not in the pool of {len(self)} samples (ids: {sample}, ...)."
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self.position(name)  # type: ignore[arg-type]
+        except UnknownNameError:
+            return False
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the sample with the id `name`."""
+        return self._fetch(self.position(name))
+
+    def at(self, position: int) -> Any:
+        """Return the sample at a position."""
+        return self._fetch(position)
+
+    def subset(self, ids: Sequence[str]) -> Pool:
+        """Return the pool of some ids, in the order given; samples are still fetched lazily."""
+        positions = [self.position(name) for name in ids]
+        labels = {name: self.labels[name] for name in ids if name in self.labels}
+        return Pool(ids, lambda i: self._fetch(positions[i]), labels=labels)
+
+
+def as_pool(
+    source: Any,
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    label_column: str | None = None,
+    suffixes: Sequence[str] | None = None,
+) -> Pool:
+    """Return `source` as a `Pool`.
+
+    Args:
+        source: one of
+            a `Pool`, returned as it is;
+            a dict from id to sample;
+            the path of a `.csv`, `.tsv` or `.jsonl` file: one sample a row, its text;
+            the path of a folder: one sample a file (a `Path`), ids are relative paths with `/`;
+            a Hugging Face `Dataset`: one sample a row, or the text column if named;
+            any other sequence: ids are its positions.
+        text_column: of a table: the column with the sample; by default `text`.
+        id_column: of a table: the column with the ids; by default `id` if there is one, else the
+            row numbers from 0.
+        label_column: of a table: fills `Pool.labels` where the cell isn't empty.
+        suffixes: of a folder: which files count, such as `(".png", ".jpg")`; by default all.
+
+    Raises:
+        InvalidInputError: for an empty source, repeated or non-string ids, a missing column (the
+            message lists those there are), or a file in the folder that links out of it.
+
+    Example:
+        >>> pool = as_pool(["first text", "second text"])
+        >>> pool.ids, pool["1"]
+        (['0', '1'], 'second text')
+    """
+    if isinstance(source, Pool):
+        pool = source
+    elif isinstance(source, Mapping):
+        pool = _from_mapping(source)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.is_dir():
+            pool = _from_folder(path, suffixes)
+        else:
+            table = read_table(path)
+            pool = _from_columns(table.columns, len(table), text_column, id_column, label_column)
+    elif hasattr(source, "column_names") and hasattr(source, "features"):
+        pool = _from_dataset(source, text_column, id_column, label_column)
+    elif hasattr(source, "__len__") and hasattr(source, "__getitem__"):
+        rows = source.iloc if hasattr(source, "iloc") else source  # pandas: by position
+        pool = Pool([str(i) for i in range(len(source))], rows.__getitem__, positional=True)
+    else:
+        raise invalid(
+            "pool",
+            "a list, a dict, a folder, a CSV or JSONL file, or a Hugging Face Dataset",
+            type(source).__name__,
+        )
+    if not len(pool):
+        raise invalid("pool", "at least one sample", "an empty pool")
+    return pool
+
+
+def _from_mapping(source: Mapping[Any, Any]) -> Pool:
+    ids = list(source)
+    for name in ids:
+        if not isinstance(name, str):
+            raise invalid(
+                "pool", "ids that are strings", f"{type(name).__name__} {name!r}",
+                hint="Use {str(key): sample ...}.",
+            )  # fmt: skip
+    return Pool(ids, lambda i: source[ids[i]])
+
+
+def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
+    wanted = None if suffixes is None else {suffix.lower() for suffix in suffixes}
+    root = folder.resolve()
+    ids = []
+    for here, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in files:
+            path = Path(here, name)
+            if name.startswith(".") or (wanted is not None and path.suffix.lower() not in wanted):
+                continue
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise InvalidInputError(
+                    f"pool: {path} links to a file outside the folder {folder}; copy it in or "
+                    "remove the link."
+                )
+            ids.append(path.relative_to(folder).as_posix())
+    ids.sort()
+    if not ids:
+        kinds = "" if wanted is None else f" with suffix {', '.join(sorted(wanted))}"
+        raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}")
+    return Pool(ids, lambda i: folder / ids[i])
+
+
+def _from_columns(
+    columns: Mapping[str, Sequence[Any]],
+    rows: int,
+    text_column: str | None,
+    id_column: str | None,
+    label_column: str | None,
+) -> Pool:
+    texts = _column(columns, "text_column", text_column or "text")
+    if id_column is None and "id" in columns:
+        id_column = "id"
+    positional = id_column is None
+    if id_column is None:
+        ids = [str(i) for i in range(rows)]
+    else:
+        ids = [str(value) for value in _column(columns, "id_column", id_column)]
+        first: dict[str, int] = {}
+        for row, name in enumerate(ids):
+            if not name:
+                raise invalid(id_column, "an id in every row", "an empty one", where=f"row {row}")
+            if first.setdefault(name, row) != row:
+                raise invalid(
+                    id_column, "distinct ids", f"{name!r} in rows {first[name]} and {row}"
+                )
+    labels = {}
+    if label_column is not None:
+        cells = _column(columns, "label_column", label_column)
+        labels = {
+            name: cell for name, cell in zip(ids, cells, strict=True) if cell not in ("", None)
+        }
+    return Pool(ids, texts.__getitem__, positional=positional, labels=labels)
+
+
+def _column(columns: Mapping[str, Sequence[Any]], argument: str, name: str) -> Sequence[Any]:
+    if name not in columns:
+        raise invalid(
+            argument,
+            f"one of the columns {', '.join(repr(column) for column in columns)}",
+            repr(name),
+        )
+    return columns[name]
+
+
+def _from_dataset(
+    dataset: Any, text_column: str | None, id_column: str | None, label_column: str | None
+) -> Pool:
+    names = list(dataset.column_names)
+    if text_column is None and "text" in names:
+        text_column = "text"
+    for argument, name in (
+        ("text_column", text_column),
+        ("id_column", id_column),
+        ("label_column", label_column),
+    ):
+        if name is not None and name not in names:
+            raise invalid(argument, f"one of the columns {', '.join(map(repr, names))}", repr(name))
+    ids = [str(i) for i in range(len(dataset))]
+    if id_column is not None:
+        ids = [str(value) for value in dataset[id_column]]
+        if len(set(ids)) != len(ids):
+            raise invalid("id_column", "distinct ids", f"repeated ones in {id_column!r}")
+    labels = {}
+    if label_column is not None:
+        labels = dict(zip(ids, dataset[label_column], strict=True))
+
+    def fetch(position: int) -> Any:
+        row = dataset[position]
+        return row if text_column is None else row[text_column]
+
+    return Pool(ids, fetch, positional=id_column is None, labels=labels)

@@ -1,0 +1,315 @@
+"""Score a pool, one batch at a time: a dense prediction never outlives its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from altasks._random import derive_rng
+from altasks.acquisition import StreamedReduction
+from altasks.data import Pool, as_pool
+from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
+from altasks.predictions import Bernoulli, Categorical, Prediction, Ragged
+from altasks.registry import get_acquisition
+from altasks.strategies.base import top_rows
+
+#: What `keep=` may name.
+KEEPABLE = ("embeddings", "mean_probs", "draws")
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The scores of a pool, in the pool's order.
+
+    Args:
+        ids: N ids.
+        values: `[N]` float64, higher = label first, finite.
+        embeddings: `[N, d]`, if kept.
+        mean_probs: `[N, C]`, if kept.
+        draws: `[N, K, C]`, if kept.
+    """
+
+    ids: list[str]
+    values: np.ndarray
+    embeddings: np.ndarray | None = None
+    mean_probs: np.ndarray | None = None
+    draws: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        """Return N, the number of samples."""
+        return len(self.ids)
+
+    def top(self, n: int, *, seed: int = 0) -> list[str]:
+        """Return the ids of the `n` highest scores (all if fewer), best first.
+
+        Equal scores are ordered by a seeded hash of the ids, not by their place in the pool.
+
+        Example:
+            >>> Scores(["a", "b", "c"], np.array([0.1, 0.9, 0.5])).top(2)
+            ['b', 'c']
+        """
+        if n < 0:
+            raise invalid("n", "a whole number of at least 0", f"{n}")
+        rows = top_rows(self.values, self.ids, n, derive_rng(seed, "top"))
+        return [self.ids[i] for i in rows.tolist()]
+
+    def take(self, rows: np.ndarray) -> Scores:
+        """Return the scores at some rows."""
+        kept = {
+            name: None if (array := getattr(self, name)) is None else array[rows]
+            for name in KEEPABLE
+        }
+        return replace(
+            self, ids=[self.ids[i] for i in rows.tolist()], values=self.values[rows], **kept
+        )
+
+
+class _Store:
+    """Rows of arrays that are allocated when the first batch shows their width."""
+
+    def __init__(self, rows: int, folder: Path | None) -> None:
+        self.rows = rows
+        self.folder = folder
+        self.arrays: dict[str, np.ndarray] = {}
+
+    def put(self, name: str, where: np.ndarray, values: Tensor | np.ndarray) -> None:
+        block = values.detach().cpu() if isinstance(values, Tensor) else values
+        if isinstance(block, Tensor):
+            block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
+        if name not in self.arrays:
+            shape = (self.rows, *block.shape[1:])
+            self.arrays[name] = (
+                np.empty(shape, block.dtype)
+                if self.folder is None
+                else np.lib.format.open_memmap(
+                    self.folder / f"{name}.npy", mode="w+", dtype=block.dtype, shape=shape
+                )
+            )
+        if block.shape[1:] != self.arrays[name].shape[1:]:
+            raise InvalidInputError(
+                f"{name}: expected rows of shape {list(self.arrays[name].shape[1:])} as in the "
+                f"first batch, found {list(block.shape[1:])}."
+            )
+        self.arrays[name][where] = block
+
+
+def score(
+    task: Any,
+    pool: Any,
+    acquisition: str | Callable[..., Tensor] | None = None,
+    *,
+    batch_size: int = 32,
+    keep: Collection[str] = (),
+    progress: bool | None = None,
+    round: int = 0,
+    acquisition_options: Mapping[str, Any] | None = None,
+    keep_in: Path | str | None = None,
+) -> Scores:
+    """Score every sample of a pool.
+
+    Batches are made of samples of equal size where the task has `size`, the biggest first, so
+    that a batch that doesn't fit in memory fails at once. Memory is O(N) floats plus one batch,
+    plus what is kept.
+
+    Args:
+        task: anything with `predict(samples) -> Prediction`, or with
+            `iter_predict(samples)` yielding `(index into samples, Prediction of some units)`.
+        pool: whatever `as_pool` takes.
+        acquisition: a function or its name; by default the task's own default.
+        batch_size: samples per call of the task.
+        keep: what else to keep of each sample, for strategies: any of `"embeddings"` [N, d],
+            `"mean_probs"` [N, C], `"draws"` [N, K, C] (a whole pool's draws are N K C floats).
+        progress: a progress bar; None shows one on a terminal.
+        round: the round the committee's random draws are for.
+        acquisition_options: keyword arguments for the acquisition function, such as
+            `{"reduce": "max"}`.
+        keep_in: a folder for memory-mapped `.npy` files of what is kept; None keeps it in memory.
+
+    Raises:
+        InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
+            joint, or a task whose prediction doesn't fit its samples (naming the ids).
+        ScoringInterruptedError: on Ctrl-C; its `partial` holds the scores until then.
+
+    Example:
+        >>> import altasks as al
+        >>> class Coin:
+        ...     def predict(self, samples):
+        ...         return al.Categorical([[x, 1 - x] for x in samples])
+        >>> al.score(Coin(), {"sure": 0.99, "torn": 0.5}, "entropy").top(1)
+        ['torn']
+    """
+    samples = as_pool(pool)
+    function = _resolve(task, acquisition)
+    options = dict(acquisition_options or {})
+    _check_keep(task, keep)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise invalid("batch_size", "a whole number of at least 1", f"{batch_size!r}")
+    if hasattr(task, "start_round"):
+        task.start_round(round)
+    streaming = hasattr(task, "iter_predict")
+    if streaming and keep:
+        raise InvalidInputError(
+            f"keep: {type(task).__name__} streams its samples in pieces, so {sorted(keep)} of a "
+            "whole sample never exists; score with keep=()."
+        )
+
+    order = _order(task, samples)
+    values = np.zeros(len(samples))
+    kept = _Store(len(samples), None if keep_in is None else Path(keep_in))
+    finished = 0
+    bar = tqdm(
+        total=len(samples),
+        desc=f"scoring ({getattr(function, '__name__', 'acquisition')})",
+        unit="sample",
+        disable=None if progress is None else not progress,
+    )
+    try:
+        with bar:
+            for where in _batches(order, batch_size):
+                batch = [samples.at(i) for i in where.tolist()]
+                try:
+                    if streaming:
+                        values[where] = _score_streamed(task, batch, function, options)
+                    else:
+                        prediction = task.predict(batch)
+                        values[where] = _score_batch(prediction, batch, function, options)
+                        _keep(kept, keep, task, batch, prediction, where)
+                except InvalidInputError as error:
+                    ids = ", ".join(repr(samples.ids[i]) for i in where[:5].tolist())
+                    more = f" and {len(where) - 5} more" if len(where) > 5 else ""
+                    error.add_note(f"in the batch of ids (row 0 is the first): {ids}{more}")
+                    raise
+                _require_finite(values[where], where, samples, function)
+                finished += len(where)
+                bar.update(len(where))
+    except KeyboardInterrupt as error:
+        rows = np.sort(order[:finished])
+        whole = Scores(samples.ids, values, **kept.arrays)
+        raise ScoringInterruptedError(
+            f"Interrupted after {finished} of {len(samples)} samples; they are in `.partial`.",
+            whole.take(rows) if finished else None,
+        ) from error
+    return Scores(samples.ids, values, **kept.arrays)
+
+
+def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
+    chosen = getattr(task, "default_acquisition", None) if acquisition is None else acquisition
+    if chosen is None:
+        raise invalid(
+            "acquisition",
+            "a function or its name",
+            f"None, and {type(task).__name__} has no default_acquisition",
+        )
+    function: Callable[..., Tensor] = get_acquisition(chosen) if isinstance(chosen, str) else chosen
+    if not callable(function):
+        raise invalid("acquisition", "a function or its name", f"{acquisition!r}")
+    return function
+
+
+def _check_keep(task: Any, keep: Collection[str]) -> None:
+    if isinstance(keep, str) or not set(keep) <= set(KEEPABLE):
+        raise invalid("keep", f"a collection of names among {', '.join(KEEPABLE)}", f"{keep!r}")
+    if "draws" in keep and getattr(task, "joint_draws", True) is False:
+        raise InvalidInputError(
+            f"keep: the draws of {type(task).__name__} are not joint (draw k is another function "
+            "in each batch), so a joint entropy over them means nothing. Use "
+            "MCDropout(layers='head') or an Ensemble."
+        )
+
+
+def _order(task: Any, samples: Pool) -> np.ndarray:
+    if not hasattr(task, "size"):
+        return np.arange(len(samples))
+    sizes = np.fromiter(
+        (task.size(samples.at(i)) for i in range(len(samples))), np.int64, len(samples)
+    )
+    return np.argsort(-sizes, kind="stable")
+
+
+def _batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def _score_batch(
+    prediction: Prediction,
+    batch: Sequence[Any],
+    function: Callable[..., Tensor],
+    options: Mapping[str, Any],
+) -> np.ndarray:
+    if not isinstance(prediction, Prediction):
+        raise invalid("predict", "a Prediction", type(prediction).__name__)
+    if len(prediction) != len(batch):
+        raise invalid("predict", f"a prediction of {len(batch)} samples", f"of {len(prediction)}")
+    return _as_vector(function(prediction, **options), len(batch))
+
+
+def _score_streamed(
+    task: Any,
+    batch: Sequence[Any],
+    function: Callable[..., Tensor],
+    options: Mapping[str, Any],
+) -> np.ndarray:
+    reduction = StreamedReduction(
+        len(batch),
+        reduce=options.get("reduce", "mean"),
+        k=options.get("k", 10),
+        empty=options.get("empty", 0.0),
+    )
+    unit_options = {**options, "reduce": "none"}
+    for index, prediction in task.iter_predict(batch):
+        units = prediction.units if isinstance(prediction, Ragged) else prediction
+        one = Ragged(units, [len(units)])
+        reduction.add(index, function(one, **unit_options))
+    return _as_vector(reduction.result(), len(batch))
+
+
+def _as_vector(scores: Any, length: int) -> np.ndarray:
+    vector: np.ndarray = (
+        scores.detach().double().cpu().numpy()
+        if isinstance(scores, Tensor)
+        else np.asarray(scores, dtype=np.float64)
+    )
+    if vector.shape != (length,):
+        raise invalid("acquisition", f"scores of shape [{length}]", f"shape {list(vector.shape)}")
+    return vector
+
+
+def _keep(
+    kept: _Store,
+    keep: Collection[str],
+    task: Any,
+    batch: Sequence[Any],
+    prediction: Prediction,
+    where: np.ndarray,
+) -> None:
+    if "embeddings" in keep:
+        features = getattr(prediction, "features", None)
+        kept.put("embeddings", where, task.embed(batch) if features is None else features)
+    for name, attribute in (("mean_probs", "mean_probs"), ("draws", "probs")):
+        if name in keep:
+            if not isinstance(prediction, Categorical | Bernoulli):
+                raise InvalidInputError(
+                    f"keep: {name} exist for one distribution per sample (Categorical or "
+                    f"Bernoulli), not for {type(prediction).__name__}."
+                )
+            kept.put(name, where, getattr(prediction, attribute))
+
+
+def _require_finite(
+    values: np.ndarray, where: np.ndarray, samples: Pool, function: Callable[..., Tensor]
+) -> None:
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise invalid(
+            "acquisition",
+            "finite scores",
+            f"{values[row]} from {getattr(function, '__name__', function)}",
+            where=f"id {samples.ids[int(where[row])]!r}",
+        )
