@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -146,10 +146,14 @@ class Strategy(Protocol):
     """Turns candidates into the ids to label next.
 
     Attributes:
-        needs: which optional fields of `Candidates` it reads; others may be None.
+        needs: which optional fields of `Candidates` it reads; others may be None. A class
+            attribute, or one of the instance where it depends on the options (a wrapper's).
     """
 
-    needs: ClassVar[frozenset[str]]
+    @property
+    def needs(self) -> frozenset[str]:
+        """Which optional fields of `Candidates` it reads."""
+        ...
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` distinct ids, best first; all of them if there are fewer.
