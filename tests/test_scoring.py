@@ -1,0 +1,247 @@
+"""Scoring streams, keeps what is asked, and says what is wrong with which sample."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import altasks as al
+from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError
+
+
+class Softmax:
+    """A sample is a row of numbers; three fixed linear members."""
+
+    default_acquisition = "bald"
+    joint_draws = True
+
+    def __init__(self, members=3, classes=4, width=5):
+        self.weights = torch.randn(
+            members, width, classes, generator=torch.Generator().manual_seed(0)
+        )
+        self.calls = []
+        self.rounds = []
+
+    def start_round(self, round):
+        self.rounds.append(round)
+
+    def predict(self, samples):
+        self.calls.append(len(samples))
+        x = torch.tensor(np.array(samples), dtype=torch.float32)  # n x d
+        logits = (x[:, None, None, :] @ self.weights[None]).squeeze(2)  # n x K x C
+        return al.Categorical.from_logits(logits, features=x)
+
+
+class Words:
+    """A sample is a list of numbers, each a unit; also in pieces."""
+
+    def predict(self, samples):
+        units = np.array([[x, 1 - x] for sample in samples for x in sample]).reshape(-1, 2)
+        return al.Ragged(al.Categorical(units), [len(sample) for sample in samples])
+
+    def size(self, sample):
+        return len(sample)
+
+
+class StreamedWords(Words):
+    def iter_predict(self, samples):
+        for index, sample in enumerate(samples):
+            for start in range(0, len(sample), 2):
+                piece = sample[start : start + 2]
+                yield index, al.Categorical([[x, 1 - x] for x in piece])
+
+
+def rows(n, seed=0):
+    return list(np.random.default_rng(seed).normal(size=(n, 5)))
+
+
+def test_scores_are_in_pool_order_and_are_the_functions():
+    task, pool = Softmax(), rows(23)
+    scores = al.score(task, pool, "bald", batch_size=4, progress=False)
+    assert scores.ids == [str(i) for i in range(23)]
+    direct = al.bald(task.predict(pool)).double().numpy()
+    np.testing.assert_allclose(scores.values, direct, atol=1e-6)
+    assert scores.top(3) == [str(i) for i in np.argsort(-direct)[:3]]
+
+
+@given(st.integers(1, 12), st.integers(1, 9))
+def test_batch_size_changes_nothing(n, batch_size):
+    one = al.score(Softmax(), rows(n), "entropy", batch_size=1, progress=False).values
+    many = al.score(Softmax(), rows(n), "entropy", batch_size=batch_size, progress=False).values
+    np.testing.assert_allclose(one, many, atol=1e-6)
+
+
+def test_a_function_its_name_and_the_tasks_default_are_the_same():
+    task, pool = Softmax(), rows(5)
+    default = al.score(task, pool, progress=False).values
+    np.testing.assert_array_equal(default, al.score(task, pool, al.bald, progress=False).values)
+    np.testing.assert_array_equal(default, al.score(task, pool, "bald", progress=False).values)
+
+
+def test_batches_are_made_of_equals_biggest_first():
+    sizes = []
+
+    class Recording(Words):
+        def predict(self, samples):
+            sizes.append([len(sample) for sample in samples])
+            return super().predict(samples)
+
+    pool = [[0.5] * n for n in (1, 9, 2, 8, 3, 7)]
+    al.score(Recording(), pool, "margin", batch_size=2, progress=False)
+    assert sizes == [[9, 8], [7, 3], [2, 1]]
+
+
+@pytest.mark.parametrize("reduce", ["mean", "sum", "max", "top_k"])
+@pytest.mark.parametrize("function", ["entropy", "margin", "least_confidence"])
+def test_streaming_in_pieces_equals_the_whole(reduce, function):
+    rng = np.random.default_rng(0)
+    pool = [rng.random(n).tolist() for n in (5, 0, 1, 7, 2)]
+    options = {"reduce": reduce, "empty": 0.25, "k": 3, "class_weights": [1.0, 2.0]}
+    whole = al.score(Words(), pool, function, acquisition_options=options, progress=False)
+    pieces = al.score(
+        StreamedWords(), pool, function, acquisition_options=options, batch_size=2, progress=False
+    )
+    np.testing.assert_allclose(whole.values, pieces.values, atol=1e-9)
+    assert whole.values[1] == 0.25
+
+
+def test_streaming_mnlp_equals_the_whole():
+    pool = [[0.5, 0.9, 0.8], [0.7]]
+    whole = al.score(Words(), pool, "mnlp", progress=False).values
+    np.testing.assert_allclose(
+        al.score(StreamedWords(), pool, "mnlp", progress=False).values, whole, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_keep(tmp_path, mapped):
+    task, pool = Softmax(), rows(11)
+    scores = al.score(
+        task,
+        pool,
+        "bald",
+        batch_size=3,
+        keep=("embeddings", "mean_probs", "draws"),
+        keep_in=tmp_path if mapped else None,
+        progress=False,
+    )
+    prediction = task.predict(pool)
+    np.testing.assert_allclose(scores.embeddings, prediction.features.numpy(), atol=1e-6)
+    np.testing.assert_allclose(scores.mean_probs, prediction.mean_probs.numpy(), atol=1e-6)
+    np.testing.assert_allclose(scores.draws, prediction.probs.numpy(), atol=1e-6)
+    assert isinstance(scores.draws, np.memmap) is mapped
+    assert al.score(task, pool, "bald", progress=False).draws is None
+
+
+def test_embeddings_come_from_embed_when_the_prediction_has_none():
+    class Embedding(Words):
+        def embed(self, samples):
+            return np.array([[len(sample)] for sample in samples], dtype=np.float32)
+
+    scores = al.score(
+        Embedding(), [[0.1], [0.2, 0.3]], "margin", keep=["embeddings"], progress=False
+    )
+    assert scores.embeddings.tolist() == [[1.0], [2.0]]
+
+
+def test_the_round_reaches_the_committee():
+    task = Softmax()
+    al.score(task, rows(2), round=5, progress=False)
+    assert task.rounds == [5]
+
+
+def test_bad_requests_are_refused_before_any_work():
+    task = Softmax()
+    for wrong, message in [
+        ({"keep": "draws"}, "collection of names"),
+        ({"keep": ["logits"]}, "embeddings, mean_probs, draws"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"acquisition": 3}, "acquisition"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            al.score(task, rows(2), progress=False, **wrong)
+    with pytest.raises(UnknownNameError):
+        al.score(task, rows(2), "bold")
+    with pytest.raises(InvalidInputError, match="at least one sample"):
+        al.score(task, [])
+    with pytest.raises(InvalidInputError, match="no default_acquisition"):
+        al.score(Words(), [[0.5]])
+    with pytest.raises(InvalidInputError, match="streams"):
+        al.score(StreamedWords(), [[0.5]], "margin", keep=["mean_probs"])
+    with pytest.raises(InvalidInputError, match="mean_probs exist for"):
+        al.score(Words(), [[0.5]], "margin", keep=["mean_probs"], progress=False)
+    task.joint_draws = False
+    with pytest.raises(InvalidInputError, match="not joint"):
+        al.score(task, rows(2), keep=["draws"])
+    assert task.calls == []
+
+
+def test_a_bad_prediction_names_the_ids():
+    class Broken(Softmax):
+        def predict(self, samples):
+            x = np.array(samples)[:, :3]
+            return al.Categorical(x)
+
+    with pytest.raises(InvalidInputError, match="row 0") as caught:
+        al.score(Broken(), {"a": np.ones(5), "b": np.ones(5)}, "entropy", progress=False)
+    assert any("'a', 'b'" in note for note in caught.value.__notes__)
+
+
+def test_wrong_lengths_and_scores_that_are_not_finite():
+    class Short(Softmax):
+        def predict(self, samples):
+            return super().predict(samples)[:1]
+
+    with pytest.raises(InvalidInputError, match="a prediction of 2 samples, found of 1"):
+        al.score(Short(), rows(2), progress=False)
+    with pytest.raises(InvalidInputError, match=r"finite scores.*id 'b'"):
+        al.score(
+            Softmax(),
+            {"a": np.zeros(5), "b": np.ones(5)},
+            lambda prediction: torch.tensor([0.0, float("nan")]),
+            progress=False,
+        )
+    with pytest.raises(InvalidInputError, match=r"shape \[2\]"):
+        al.score(Softmax(), rows(2), lambda prediction: torch.zeros(3), progress=False)
+
+    class Raw(Softmax):
+        def predict(self, samples):
+            return np.zeros((len(samples), 3))
+
+    with pytest.raises(InvalidInputError, match="a Prediction"):
+        al.score(Raw(), rows(2), progress=False)
+
+
+def test_ctrl_c_keeps_what_is_done():
+    class Interrupted(Softmax):
+        def predict(self, samples):
+            if len(self.calls) == 2:
+                raise KeyboardInterrupt
+            return super().predict(samples)
+
+    with pytest.raises(ScoringInterruptedError, match="after 6 of 10") as caught:
+        al.score(Interrupted(), rows(10), batch_size=3, keep=["embeddings"], progress=False)
+    partial = caught.value.partial
+    whole = al.score(Softmax(), rows(10), progress=False)
+    assert partial.ids == [str(i) for i in range(6)]
+    np.testing.assert_allclose(partial.values, whole.values[:6], atol=1e-6)
+    assert partial.embeddings.shape == (6, 5)
+
+
+def test_top_breaks_ties_without_looking_at_the_order():
+    ids = [f"id{i}" for i in range(50)]
+    first = al.Scores(ids, np.zeros(50)).top(5)
+    assert first == al.Scores(ids[::-1], np.zeros(50)).top(5)
+    assert first != ids[:5]
+    assert first != al.Scores(ids, np.zeros(50)).top(5, seed=1)
+    assert len(al.Scores(ids, np.zeros(50)).top(99)) == 50
+    with pytest.raises(InvalidInputError):
+        al.Scores(ids, np.zeros(50)).top(-1)
+
+
+def test_progress_is_shown_when_asked(capsys):
+    al.score(Softmax(), rows(4), progress=True)
+    assert "4/4" in capsys.readouterr().err
+    al.score(Softmax(), rows(4))
+    assert capsys.readouterr().err == ""
