@@ -26,7 +26,7 @@ def stratified_split(
 
     Example:
         >>> stratified_split(["a"] * 4 + ["b"] * 4, 0.25, seed=0)[1]
-        [3, 7]
+        [2, 7]
     """
     if not 0 < share < 1:
         raise invalid("share", "a number in (0, 1)", f"{share!r}")

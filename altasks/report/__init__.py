@@ -1,0 +1,24 @@
+"""What a run showed: learning curves, what was saved, and resumable rows of results."""
+
+from altasks.report.curves import (
+    Comparison,
+    Interval,
+    area_under_curve,
+    bootstrap_mean,
+    compare,
+    labels_to_reach,
+)
+from altasks.report.plots import plot_learning_curves
+from altasks.report.results import ResultRows, code_version
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "ResultRows",
+    "area_under_curve",
+    "bootstrap_mean",
+    "code_version",
+    "compare",
+    "labels_to_reach",
+    "plot_learning_curves",
+]

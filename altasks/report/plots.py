@@ -1,0 +1,101 @@
+"""Pictures of learning curves (extra `plots`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from altasks._extras import require
+from altasks.errors import invalid
+from altasks.report.curves import bootstrap_mean
+
+#: Blue, vermilion, green, ... of Okabe and Ito (2008): told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+def plot_learning_curves(
+    path: Path | str,
+    labels: Any,
+    arms: Mapping[str, Any],
+    *,
+    metric: str = "score",
+    title: str = "",
+    note: str = "",
+    level: float = 0.95,
+) -> Path:
+    """Draw the mean learning curve of each arm, with its interval over seeds, as a PNG.
+
+    One seed is drawn as a line without a band, since nothing is known of its spread.
+
+    Args:
+        path: where to write; the folder is made.
+        labels: `[B]` label counts.
+        arms: name -> `[S, B]` scores, one row for each seed.
+        metric: what the vertical axis says.
+        title: above the picture.
+        note: small print below it.
+        level: of the bootstrap interval over seeds.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        InvalidInputError: if there are no arms or a shape doesn't fit.
+    """
+    require("matplotlib", "plots", "Drawing learning curves")
+    # The object interface: pyplot would choose a backend and keep figures for the whole process.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    if not arms:
+        raise invalid("arms", "at least one named set of curves", "none")
+    counts = np.asarray(labels, dtype=np.float64)
+    figure = Figure(figsize=(7.2, 4.5), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for place, (name, scores) in enumerate(arms.items()):
+        curves = np.asarray(scores, dtype=np.float64)
+        if curves.ndim != 2 or curves.shape[1] != len(counts) or not len(curves):
+            raise invalid(
+                f"arms[{name!r}]", f"shape [S, {len(counts)}], S >= 1", f"{list(curves.shape)}"
+            )
+        colour = COLOURS[place % len(COLOURS)]
+        axes.plot(
+            counts,
+            curves.mean(axis=0),
+            color=colour,
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=5,
+            linewidth=2,
+            label=name,
+        )
+        if len(curves) > 1:
+            bands = [bootstrap_mean(curves[:, b], level=level) for b in range(len(counts))]
+            axes.fill_between(
+                counts,
+                [band.low for band in bands],
+                [band.high for band in bands],
+                color=colour,
+                alpha=0.15,
+                linewidth=0,
+            )
+    axes.set_xlabel("labels")
+    axes.set_ylabel(metric)
+    axes.set_title(title, loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.3)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    if note:
+        figure.supxlabel(note, fontsize=8, color="0.35", x=0.01, ha="left")
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(target, format="png")
+    return target
