@@ -1,0 +1,180 @@
+"""The commands and their options; what each does lives in a module of its own, loaded when run."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from altasks._version import __version__
+from altasks.errors import AltasksError
+
+if TYPE_CHECKING:
+    from click import Context
+
+
+class Shell(TyperGroup):
+    """The one place where errors become messages: exit 2 for ours, 130 for Ctrl-C."""
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run the command; turn the errors a user can act on into one message."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            # ScoringInterruptedError comes here too, once `rank` has saved what was scored.
+            code, message = 130, str(error) or "Interrupted."
+            self._tell(ctx, error, message)
+        except AltasksError as error:
+            code = 2
+            self._tell(ctx, error, f"Error: {_with_notes(error)}")
+        except OSError as error:
+            code = 2
+            self._tell(ctx, error, f"Error: {type(error).__name__}: {_with_notes(error)}")
+        raise typer.Exit(code)
+
+    def _tell(self, ctx: Context, error: BaseException, message: str) -> None:
+        if ctx.params.get("debug"):
+            traceback.print_exception(error)
+        typer.echo(message, err=True)
+
+
+def _with_notes(error: BaseException) -> str:
+    return "\n".join([str(error), *getattr(error, "__notes__", [])])
+
+
+app = typer.Typer(
+    cls=Shell,
+    help="Pick the samples worth labelling.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A fault of ours shows Python's own traceback, which is what a report needs.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"altasks {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (before the command).")
+    ] = False,
+) -> None:
+    """Pick the samples worth labelling."""
+
+
+@app.command()
+def tasks() -> None:
+    """List the tasks: adapter, what to install, example."""
+    from altasks.cli.catalog import print_tasks
+
+    print_tasks()
+
+
+@app.command()
+def rank(
+    task: Annotated[str, typer.Option(help="What the model does; see `altasks tasks`.")],
+    model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
+    pool: Annotated[
+        Path, typer.Option(help="The unlabelled samples: a .csv, .tsv or .jsonl file.")
+    ],
+    out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,
+    acquisition: Annotated[
+        str | None, typer.Option(help="The acquisition function; the task's own by default.")
+    ] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="From scores to a batch; the task's own by default.")
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column with the sample; 'text' by default.")
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(help="The column with the ids; 'id' if there is one, else row numbers."),
+    ] = None,
+    labelled: Annotated[
+        Path | None,
+        typer.Option(help="A table with an id column, or one id a line: samples to leave out."),
+    ] = None,
+    passes: Annotated[
+        int, typer.Option(min=0, help="Passes of MC dropout; 0: none, one plain prediction.")
+    ] = 20,
+    dropout_layers: Annotated[
+        str,
+        typer.Option(help="'head': the model runs once, the head's dropout 20 times; 'all'."),
+    ] = "all",
+    dropout: Annotated[
+        float | None, typer.Option(help="Override the model's own dropout probability.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples per call of the model.")] = 32,
+    device: Annotated[
+        str | None, typer.Option(help="'cpu', 'cuda', ...; where the model is by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of dropout, ties and random strategies.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
+) -> None:
+    """Order a pool by how much each sample would teach the model, and write the top of it."""
+    from altasks.cli.rank import RankRequest, run_rank
+
+    run_rank(
+        RankRequest(
+            task=task,
+            model=model,
+            pool=pool,
+            out=out,
+            number=number,
+            acquisition=acquisition,
+            strategy=strategy,
+            text_column=text_column,
+            id_column=id_column,
+            labelled=labelled,
+            passes=passes,
+            dropout_layers=dropout_layers,
+            dropout=dropout,
+            batch_size=batch_size,
+            device=device,
+            seed=seed,
+            force=force,
+        )
+    )
+
+
+@app.command()
+def demo(
+    seeds: Annotated[int, typer.Option(min=1, help="How many paired repetitions.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of asking after the start.")] = 6,
+    start: Annotated[int, typer.Option(min=2, help="Random labels to start from.")] = 24,
+    batch: Annotated[int, typer.Option(min=1, help="Labels asked for in each round.")] = 24,
+    out: Annotated[
+        Path, typer.Option(help="The folder of results; a repeated command continues there.")
+    ] = Path("altasks-demo"),
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Torch's threads; its own choice by default.")
+    ] = None,
+) -> None:
+    """Fine-tune a sentence encoder in the loop, BALD and random side by side (minutes)."""
+    from altasks.cli.demo import DemoSettings, run_demo
+
+    run_demo(
+        DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, threads=threads
+    )
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    app(prog_name="altasks")
+    sys.exit(0)

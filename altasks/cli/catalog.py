@@ -1,0 +1,81 @@
+"""What tasks there are and what each still needs; answers without importing any of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from rich.console import Console
+from rich.table import Table
+
+from altasks.registry import TASKS
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task as the shell presents it.
+
+    Attributes:
+        name: as registered.
+        adapter: how Python reaches it.
+        extra: the extra with its libraries; empty if it needs none.
+        modules: the libraries whose presence means that the extra is installed.
+        example: a script to start from.
+        licence: what a user should know of the libraries' licences; empty if nothing.
+    """
+
+    name: str
+    adapter: str
+    extra: str
+    modules: tuple[str, ...]
+    example: str
+    licence: str = ""
+
+    def missing(self) -> list[str]:
+        """Return the libraries that are not installed, without importing any."""
+        return [name for name in self.modules if importlib.util.find_spec(name) is None]
+
+
+BUILTIN = (
+    TaskEntry(
+        "text-classification",
+        "al.TextClassification",
+        "text",
+        ("transformers", "accelerate", "datasets", "safetensors"),
+        "examples/text_classification.py",
+    ),
+)
+
+
+def catalogue() -> list[TaskEntry]:
+    """Return every task there is: altasks' own, then those other packages installed."""
+    entries = {entry.name: entry for entry in BUILTIN}
+    for point in entry_points(group=TASKS.group):
+        entries.setdefault(point.name, TaskEntry(point.name, point.value, "", (), ""))
+    for name in TASKS.names():
+        entries.setdefault(name, TaskEntry(name, f'al.get_task("{name}")', "", (), ""))
+    return list(entries.values())
+
+
+def print_tasks(console: Console | None = None) -> None:
+    """Print the table of tasks, and what to install for those that lack something."""
+    console = console or Console()
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in ("task", "adapter", "extra", "installed"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("example", overflow="fold")
+    entries = catalogue()
+    for entry in entries:
+        installed = "no" if entry.missing() else "yes"
+        table.add_row(entry.name, entry.adapter, entry.extra, installed, entry.example)
+    console.print(table)
+    console.print()
+    for entry in entries:
+        # Without markup, which would read the extra's square brackets as a style.
+        if missing := entry.missing():
+            lacks = f"{entry.name} lacks {', '.join(missing)}: pip install 'altasks[{entry.extra}]'"
+            console.print(lacks, markup=False, soft_wrap=True)
+        if entry.licence:
+            console.print(f"{entry.name}: {entry.licence}", markup=False, soft_wrap=True)
+    console.print("Rank a file:  altasks rank --help\nSee it work:  altasks demo")

@@ -1,0 +1,50 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from altasks.errors import invalid
+
+
+def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
+    """Refuse, before any work is done, a path that could not or should not be written.
+
+    Raises:
+        InvalidInputError: if the file exists and `force` is False, if it is a folder, or if its
+            folder doesn't exist.
+    """
+    if path.is_dir():
+        raise invalid(argument, "the path of a file", f"the folder {str(path)!r}")
+    if path.exists() and not force:
+        raise invalid(
+            argument,
+            "a path where there is nothing yet",
+            f"{str(path)!r}, which exists",
+            hint="Choose another, or overwrite it with --force.",
+        )
+    if not path.parent.is_dir():
+        raise invalid(argument, "a path in an existing folder", f"{str(path)!r}")
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines to a temporary file beside `path`, then rename it into place."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            for line in lines:
+                file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files private; what a user writes gets the permissions of any new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

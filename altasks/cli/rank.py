@@ -1,0 +1,343 @@
+"""`altasks rank`: score a file of samples and write the top of it as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from altasks.cli.files import check_target, write_lines
+from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError, invalid
+from altasks.registry import TASKS, get_acquisition, get_strategy
+
+if TYPE_CHECKING:
+    from altasks.data import Pool
+    from altasks.predictions import Prediction
+    from altasks.scoring import Scores
+
+#: How many of the picks are shown, and how much of each text.
+SHOWN = 5
+TEXT_WIDTH = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankRequest:
+    """The options of `altasks rank`; see its help."""
+
+    task: str
+    model: str
+    pool: Path
+    out: Path
+    number: int = 100
+    acquisition: str | None = None
+    strategy: str | None = None
+    text_column: str | None = None
+    id_column: str | None = None
+    labelled: Path | None = None
+    passes: int = 20
+    dropout_layers: str = "all"
+    dropout: float | None = None
+    batch_size: int = 32
+    device: str | None = None
+    seed: int = 0
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What the shell must know of a task beyond its adapter: one entry of the table below.
+
+    Attributes:
+        build: makes the task from the options.
+        read: makes the pool from the options.
+        fields: what of a sample goes into its row of the queue.
+        classes: the predicted classes of a description, for the counts.
+        reason: one line on why a sample scores high, from its prediction and description.
+    """
+
+    build: Callable[[RankRequest], Any]
+    read: Callable[[RankRequest], Pool]
+    fields: Callable[[Any], dict[str, Any]]
+    classes: Callable[[Mapping[str, Any]], list[str]]
+    reason: Callable[[Prediction, Mapping[str, Any]], str]
+
+
+def run_rank(request: RankRequest, console: Console | None = None) -> None:
+    """Score the pool, pick, write the queue, and say what is in it.
+
+    Raises:
+        AltasksError: for any option or file that can't be used; nothing is written then.
+        ScoringInterruptedError: on Ctrl-C while scoring; what was scored is in `<out>.partial`.
+    """
+    console = console or Console()
+    ranker = find_ranker(request.task)
+    check_target(request.out, force=request.force)
+    if request.acquisition is not None:
+        get_acquisition(request.acquisition)
+    strategy = None if request.strategy is None else get_strategy(request.strategy)()
+    pool = ranker.read(request)
+    left = _leave_out_labelled(pool, request, console)
+
+    from altasks._random import derive_rng
+    from altasks.scoring import score
+    from altasks.strategies import Candidates
+
+    task = ranker.build(request)
+    strategy = strategy or get_strategy(task.default_strategy)()
+    acquisition = request.acquisition or task.default_acquisition
+    try:
+        scores = score(
+            task,
+            left,
+            acquisition,
+            batch_size=request.batch_size,
+            keep=_kept_for(strategy),
+            round=0,
+        )
+    except ScoringInterruptedError as error:
+        raise _save_partial(error, request, ranker, left) from error
+    candidates = Candidates(
+        scores.ids,
+        scores.values,
+        embeddings=scores.embeddings,
+        mean_probs=scores.mean_probs,
+        draws=scores.draws,
+    )
+    picks = strategy.select(candidates, request.number, rng=derive_rng(request.seed, "rank"))
+    value_of = dict(zip(scores.ids, scores.values.tolist(), strict=True))
+    rows, reasons = _describe(task, ranker, left, picks, value_of, request.batch_size)
+    # Looked at again: scoring may have taken hours.
+    check_target(request.out, force=request.force)
+    write_lines(request.out, (json.dumps(row, ensure_ascii=False) for row in rows))
+    _summarise(console, request, ranker, scores, rows, reasons, acquisition)
+
+
+def find_ranker(task: str) -> Ranker:
+    """Return what the shell knows of a task.
+
+    Raises:
+        UnknownNameError: naming the tasks that can be ranked from the shell.
+    """
+    if task in RANKERS:
+        return RANKERS[task]
+    known = ", ".join(sorted(RANKERS))
+    if task in TASKS.names():
+        raise UnknownNameError(
+            f"--task: {task!r} cannot be ranked from the shell, only {known}. From Python: "
+            f'al.score(al.get_task("{task}")(...), pool).'
+        )
+    raise UnknownNameError(f"--task: expected one of {known}, found {task!r}.")
+
+
+def _kept_for(strategy: Any) -> set[str]:
+    from altasks.scoring import KEEPABLE
+
+    beyond = set(strategy.needs) - set(KEEPABLE)
+    if beyond:
+        raise InvalidInputError(
+            f"--strategy: {type(strategy).__name__} needs {', '.join(sorted(beyond))}, which a "
+            "single ranking does not have. Use it in an ActiveLoop."
+        )
+    return set(strategy.needs)
+
+
+def _leave_out_labelled(pool: Pool, request: RankRequest, console: Console) -> Pool:
+    """Return the pool without the ids of `--labelled`."""
+    if request.labelled is None:
+        return pool
+    done = _read_ids(request.labelled, request.id_column)
+    known = set(pool.ids)
+    strangers = [name for name in done if name not in known]
+    if done and len(strangers) == len(done):
+        raise invalid(
+            "--labelled",
+            f"ids of the pool, such as {pool.ids[0]!r}",
+            f"{len(done)} ids that are not in it, such as {done[0]!r}",
+            hint="Name the column that holds the ids with --id-column.",
+        )
+    if strangers:
+        shown = ", ".join(map(repr, strangers[:3])) + (", ..." if len(strangers) > 3 else "")
+        console.print(
+            f"Note: {len(strangers)} of {len(done)} ids in {request.labelled} are not in the "
+            f"pool: {shown}",
+            markup=False,
+            soft_wrap=True,
+        )
+    gone = set(done)
+    left = [name for name in pool.ids if name not in gone]
+    if not left:
+        raise invalid("--pool", "a sample that isn't labelled yet", "none: every id is labelled")
+    return pool.subset(left)
+
+
+def _read_ids(path: Path, id_column: str | None) -> list[str]:
+    from altasks.data.tables import read_table
+
+    if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson"):
+        columns = read_table(path).columns
+        name = id_column or "id"
+        if name not in columns:
+            raise invalid(
+                "--labelled",
+                f"a column {name!r} with the ids",
+                f"the columns {', '.join(map(repr, columns))}",
+                where=str(path),
+                hint="Name the column with --id-column.",
+            )
+        return list(dict.fromkeys(str(value) for value in columns[name]))
+    if not path.is_file():
+        raise invalid("--labelled", "an existing file", repr(str(path)))
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _describe(
+    task: Any,
+    ranker: Ranker,
+    pool: Pool,
+    picks: list[str],
+    value_of: Mapping[str, float],
+    batch_size: int,
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rows of the queue, and the reasons of the first few."""
+    rows: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    for start in range(0, len(picks), batch_size):
+        names = picks[start : start + batch_size]
+        samples = [pool[name] for name in names]
+        prediction = task.predict(samples)
+        for place, (name, sample) in enumerate(zip(names, samples, strict=True)):
+            one = prediction[place : place + 1]
+            description = task.describe(sample, one)
+            if len(reasons) < SHOWN:
+                reasons.append(ranker.reason(one, description))
+            rows.append(
+                {
+                    "rank": len(rows) + 1,
+                    "id": name,
+                    "score": value_of[name],
+                    **ranker.fields(sample),
+                    "prediction": description,
+                }
+            )
+    return rows, reasons
+
+
+def _save_partial(
+    error: ScoringInterruptedError, request: RankRequest, ranker: Ranker, pool: Pool
+) -> ScoringInterruptedError:
+    """Write what was scored before Ctrl-C, and return the error that says where it is."""
+    partial: Scores | None = error.partial  # type: ignore[assignment]
+    if partial is None or not len(partial):
+        return ScoringInterruptedError("Interrupted before anything was scored.", None)
+    target = request.out.with_name(request.out.name + ".partial")
+    value_of = dict(zip(partial.ids, partial.values.tolist(), strict=True))
+    rows = (
+        {"rank": place, "id": name, "score": value_of[name], **ranker.fields(pool[name])}
+        for place, name in enumerate(partial.top(len(partial), seed=request.seed), start=1)
+    )
+    write_lines(target, (json.dumps(row, ensure_ascii=False) for row in rows))
+    return ScoringInterruptedError(
+        f"Interrupted after {len(partial):,} of {len(pool):,} samples. Their scores, best first, "
+        f"are in {target}; {request.out} was not written.",
+        partial,
+    )
+
+
+def _summarise(
+    console: Console,
+    request: RankRequest,
+    ranker: Ranker,
+    scores: Scores,
+    rows: list[dict[str, Any]],
+    reasons: list[str],
+    acquisition: str,
+) -> None:
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(scores.values.tolist())}")
+    if len(rows) < request.number:
+        say(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
+    say(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
+    counts = Counter(name for row in rows for name in ranker.classes(row["prediction"]))
+    if counts:
+        listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(12))
+        more = f", and {len(counts) - 12} more classes" if len(counts) > 12 else ""
+        say(f"Predicted classes among them: {listed}{more}")
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("rank", justify="right")
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("sample", overflow="fold", ratio=1)
+    table.add_column("why", overflow="fold", ratio=1)
+    for row, reason in zip(rows, reasons, strict=False):
+        shown = " ".join(str(row.get("text", row["id"])).split())
+        if len(shown) > TEXT_WIDTH:
+            shown = shown[: TEXT_WIDTH - 3] + "..."
+        table.add_row(str(row["rank"]), f"{row['score']:.3f}", _plain(shown), _plain(reason))
+    console.print(table)
+
+
+def _spread(values: list[float]) -> str:
+    mean = sum(values) / len(values)
+    return f"score mean {mean:.3f}, from {min(values):.3f} to {max(values):.3f}."
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _build_text_classification(request: RankRequest) -> Any:
+    from altasks._extras import require
+
+    require("transformers", "text", "Text classification")
+    from altasks.cli.quiet import quiet_transformers
+    from altasks.committees import MCDropout
+    from altasks.tasks.text_classification import TextClassification
+
+    quiet_transformers()
+    committee = None
+    if request.passes:
+        committee = MCDropout(
+            request.passes,
+            layers=request.dropout_layers,
+            p=request.dropout,
+            seed=request.seed,
+        )
+    return TextClassification(request.model, committee=committee, device=request.device)
+
+
+def _read_texts(request: RankRequest) -> Pool:
+    from altasks.data import as_pool
+
+    return as_pool(request.pool, text_column=request.text_column, id_column=request.id_column)
+
+
+def _text_classes(description: Mapping[str, Any]) -> list[str]:
+    label = description["label"] if "label" in description else description["labels"]
+    return [label] if isinstance(label, str) else list(label)
+
+
+def _text_reason(prediction: Prediction, description: Mapping[str, Any]) -> str:
+    probs = sorted(description["probs"].items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{name} {prob:.2f}" for name, prob in probs)
+
+
+#: Task name -> what the shell must know of it. A new task adds its entry, and its options above.
+RANKERS: dict[str, Ranker] = {
+    "text-classification": Ranker(
+        build=_build_text_classification,
+        read=_read_texts,
+        fields=lambda sample: {"text": sample},
+        classes=_text_classes,
+        reason=_text_reason,
+    ),
+}

@@ -1,0 +1,46 @@
+import os
+import stat
+
+import pytest
+
+from altasks.cli.files import check_target, write_lines
+from altasks.errors import InvalidInputError
+
+
+def test_a_file_is_written_whole_with_the_usual_permissions(tmp_path):
+    target = tmp_path / "queue.jsonl"
+    write_lines(target, ["a", "\u00e9"])
+    assert target.read_bytes() == "a\n\u00e9\n".encode()
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert stat.S_IMODE(target.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
+    target = tmp_path / "queue.jsonl"
+    target.write_text("old\n")
+
+    def lines():
+        yield "new"
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        write_lines(target, lines())
+    assert target.read_text() == "old\n"
+    assert os.listdir(tmp_path) == ["queue.jsonl"]
+
+
+def test_an_existing_file_needs_force(tmp_path):
+    target = tmp_path / "queue.jsonl"
+    check_target(target, force=False)
+    target.touch()
+    with pytest.raises(InvalidInputError, match="which exists.*--force"):
+        check_target(target, force=False)
+    check_target(target, force=True)
+
+
+def test_a_folder_or_a_missing_folder_is_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match="--out: expected the path of a file"):
+        check_target(tmp_path, force=True)
+    with pytest.raises(InvalidInputError, match="existing folder"):
+        check_target(tmp_path / "no" / "queue.jsonl", force=True)
