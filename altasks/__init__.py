@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
     from altasks.scoring import Scores, score
-    from altasks.strategies import Candidates, Power, Random, Strategy, TopK
+    from altasks.strategies import Candidates, KCenter, Power, Random, Strategy, TopK
     from altasks.tasks import Task, TextClassification
 
 # name -> the module that holds it
@@ -81,6 +81,7 @@ _HOMES = {
     "Random": "altasks.strategies",
     "Strategy": "altasks.strategies",
     "TopK": "altasks.strategies",
+    "KCenter": "altasks.strategies",
     "Task": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
@@ -92,6 +93,7 @@ __all__ = [
     "Candidates",
     "Categorical",
     "Ensemble",
+    "KCenter",
     "MCDropout",
     "Normal",
     "Pool",

@@ -103,6 +103,7 @@ STRATEGIES = Registry(
         "top_k": "altasks.strategies:TopK",
         "random": "altasks.strategies:Random",
         "power": "altasks.strategies:Power",
+        "k_center": "altasks.strategies:KCenter",
     },
 )
 

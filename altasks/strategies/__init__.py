@@ -8,12 +8,14 @@ from altasks.strategies.base import (
     id_uniforms,
     top_rows,
 )
+from altasks.strategies.k_center import KCenter
 from altasks.strategies.power import Power
 from altasks.strategies.random import Random
 from altasks.strategies.top_k import TopK
 
 __all__ = [
     "Candidates",
+    "KCenter",
     "Power",
     "Random",
     "Strategy",

@@ -1,0 +1,152 @@
+"""One way to read rows in place, wherever they lie, and to break ties among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.errors import invalid
+from altasks.strategies.base import id_hashes
+
+#: Numbers in one block of work: 16 MB of float32, small enough for a cache or a small GPU.
+BLOCK = 2**22
+
+
+class Rows:
+    """Rows of an array as float32 tensors (float64 if they come as float64), a block at a time.
+
+    A writable array in memory and a tensor are read in place; a memory-mapped or read-only array is
+    copied block by block, so it is never in memory as a whole.
+
+    Args:
+        array: `[N, ...]` numbers of any floating or integer type.
+        device: where the blocks go; the array's own device by default.
+        unit: scale each row of a matrix to length 1; a row of zeros stays zero.
+    """
+
+    def __init__(
+        self, array: Any, device: torch.device | None = None, *, unit: bool = False
+    ) -> None:
+        tensor: Tensor | None = None
+        if isinstance(array, Tensor):
+            tensor = array.detach()
+            double = tensor.dtype == torch.float64 or not tensor.dtype.is_floating_point
+        else:
+            double = array.dtype not in (np.float32, np.float16)
+            # torch views only writable arrays of positive strides without a warning or a copy.
+            if (
+                array.flags.writeable
+                and array.dtype.isnative
+                and min(array.strides, default=0) >= 0
+            ):
+                tensor = torch.from_numpy(array)
+        self.array = array
+        self.tensor = tensor
+        self.dtype = torch.float64 if double else torch.float32
+        self.device = device or (tensor.device if tensor is not None else torch.device("cpu"))
+        self.unit = unit
+        self.shape = tuple(int(side) for side in array.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Return how many numbers a row holds."""
+        return int(np.prod(self.shape[1:]))
+
+    def _ready(self, part: Any, dtype: torch.dtype | None) -> Tensor:
+        if not isinstance(part, Tensor):
+            part = torch.from_numpy(
+                np.array(part, dtype=np.float64 if self.dtype == torch.float64 else np.float32)
+            )
+        ready: Tensor = part.to(device=self.device, dtype=dtype or self.dtype)
+        if self.unit:
+            length = ready.square().sum(1, keepdim=True).sqrt()
+            ready = ready / length.where(length > 0, torch.ones_like(length))
+        return ready
+
+    def slice(self, start: int, stop: int, dtype: torch.dtype | None = None) -> Tensor:
+        """Return rows `start` to `stop`; a view where nothing has to be converted."""
+        source = self.tensor if self.tensor is not None else self.array
+        return self._ready(source[start:stop], dtype)
+
+    def take(self, rows: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Return a copy of the rows at the indices `rows`."""
+        if self.tensor is not None:
+            return self._ready(self.tensor[rows.to(self.tensor.device)], dtype)
+        return self._ready(self.array[rows.cpu().numpy()], dtype)
+
+    def blocks(self, width: int = 0) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield (start, stop, rows), at most `BLOCK` numbers at `width` numbers a row if more."""
+        step = max(1, BLOCK // max(1, self.width, width))
+        for start in range(0, len(self), step):
+            stop = min(start + step, len(self))
+            yield start, stop, self.slice(start, stop)
+
+    def sample_mean(self) -> Tensor:
+        """Return the mean `[d]` of up to 1,000 rows, a shift that keeps rounding small."""
+        if not len(self):
+            return torch.zeros(self.width, dtype=self.dtype, device=self.device)
+        count = min(len(self), 1000)
+        rows = torch.arange(count, device=self.device) * len(self) // count
+        # A row that is not finite is reported by whoever meets it, under its name.
+        return torch.nan_to_num(self.take(rows).mean(0), 0.0, 0.0, 0.0)
+
+
+def require_finite(totals: Tensor, argument: str, ids: Sequence[str] | None = None) -> None:
+    """Raise if a row's total (such as its squared length) is not finite, naming the row."""
+    bad = ~torch.isfinite(totals)
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise invalid(
+            argument,
+            "finite numbers whose squares can be summed",
+            "NaN, infinity or a number too large",
+            where=f"id {ids[row]!r}" if ids is not None else f"row {row}",
+        )
+
+
+class Ties:
+    """The order of equal rows: a hash of (rng, id), computed only for the rows that are asked for.
+
+    Args:
+        ids: the names of the rows.
+        rng: one draw is taken from it.
+    """
+
+    def __init__(self, ids: Sequence[str], rng: np.random.Generator) -> None:
+        self.ids = ids
+        self.seed = int(rng.integers(0, 2**63, dtype=np.int64))
+        self._known: np.ndarray | None = None
+
+    def hashes(self, rows: np.ndarray) -> np.ndarray:
+        """Return the uint64 hash of each of `rows`, always the same for the same id."""
+        if self._known is not None:
+            known: np.ndarray = self._known[rows]
+            return known
+        salt = np.random.default_rng(self.seed)
+        if 2 * len(rows) > len(self.ids):
+            self._known = id_hashes(self.ids, salt)
+            return self.hashes(rows)
+        return id_hashes([self.ids[i] for i in rows.tolist()], salt)
+
+    def order(self, rows: np.ndarray) -> np.ndarray:
+        """Return `rows` in the order of their hashes."""
+        if len(rows) < 2:
+            return rows
+        ordered: np.ndarray = rows[np.argsort(self.hashes(rows), kind="stable")]
+        return ordered
+
+    def first(self, rows: np.ndarray) -> int:
+        """Return the row of the smallest hash."""
+        return int(rows[0]) if len(rows) == 1 else int(rows[np.argmin(self.hashes(rows))])
+
+    def fill(self, picks: list[int], n: int) -> list[int]:
+        """Return `picks`, filled up to `n` rows with the others in the order of their hashes."""
+        left = np.setdiff1d(np.arange(len(self.ids)), np.asarray(picks, dtype=np.int64))
+        return [*picks, *self.order(left)[: max(0, n - len(picks))].tolist()]
