@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -35,14 +35,21 @@ def derive_rng(*parts: int | str) -> np.random.Generator:
 
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's global generators, and restore all three afterwards.
+    """Seed Python's, NumPy's and torch's global generators, and restore all of them afterwards.
 
-    CUDA and MPS generators are restored too, on every device that torch has initialised.
+    The generators of every CUDA or MPS device are restored too; where CUDA is there but was not
+    started yet, it is started, since a generator that does not exist can't be given back.
     """
     python_state = random.getstate()
     numpy_state = np.random.get_state()  # noqa: NPY002 - saved to be restored
     try:
-        with torch.random.fork_rng():
+        with ExitStack() as stack:
+            stack.enter_context(torch.random.fork_rng(devices=[]))
+            if torch.cuda.is_available():
+                everywhere = range(torch.cuda.device_count())
+                stack.enter_context(torch.random.fork_rng(devices=everywhere))
+            if torch.backends.mps.is_available():
+                stack.enter_context(torch.random.fork_rng(devices=[0], device_type="mps"))
             torch.random.manual_seed(seed)
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
@@ -56,10 +63,18 @@ def isolated(seed: int) -> Iterator[None]:
 def isolated_torch(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Seed torch's generators of the CPU and of `device`, and restore them afterwards.
 
-    Cheaper than `isolated`: for use around a forward pass.
+    Cheaper than `isolated`, for use around a forward pass: other devices are neither seeded nor
+    saved, so that a pass on the CPU never touches (or starts) CUDA.
     """
     place = torch.device(device)
-    devices = [] if place.type == "cpu" else [place]
-    with torch.random.fork_rng(devices=devices, device_type=place.type if devices else "cuda"):
-        torch.random.manual_seed(seed)
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=[]))
+        torch.default_generator.manual_seed(seed)
+        if place.type == "cuda":
+            index = torch.cuda.current_device() if place.index is None else place.index
+            stack.enter_context(torch.random.fork_rng(devices=[index]))
+            torch.cuda.default_generators[index].manual_seed(seed)
+        elif place.type == "mps":
+            stack.enter_context(torch.random.fork_rng(devices=[0], device_type="mps"))
+            torch.mps.manual_seed(seed)
         yield

@@ -1,0 +1,177 @@
+"""A committee from one trained network: its dropout, left on while it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from altasks._random import derive_seed, isolated_torch
+from altasks.committees._head import HeadProbe, no_dropout_in_front
+from altasks.committees._modes import dropout_firing, dropout_probabilities, evaluating
+from altasks.committees.base import Draws, Network
+from altasks.errors import CommitteeError, invalid
+
+
+class MCDropout:
+    """Monte Carlo dropout: K passes with random masks stand for K samples of the weights.
+
+    Gal and Ghahramani (2016), "Dropout as a Bayesian Approximation: Representing Model
+    Uncertainty in Deep Learning". The head-only variant for sequence tagging was studied by
+    Shelmanov et al. (2021), "Active Learning for Sequence Tagging with Deep Pre-trained Models
+    and Bayesian Uncertainty Estimates".
+
+    Args:
+        passes: K, at least 2.
+        layers: `"all"`: every dropout of the model fires, attention's too, and no normalisation
+            layer does; K full passes. `"head"`: the trunk runs once a batch, at rest, and K
+            masks on the input of the last layer make the K members. The masks are drawn from
+            (seed, round) and shared by every sample, so member k is one function: scores don't
+            depend on how the pool is cut into batches, and draws are joint.
+        seed: what the masks are drawn from, together with the round.
+        p: a probability above 0 and below 1 that every dropout concerned has while predicting;
+            None leaves each its own. Models that ship with all of theirs at 0 (ViT, ModernBERT)
+            need it, or there is nothing to draw. Such a model was not trained to bear missing
+            inputs: its members' average is then a worse predictor than the model, the more so
+            the larger `p`, so start small (0.05 to 0.1) or fine-tune with the same `p`.
+
+    Raises:
+        InvalidInputError: for fewer than two passes, an unknown `layers`, or a `p` outside (0, 1).
+
+    Example:
+        >>> MCDropout(20, layers="head").joint
+        True
+    """
+
+    def __init__(
+        self,
+        passes: int = 20,
+        layers: Literal["all", "head"] = "all",
+        seed: int = 0,
+        p: float | None = None,
+    ) -> None:
+        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 2:
+            raise invalid("passes", "a whole number of at least 2", repr(passes))
+        if layers not in ("all", "head"):
+            raise invalid("layers", "'all' or 'head'", repr(layers))
+        if p is not None and not 0 < p < 1:
+            raise invalid("p", "a probability above 0 and below 1", repr(p))
+        self.passes = passes
+        self.layers = layers
+        self.seed = seed
+        self.p = p
+        self.round = 0
+
+    @property
+    def members(self) -> int:
+        """K, the size of the committee."""
+        return self.passes
+
+    @property
+    def joint(self) -> bool:
+        """Whether draw k is one function over all samples: true of `"head"` only."""
+        return self.layers == "head"
+
+    def start_round(self, round: int) -> None:
+        """Draw anew from (seed, round) from now on."""
+        self.round = round
+
+    def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+        """Return K opinions on each batch; every mode, buffer and generator comes back as it was.
+
+        Raises:
+            CommitteeError: if nothing in the model drops anything, so that all members agree.
+        """
+        with torch.no_grad():
+            if self.layers == "head":
+                return self._draw_head(network, batches)
+            return self._draw_all(network, batches)
+
+    def masks(self, features: int, p: float) -> Tensor:
+        """Return this round's masks `[K, features]`: 0 with probability `p`, else 1 / (1 - p).
+
+        Example:
+            >>> MCDropout(2, layers="head").masks(3, 0.5).shape
+            torch.Size([2, 3])
+        """
+        generator = torch.Generator().manual_seed(
+            derive_seed(self.seed, "mc-dropout", "head", self.round)
+        )
+        kept = torch.rand(self.passes, features, generator=generator) >= p
+        masks = kept / (1 - p)
+        if bool((masks == masks[0]).all()):
+            raise CommitteeError(
+                f"MCDropout(passes={self.passes}, layers='head'): all masks over the {features} "
+                f"inputs of the last layer came out equal with p = {p:g}, so all members would "
+                "say the same. Ask for more passes, a larger p, or layers='all'."
+            )
+        return masks
+
+    def _draw_head(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+        def masks(in_front: float | None) -> Tensor:
+            p = in_front if self.p is None else self.p
+            if not p:
+                raise no_dropout_in_front(p)
+            return self.masks(network.head.in_features, p)
+
+        with evaluating(network.model), HeadProbe(network, masks).attached() as probe:
+            return [probe.run(batch) for batch in batches]
+
+    def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+        model = network.model
+        device = network.head.weight.device
+        draws: list[list[Draws]] = []  # K x batches
+        with dropout_firing(model, self.p), HeadProbe(network).attached() as probe:
+            active = any(dropout_probabilities(model).values())
+            for k in range(self.passes):
+                seed = derive_seed(self.seed, "mc-dropout", "all", self.round, k)
+                with isolated_torch(seed, device):
+                    draws.append([probe.run(batch) for batch in batches])
+                # With no known dropout two equal draws settle it; else chance gets K of them.
+                if k == (self.passes - 1 if active else 1) and _all_equal(draws):
+                    raise self._nothing_fires(network)
+        return [_stack([draws[k][i] for k in range(self.passes)]) for i in range(len(batches))]
+
+    def _nothing_fires(self, network: Network) -> CommitteeError:
+        found = dropout_probabilities(network.model)
+        if self.p is not None and found:
+            why = f"although {len(found)} dropouts were given p = {self.p:g}"
+        elif found:
+            why = f"all {len(found)} dropout probabilities in it are 0"
+        else:
+            why = "it has no dropout"
+        advice = (
+            "Give one, MCDropout(p=0.1), for the time of the prediction (a model trained without "
+            "dropout was never taught to bear it: treat the draws with care), train with dropout,"
+            " or use an Ensemble."
+            if found and self.p is None
+            else "Use MCDropout(layers='head', p=0.1), a model with dropout, or an Ensemble."
+        )
+        return CommitteeError(
+            f"MCDropout(layers='all'): all passes through {type(network.model).__name__} gave "
+            f"the same result: {why}. A committee that cannot disagree says nothing about "
+            f"uncertainty. {advice}"
+        )
+
+
+def _all_equal(draws: Sequence[Sequence[Draws]]) -> bool:
+    first = draws[0]
+    if not any(part.logits.numel() for part in first):
+        return False
+    return all(
+        torch.equal(part.logits, other.logits)
+        for member in draws[1:]
+        for part, other in zip(first, member, strict=True)
+    )
+
+
+def _stack(members: Sequence[Draws]) -> Draws:
+    features = members[0].features.to(torch.float32, copy=True)
+    for member in members[1:]:
+        features += member.features
+    return Draws(
+        torch.cat([member.logits for member in members], 1),  # n x K x ... x C
+        features / len(members),
+    )

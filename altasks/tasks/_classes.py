@@ -1,0 +1,147 @@
+"""Class names, their labels, and the metrics of classification."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from altasks.errors import InvalidInputError, invalid
+
+#: A class's name: what is told, stored and shown.
+ClassName = str | int
+
+
+def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassName]:
+    """Return the names as a list.
+
+    Raises:
+        InvalidInputError: for fewer than two (one, if multi-label), a repeated name, or a name
+            that is neither a string nor a whole number.
+    """
+    if isinstance(labels, str):
+        raise invalid("labels", "a list of class names", repr(labels))
+    names = list(labels)
+    least = 1 if multi_label else 2
+    if len(names) < least:
+        raise invalid("labels", f"at least {least} class names", f"{names!r}")
+    for place, name in enumerate(names):
+        if isinstance(name, bool) or not isinstance(name, str | int):
+            raise invalid(
+                "labels",
+                "names that are strings or whole numbers",
+                f"{name!r} ({type(name).__name__})",
+                where=f"class {place}",
+            )
+        if name in names[:place]:
+            raise invalid("labels", "distinct class names", f"{name!r} twice")
+    return names
+
+
+class Classes:
+    """The classes of a task, in the order of the model's outputs.
+
+    Args:
+        names: one for each output.
+        multi_label: whether a label is a list of them instead of one.
+    """
+
+    def __init__(self, names: Sequence[Any], multi_label: bool) -> None:
+        self.names = check_class_names(names, multi_label)
+        self.multi_label = multi_label
+        self._index = {(type(name), name): place for place, name in enumerate(self.names)}
+
+    def __len__(self) -> int:
+        """Return C."""
+        return len(self.names)
+
+    def _place(self, name: Any, where: str) -> int:
+        try:
+            return self._index[type(name), name]
+        except (KeyError, TypeError):
+            raise self._unknown(name, where) from None
+
+    def _unknown(self, name: Any, where: str) -> InvalidInputError:
+        shown = ", ".join(map(repr, self.names[:20]))
+        if len(self.names) > 20:
+            shown += f" and {len(self.names) - 20} more"
+        texts = {str(known).casefold(): known for known in self.names}
+        close = difflib.get_close_matches(str(name).casefold(), texts, n=1)
+        hint = f"Did you mean {texts[close[0]]!r}?" if close else ""
+        return invalid("label", f"one of {shown}", repr(name), where=where, hint=hint)
+
+    def check(self, label: Any, where: str = "") -> Any:
+        """Return the label in the form the store keeps: a name, or a list of distinct names.
+
+        Raises:
+            InvalidInputError: listing the known names, and the closest.
+        """
+        if not self.multi_label:
+            return self.names[self._place(label, where)]
+        if isinstance(label, str) or not isinstance(label, list | tuple | set | frozenset):
+            raise invalid("label", "a list of class names (an empty one for none)", repr(label))
+        # In the order of the classes: the same set of labels is the same value in the store.
+        return [self.names[place] for place in sorted({self._place(n, where) for n in label})]
+
+    def encode(self, labels: Sequence[Any]) -> list[Any]:
+        """Return each label as a class number, or (multi-label) as a row of 0.0 and 1.0."""
+        encoded: list[Any] = []
+        for row, label in enumerate(labels):
+            checked = self.check(label, f"row {row}")
+            if not self.multi_label:
+                encoded.append(self._place(checked, ""))
+                continue
+            hot = [0.0] * len(self.names)
+            for name in checked:
+                hot[self._place(name, "")] = 1.0
+            encoded.append(hot)
+        return encoded
+
+
+def single_label_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    """Return accuracy and macro F1 of class numbers `[N]`.
+
+    Macro F1 is the plain mean of the F1 of every class that occurs in the truth or the guesses.
+
+    Example:
+        >>> import numpy as np
+        >>> single_label_metrics(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+        {'accuracy': 0.75, 'macro_f1': 0.733...}
+    """
+    seen = np.union1d(truth, guess)
+    hot_truth = truth[:, None] == seen[None, :]  # N x classes seen
+    hot_guess = guess[:, None] == seen[None, :]
+    return {
+        "accuracy": float((truth == guess).mean()),
+        "macro_f1": float(_f1(hot_truth, hot_guess).mean()),
+    }
+
+
+def multi_label_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:
+    """Return micro and macro F1 and the share of samples with every label right.
+
+    Args:
+        truth: `[N, C]` of 0 and 1.
+        guess: the same.
+
+    Example:
+        >>> import numpy as np
+        >>> multi_label_metrics(np.array([[1, 0], [1, 1]]), np.array([[1, 0], [1, 0]]))
+        {'micro_f1': 0.8, 'macro_f1': 0.5, 'subset_accuracy': 0.5}
+    """
+    hot_truth, hot_guess = truth.astype(bool), guess.astype(bool)
+    return {
+        "micro_f1": float(_f1(hot_truth.reshape(-1, 1), hot_guess.reshape(-1, 1))[0]),
+        "macro_f1": float(_f1(hot_truth, hot_guess).mean()),
+        "subset_accuracy": float((hot_truth == hot_guess).all(1).mean()),
+    }
+
+
+def _f1(truth: np.ndarray, guess: np.ndarray) -> np.ndarray:
+    """Return the F1 of each column of N x C booleans; 0 where there is nothing to find."""
+    hits = (truth & guess).sum(0)
+    total = truth.sum(0) + guess.sum(0)
+    scores: np.ndarray = np.divide(2.0 * hits, total, out=np.zeros(len(hits)), where=total > 0)
+    return scores

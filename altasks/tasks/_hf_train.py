@@ -1,0 +1,224 @@
+"""One fit through `transformers.Trainer`, leaving nothing behind but the weights."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from altasks._extras import require
+from altasks._random import derive_seed, isolated
+from altasks.committees._modes import every_mode_restored
+from altasks.errors import invalid
+
+# What a TrainingArguments gets for its output_dir when nobody named one.
+_UNNAMED_FOLDER = "trainer_output"
+
+#: Few labels need many looks: at 50 labels three epochs would be a dozen steps.
+MINIMUM_STEPS = 120
+
+
+def default_arguments(
+    samples: int, device: torch.device, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings of a fit on `samples` labelled samples, as keyword arguments.
+
+    Epochs follow from the number of labels: at least 3, and as many as make `MINIMUM_STEPS`
+    steps, at most 40.
+    """
+    batch = 16
+    steps = -(-samples // batch)
+    arguments: dict[str, Any] = {
+        "per_device_train_batch_size": batch,
+        "per_device_eval_batch_size": 64,
+        "num_train_epochs": min(40, max(3, -(-MINIMUM_STEPS // steps))),
+        "learning_rate": 2e-4,
+        "weight_decay": 0.01,
+        "warmup_steps": 0.1,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device.type == "cuda",
+        "use_cpu": device.type == "cpu",
+    }
+    return {**arguments, **overrides}
+
+
+@contextmanager
+def _training_arguments(given: Any, samples: int, device: torch.device, seed: int) -> Iterator[Any]:
+    """Yield a `TrainingArguments` for this fit: the user's, or the defaults.
+
+    The user's object is copied, never written to; on the copy only the seed is this fit's, and
+    the output folder a temporary one if the user named none.
+    """
+    transformers = require("transformers", "text", "Training a Hugging Face model")
+    # Trainer seeds NumPy, which takes 32 bits.
+    bounded = derive_seed(seed, "trainer") % 2**31
+    with tempfile.TemporaryDirectory(prefix="altasks-fit-") as folder:
+        if given is None or isinstance(given, Mapping):
+            settings = default_arguments(samples, device, given or {})
+            settings.setdefault("output_dir", folder)
+            arguments = transformers.TrainingArguments(**{**settings, "seed": bounded})
+            if device.type == "cuda":
+                arguments._n_gpu = 1  # one device, the task's; Trainer would take them all
+        else:
+            arguments = copy.copy(given)
+            arguments.seed = bounded
+            arguments.data_seed = None if given.data_seed is None else bounded
+            if arguments.output_dir in (None, _UNNAMED_FOLDER):
+                arguments.output_dir = folder
+        yield arguments
+
+
+@contextmanager
+def _denormals_flushed(device: torch.device) -> Iterator[None]:
+    """Treat denormal numbers as zero on the CPU meanwhile.
+
+    Adam's running squares of rarely used word embeddings decay into denormals, on which a CPU
+    is many times slower.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    # torch has no getter: a denormal that survives a multiplication shows that it is off.
+    was_on = bool((torch.tensor(1e-40) * 1.0).item() == 0.0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(was_on)
+
+
+def check_training_set(
+    samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+) -> list[float] | None:
+    """Return the weights scaled to a mean of 1, after checking that the three belong together.
+
+    Raises:
+        InvalidInputError: for no samples, lengths that differ, or weights that can't be weights.
+    """
+    if len(samples) == 0:
+        raise invalid("samples", "at least one labelled sample", "none")
+    if len(labels) != len(samples):
+        raise invalid("labels", f"{len(samples)} labels, one for each sample", f"{len(labels)}")
+    if weights is None:
+        return None
+    if len(weights) != len(samples):
+        raise invalid("weights", f"{len(samples)} weights, one for each sample", f"{len(weights)}")
+    values = torch.as_tensor(weights, dtype=torch.float64)
+    bad = ~(torch.isfinite(values) & (values >= 0))
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise invalid(
+            "weights", "finite numbers of at least 0", f"{weights[row]}", where=f"row {row}"
+        )
+    if not float(values.sum()) > 0:
+        raise invalid("weights", "at least one weight above 0", "only zeros")
+    scaled: list[float] = (values / values.mean()).tolist()
+    return scaled
+
+
+def weighted_loss(
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., Tensor]:
+    """Return a `compute_loss_func` for Trainer over labels whose last column is the weight.
+
+    Args:
+        loss: takes logits and labels `[n, ...]`, returns `[n]`.
+    """
+
+    def compute(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
+        values = loss(logits, labels[:, :-1]) * labels[:, -1]
+        # Trainer counts the entries of all batches of one step; each sample has a row of them.
+        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
+        return values.sum() / count
+
+    return compute
+
+
+def train(
+    model: nn.Module,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    arguments: Any,
+    device: torch.device,
+    seed: int,
+    collator: Any,
+    tokenizer: Any,
+    callbacks: Sequence[Any] | None = None,
+    valid: Sequence[Mapping[str, Any]] | None = None,
+    compute_loss: Callable[..., Tensor] | None = None,
+    compute_metrics: Callable[[Any], dict[str, float]] | None = None,
+) -> None:
+    """Train `model` in place on encoded `rows`; generators, modes and device come back.
+
+    Args:
+        model: in the state to start from.
+        rows: one mapping a sample, as the collator takes them.
+        arguments: the user's `TrainingArguments`, a mapping of settings over the defaults, or
+            None.
+        device: where the model is afterwards, and where the defaults train it.
+        seed: of this fit.
+        collator: makes a batch of rows.
+        tokenizer: handed to Trainer, which saves it beside its checkpoints.
+        callbacks: the user's.
+        valid: rows to evaluate on, if the arguments ask for it.
+        compute_loss: Trainer's `compute_loss_func`.
+        compute_metrics: Trainer's.
+    """
+    transformers = require("transformers", "text", "Training a Hugging Face model")
+    require("accelerate", "text", "Training a Hugging Face model")
+    own_forward = model.__dict__.get("forward")
+    with (
+        _training_arguments(arguments, len(rows), device, seed) as settings,
+        isolated(derive_seed(seed, "fit")),
+        every_mode_restored(model),
+        _denormals_flushed(settings.device),
+    ):
+        trainer = transformers.Trainer(
+            model=model,
+            args=settings,
+            data_collator=collator,
+            train_dataset=list(rows),
+            eval_dataset=None if valid is None else list(valid),
+            processing_class=tokenizer,
+            compute_loss_func=compute_loss,
+            compute_metrics=compute_metrics,
+            callbacks=None if callbacks is None else list(callbacks),
+        )
+        if arguments is None or isinstance(arguments, Mapping):
+            trainer.remove_callback(transformers.PrinterCallback)
+        try:
+            trainer.train()
+        finally:
+            _let_go(trainer, model, own_forward)
+    model.to(device)
+
+
+def _let_go(trainer: Any, model: nn.Module, own_forward: Any) -> None:
+    """Drop what a trainer leaves on a model and in memory.
+
+    Trainer, optimiser, callbacks and accelerator refer to each other in circles, so a round's
+    optimiser state would live until the garbage collector happens to run.
+    """
+    model.zero_grad(set_to_none=True)
+    # Mixed precision wraps the forward once more at each fit.
+    model.__dict__.pop("_original_forward", None)
+    if own_forward is None:
+        model.__dict__.pop("forward", None)
+    else:
+        model.__dict__["forward"] = own_forward
+    trainer.optimizer = trainer.lr_scheduler = trainer.model_wrapped = trainer.model = None
+    trainer.callback_handler = None
+    trainer.accelerator.free_memory()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
