@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import InvalidInputError, invalid
+from altasks.predictions._chunks import pieces
 
 # How far a row of probabilities may be from summing to 1: rounding each of its entries to the
 # type moves the sum by at most half a unit in the last place (2^-12 of it for float16, 2^-9 for
@@ -108,10 +109,18 @@ def require_probability_rows(probs: Tensor, argument: str) -> None:
         return
     tolerance = SUM_TOLERANCE.get(probs.dtype, DEFAULT_SUM_TOLERANCE)
     accumulate = working_dtype(probs.dtype)
-    sums = probs.sum(-1, dtype=accumulate)  # N x K
-    # NaN compares false, so one comparison each also catches NaN.
-    if float(probs.amin()) >= 0 and max(1 - float(sums.min()), float(sums.max()) - 1) <= tolerance:
+    lows, ranges = [], []
+    for piece in pieces(probs):
+        lows.append(piece.values.amin())
+        ranges.append(torch.stack(torch.aminmax(piece.values.sum(piece.last, dtype=accumulate))))
+    # One look at the result, not one per piece: on an accelerator each would wait for the queue.
+    least = float(torch.stack(lows).amin())
+    sums = torch.stack(ranges)
+    off = max(1 - float(sums.amin()), float(sums.amax()) - 1)
+    # aminmax carries NaN on, and NaN compares false.
+    if least >= 0 and off <= tolerance:
         return
+    sums = probs.sum(-1, dtype=accumulate)  # N x K
     raise _explain_rows(probs, sums, tolerance, argument)
 
 

@@ -1,0 +1,41 @@
+"""Acquisition functions: `f(prediction, **options) -> scores [N]`, higher = label first.
+
+Each reads a prediction and nothing else. Scores are finite, and there is one sign: whatever a
+paper calls its quantity, here the largest is labelled first. Your own needs no more than to be
+such a function; `acquisition` and `reduce_units` give it the messages and reductions of these.
+"""
+
+from altasks.acquisition._declare import acquisition, units_of
+from altasks.acquisition._reduce import Reduce, StreamedReduction, reduce_units
+from altasks.acquisition._rows import Labels
+from altasks.acquisition.bald import bald
+from altasks.acquisition.consensus_kl import consensus_kl
+from altasks.acquisition.edit_disagreement import edit_disagreement
+from altasks.acquisition.entropy import entropy
+from altasks.acquisition.epistemic_variance import epistemic_variance
+from altasks.acquisition.least_confidence import least_confidence
+from altasks.acquisition.margin import margin
+from altasks.acquisition.mnlp import mnlp
+from altasks.acquisition.variance import variance
+from altasks.acquisition.variation_ratio import variation_ratio
+from altasks.acquisition.vote_entropy import vote_entropy
+
+__all__ = [
+    "Labels",
+    "Reduce",
+    "StreamedReduction",
+    "acquisition",
+    "bald",
+    "consensus_kl",
+    "edit_disagreement",
+    "entropy",
+    "epistemic_variance",
+    "least_confidence",
+    "margin",
+    "mnlp",
+    "reduce_units",
+    "units_of",
+    "variance",
+    "variation_ratio",
+    "vote_entropy",
+]

@@ -1,0 +1,135 @@
+"""How differently the members read a line."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.acquisition._declare import acquisition, units_of
+from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
+from altasks.errors import invalid
+from altasks.predictions import Prediction, Transcripts
+
+#: Unicode normalisation forms.
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+_Row = tuple[str | tuple[Hashable, ...], ...]
+
+
+@acquisition(reads=(Transcripts,), min_members=2)
+def edit_disagreement(
+    prediction: Prediction,
+    *,
+    normalize: Form | None = None,
+    reduce: Reduce = "mean",
+    k: int = 10,
+    empty: float = 0.0,
+) -> Tensor:
+    """Return the mean edit distance between pairs of readings, relative to their length.
+
+    The mean over the K(K-1)/2 pairs of Levenshtein(a, b) / max(|a|, |b|), and 0 for two empty
+    readings. Between 0 (all read the same) and 1 (no two have a symbol in common). Insertion,
+    deletion and substitution of a code point (of a symbol, where readings are sequences of them)
+    cost 1 each.
+
+    Strings are compared as they are: an e with an accent and an e followed by a combining accent
+    differ by two edits. Nothing is normalised unless `normalize` says so.
+
+    The distances are computed in C++ on as many threads as torch is allowed
+    (`torch.get_num_threads()`); samples whose readings are all equal cost nothing.
+
+    Args:
+        prediction: a `Transcripts` with K >= 2, or a `Ragged` of one.
+        normalize: the Unicode form to bring strings to first, such as `"NFC"`; None: none.
+        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
+            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
+        k: for `"top_k"`.
+        empty: the score of a sample with no unit.
+
+    Returns:
+        `[N]` in [0, 1], float32, on the device of `log_probs` if there are any, else on the CPU.
+
+    Raises:
+        UnsupportedPredictionError: for any other prediction, or K = 1.
+        InvalidInputError: for an option outside its range, or `normalize` where a reading is not
+            a string.
+
+    Source:
+        Reul et al. 2018, "Improving OCR accuracy on early printed books by combining pretraining,
+        voting, and active learning" (lines the voters disagree on most are transcribed next).
+
+    Example:
+        >>> from altasks import Transcripts
+        >>> edit_disagreement(Transcripts([["cat", "cut", "cat"], ["dog", "dog", "dog"]])).tolist()
+        [0.2222222238779068, 0.0]
+    """
+    check_reduction(reduce, k, empty)
+    units = units_of(prediction)
+    assert isinstance(units, Transcripts)
+    if normalize is not None and normalize not in get_args(Form):
+        raise invalid("normalize", "None, 'NFC', 'NFD', 'NFKC' or 'NFKD'", f"{normalize!r}")
+    rows = units.texts if normalize is None else _normalized(units.texts, normalize)
+    device = "cpu" if units.log_probs is None else units.log_probs.device
+    scores = torch.from_numpy(_mean_distances(rows)).to(device, torch.float32)  # M
+    return reduce_units(scores, prediction, reduce=reduce, k=k, empty=empty)
+
+
+def _mean_distances(rows: Sequence[_Row]) -> np.ndarray:
+    scores = np.zeros(len(rows))
+    # Most lines of a good recogniser are read alike by all; counting equals is a C loop.
+    split = [n for n, row in enumerate(rows) if row.count(row[0]) != len(row)]
+    if not split:
+        return scores
+    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.process import cpdist
+
+    columns = list(zip(*_as_strings([rows[n] for n in split]), strict=True))  # K x n
+    pairs = list(itertools.combinations(columns, 2))
+    total = np.zeros(len(split))
+    for left, right in pairs:
+        # For unit costs the largest distance is the longer length: the normalised distance.
+        total += cpdist(
+            left,
+            right,
+            scorer=Levenshtein.normalized_distance,
+            dtype=np.float64,
+            workers=torch.get_num_threads(),
+        )
+    scores[split] = total / len(pairs)
+    return scores
+
+
+def _as_strings(rows: Sequence[_Row]) -> Sequence[Sequence[str | Sequence[int]]]:
+    """Return readings in which symbols are equal exactly if they were equal before.
+
+    Strings stay as they are. Other symbols are numbered: the distance would compare hashes, by
+    which the tags -1 and -2, or the letter "a" and the number 97, are the same.
+    """
+    if all(type(reading) is str for row in rows for reading in row):
+        return rows  # type: ignore[return-value]
+    numbers: dict[Hashable, int] = {}
+    return [
+        [[numbers.setdefault(symbol, len(numbers)) for symbol in reading] for reading in row]
+        for row in rows
+    ]
+
+
+def _normalized(rows: Iterable[_Row], form: Form) -> list[_Row]:
+    result: list[_Row] = []
+    for n, row in enumerate(rows):
+        for member, reading in enumerate(row):
+            if not isinstance(reading, str):
+                raise invalid(
+                    "normalize",
+                    "None for sequences of symbols",
+                    f"{form!r}",
+                    where=f"row {n}, member {member}",
+                )
+        result.append(tuple(unicodedata.normalize(form, str(reading)) for reading in row))
+    return result

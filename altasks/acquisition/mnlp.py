@@ -1,0 +1,81 @@
+"""How improbable the best tags of a sentence are, per word."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from altasks.acquisition._declare import acquisition
+from altasks.acquisition._kernels import averaged
+from altasks.acquisition._reduce import Reduce
+from altasks.acquisition._rows import Labels, Weights, read_classes
+from altasks.errors import invalid
+from altasks.predictions import Bernoulli, Categorical, Prediction
+
+
+@acquisition(reads=(Categorical, Bernoulli))
+def mnlp(
+    prediction: Prediction,
+    *,
+    labels: Labels = "mean",
+    reduce: Reduce = "mean",
+    class_weights: Weights | None = None,
+    empty: float = 0.0,
+) -> Tensor:
+    """Return minus the mean log probability of the best tag of each word.
+
+    - (1/n) sum_i log max_c p_ic over the n words of a sentence ("maximum normalised log
+    probability", with the sign turned so that higher is labelled first). The division by n is the
+    point: without it the longest sentences always win. So no other reduction is accepted, except
+    `"none"`, which is none.
+
+    Args:
+        prediction: a `Categorical` or `Bernoulli` of any K (a committee is averaged first), or a
+            `Ragged` of one.
+        labels: for `Bernoulli`: each label is scored as the pair (p, 1 - p), and the unit's score
+            is the `"mean"`, `"sum"` or `"max"` over its labels.
+        reduce: `"mean"`, or `"none"` for the word scores `[M]`; others are refused.
+        class_weights: at most C weights: each word's score is multiplied by the weight of its
+            predicted class, the argmax of the averaged probabilities over the first
+            `len(class_weights)` classes, before the mean, which still divides by n.
+        empty: the score of a sentence with no word.
+
+    Returns:
+        `[N]` of at least 0, float32 (float64 for float64), on the prediction's device.
+
+    Raises:
+        UnsupportedPredictionError: for any other prediction.
+        InvalidInputError: for another reduction, or an option outside its range.
+
+    Source:
+        Shen et al. 2017, "Deep active learning for named entity recognition" (workshop version
+        2017, ICLR 2018), for tags that are independent given the sentence.
+
+    Example:
+        >>> from altasks import Categorical, Ragged
+        >>> words = Categorical([[1.0, 0.0], [0.5, 0.5], [0.5, 0.5]])
+        >>> scores = mnlp(Ragged(words, lengths=[2, 1]))
+        >>> [round(score, 4) for score in scores.tolist()]
+        [0.3466, 0.6931]
+    """
+    if reduce not in ("mean", "none"):
+        raise invalid(
+            "reduce",
+            "'mean' (or 'none', for the word scores): mnlp is normalised by length by definition",
+            f"{reduce!r}",
+            hint="For other reductions use least_confidence or entropy.",
+        )
+    return read_classes(
+        _score,
+        prediction,
+        labels=labels,
+        reduce=reduce,
+        k=1,
+        class_weights=class_weights,
+        empty=empty,
+    )
+
+
+def _score(probs: Tensor, members: int, classes: int) -> Tensor:
+    best = averaged(probs, members).amax(classes, keepdim=True)
+    # Rows may sum to slightly more than 1; a score is never below 0.
+    return (0 - best.log_()).clamp_(min=0)
