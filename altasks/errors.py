@@ -60,6 +60,14 @@ class ScoringInterruptedError(AltasksError, KeyboardInterrupt):
         self.partial = partial
 
 
+class LoopWarning(UserWarning):
+    """Something about a loop that its user should know and that is no error."""
+
+
+class PoolExhaustedWarning(LoopWarning):
+    """More samples were asked for than are left; what is left was given."""
+
+
 def describe_fault(
     argument: str, expected: str, found: str, *, where: str = "", hint: str = ""
 ) -> str:

@@ -1,0 +1,414 @@
+"""The loop: ask, tell, fit, again."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from altasks.data import as_pool
+from altasks.errors import (
+    InvalidInputError,
+    PoolExhaustedWarning,
+    UnknownNameError,
+    invalid,
+)
+from altasks.loop.base import AskedSample, Event, LoggedFit, State, Store
+from altasks.loop.driver import Driver
+from altasks.loop.fingerprint import check_pool
+from altasks.loop.fitting import Fitter, check_test
+from altasks.loop.jsonable import to_json
+from altasks.loop.opening import open_store, require_whole, work_folder
+from altasks.loop.query import Query, Round
+from altasks.loop.selection import Selector, given_scores, unknown_id
+from altasks.loop.settings import (
+    acquisition_name,
+    check_settings,
+    resolve_strategy,
+    strategy_name,
+)
+from altasks.registry import get_acquisition
+
+if TYPE_CHECKING:
+    from altasks.oracles.base import Oracle
+
+
+class ActiveLoop:
+    """Which samples to label next, what was said of them, and the model trained on that.
+
+    Everything is kept in the store: opening the same store again goes on where the last process
+    stopped, however it stopped. See `docs/concepts/loop.md`.
+
+    Args:
+        task: a task adapter, or anything with `predict`. None: the loop is a queue and a memory,
+            and `ask` is given scores made elsewhere.
+        pool: whatever `altasks.as_pool` takes.
+        store: a database URL (`"sqlite:///reviews.db"`), the `Path` of an SQLite file, a `Store`,
+            or None: in memory, gone with the process.
+        acquisition: a function or its name; None takes the task's default.
+        strategy: a strategy or its name; None takes the task's default, or `"top_k"`.
+        cold_start: the strategy of asks before the first fit. It gets the scores of the task as
+            it was given if it reads any; the default doesn't.
+        seed: every random choice is drawn from it and the round.
+        batch_size: samples per call of `task.predict` and `task.embed`.
+        progress: a progress bar while scoring; None shows one on a terminal.
+        work_dir: where weights go; None: beside an SQLite file (`reviews.db.work`), in
+            `altasks-DATABASE.work` for a server, nowhere for a store in memory.
+        acquisition_options: keyword arguments of the acquisition function.
+        accept_changes: go on with another seed, strategy or acquisition function than the store
+            was made with, and remember the new ones. From then on the run is not the one that
+            either would have given from the start.
+
+    Raises:
+        InvalidInputError: for an empty pool or an option out of range.
+        UnknownNameError: for a name of a function or strategy that doesn't exist.
+        StoreError: if the store can't be opened, was made with other settings
+            (`StoreVersionError`: by a newer altasks), or for another pool (`PoolMismatchError`).
+
+    Example:
+        >>> loop = ActiveLoop(None, {"a": "one", "b": "two", "c": "three"})
+        >>> loop.ask(1, scores={"a": 0.1, "b": 0.9, "c": 0.5}).ids
+        ['b']
+        >>> loop.tell({"b": "even"})
+        1
+        >>> loop.ask(1, scores={"a": 0.1, "b": 0.9, "c": 0.5}).ids
+        ['c']
+    """
+
+    def __init__(
+        self,
+        task: Any,
+        pool: Any,
+        *,
+        store: str | Path | Store | None = None,
+        acquisition: str | Callable[..., Tensor] | None = None,
+        strategy: Any = None,
+        cold_start: Any = "random",
+        seed: int = 0,
+        batch_size: int = 32,
+        progress: bool | None = None,
+        work_dir: Path | str | None = None,
+        acquisition_options: Mapping[str, Any] | None = None,
+        accept_changes: bool = False,
+    ) -> None:
+        require_whole("seed", seed, 0)
+        require_whole("batch_size", batch_size, 1)
+        self.task = task
+        self.pool = as_pool(pool)
+        self.seed = int(seed)
+        if acquisition is None:
+            acquisition = getattr(task, "default_acquisition", None)
+        if isinstance(acquisition, str):
+            get_acquisition(acquisition)  # a misspelt name is an error now, not at the first ask
+        named = getattr(task, "default_strategy", None) if strategy is None else strategy
+        self.acquisition = acquisition
+        self.strategy = resolve_strategy(named or "top_k", "strategy")
+        self.cold_start = resolve_strategy(cold_start, "cold_start")
+
+        self.store: Store = open_store(store)
+        settings = {
+            "seed": self.seed,
+            "cold_start": strategy_name(self.cold_start),
+            "strategy": None if named is None else strategy_name(self.strategy),
+            "acquisition": acquisition_name(acquisition, acquisition_options),
+        }
+        check_settings(self.store, settings, accept_changes)
+        check_pool(self.pool, self.store)
+        work = work_folder(self.store, work_dir)
+        self.work_dir = None if work is None else work.path
+        self._fitter = Fitter(task, self.pool, self.store, work, self.seed)
+        self._selector = Selector(
+            task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,
+            batch_size, progress,
+        )  # fmt: skip
+        if hasattr(task, "fit"):
+            self._fitter.catch_up(self.store.state().fit)
+
+    # What the store says.
+
+    @property
+    def round(self) -> int:
+        """How many asks there have been."""
+        return self.store.state().round
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The labels `fit` would use: of each sample the one told last, whoever told it."""
+        return self.store.labels().values
+
+    @property
+    def pending(self) -> list[str]:
+        """The ids asked and neither answered nor skipped, in the order asked."""
+        return self.store.state().pending
+
+    @property
+    def skipped(self) -> list[str]:
+        """The ids that can't be labelled, in the pool's order."""
+        skipped = self.store.state().skipped
+        return [name for name in self.pool.ids if name in skipped]
+
+    @property
+    def rounds(self) -> list[Round]:
+        """What `run` has recorded, in this process and before."""
+        return [Round(round=number, **row) for number, row in self.store.rounds().items()]
+
+    def history(self, id: str | None = None) -> list[Event]:
+        """Return everything that was told and skipped (of one sample), corrections included."""
+        return self.store.history(id)
+
+    def pending_queries(self) -> list[Query]:
+        """Return what is still unanswered as queries, one for each round, oldest first."""
+        state = self.store.state()
+        rounds = dict.fromkeys(state.asked[name] for name in state.pending)
+        queries = []
+        for number in rounds:
+            open_ones = [one for one in self.store.asked(number) if state.is_open(one.id)]
+            queries.append(self._query(number, open_ones, ""))
+        return queries
+
+    def _query(self, number: int, rows: list[AskedSample], note: str) -> Query:
+        return Query(
+            ids=[row.id for row in rows],
+            samples=[self.pool[row.id] for row in rows],
+            scores=[row.score for row in rows],
+            round=number,
+            descriptions={row.id: row.description for row in rows if row.description is not None},
+            note=note,
+        )
+
+    # The cycle.
+
+    def ask(self, n: int, *, scores: Any = None) -> Query:
+        """Pick the `n` samples to label next, and write them to the store.
+
+        Left out are samples that have a label, were asked before, or were skipped. If fewer are
+        left, those are given, with a `PoolExhaustedWarning` and a note on the query; if none are,
+        the query is empty and does not count as a round.
+
+        Args:
+            n: at least 1.
+            scores: made elsewhere, higher = label first: a dict from id to number (only its ids
+                are candidates), a `Scores`, or one number for each sample in the pool's order.
+
+        Raises:
+            InvalidInputError: for a bad `n` or scores that don't fit, or if the strategy reads
+                scores and there is neither a task nor `scores=`.
+            UnknownNameError: if `scores` names an id that is not in the pool.
+            StoreError: if the query can't be written; then nothing was asked.
+        """
+        require_whole("n", n, 1)
+        given = None if scores is None else given_scores(scores, self.pool)
+        warned = False
+        made: tuple[int, int, Any] | None = None  # round, fit and scores of an earlier attempt
+        while True:
+            state = self.store.state()
+            number = state.round + 1
+            left = self._left(state, given)
+            note = "" if len(left) >= n else self._exhausted(n, len(left), given is not None)
+            if note and not warned:
+                # Before anything is written: where warnings are errors, nothing was asked.
+                warnings.warn(note, PoolExhaustedWarning, stacklevel=2)
+                warned = True
+            if not left:
+                return self._query(state.round, [], note)
+            selector = self._selector_of(state, given is not None)
+            table = given
+            if table is None and selector.reads_scores:
+                if hasattr(self.task, "fit"):
+                    self._fitter.catch_up(state.fit)
+                fit = 0 if state.fit is None else state.fit.fit
+                if made is None or made[:2] != (number, fit):
+                    made = (number, fit, selector.score(left, number))
+                table = made[2]
+            if table is not None:
+                allowed = set(left)
+                rows = [row for row, name in enumerate(table.ids) if name in allowed]
+                table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
+                left = table.ids
+            picks, values = selector.pick(left, int(n), number, state, table)
+            told = {} if self._is_cold(state) else selector.describe(picks)
+            asked = [
+                AskedSample(name, value, told.get(name))
+                for name, value in zip(picks, values, strict=True)
+            ]
+            how = {"wanted": int(n), "strategy": strategy_name(selector.strategy)}
+            how["given_scores"] = given is not None
+            how["fit"] = None if state.fit is None else state.fit.fit
+            if self.store.record_ask(number, asked, how):
+                return self._query(number, asked, note)
+
+    def _left(self, state: State, given: Any) -> list[str]:
+        ids = self.pool.ids if given is None else given.ids
+        gone = state.asked.keys() | state.labelled | state.skipped
+        return [name for name in ids if name not in gone]
+
+    def _exhausted(self, n: int, left: int, given: bool) -> str:
+        where = "of the scored samples" if given else f"of the pool's {len(self.pool)} samples"
+        return (
+            f"Asked for {n}, and {left} {where} are left: the others are labelled, asked or "
+            "skipped."
+        )
+
+    def _is_cold(self, state: State) -> bool:
+        """Whether the model has not been trained: its predictions say nothing yet."""
+        return state.fit is None or not hasattr(self.task, "predict")
+
+    def _selector_of(self, state: State, given: bool) -> Selector:
+        if given or not self._is_cold(state):
+            return self._selector
+        return self._selector.with_strategy(self.cold_start)
+
+    def tell(self, labels: Mapping[str, Any], *, annotator: str = "", replace: bool = False) -> int:
+        """Keep labels: late, partial, for samples asked or not. All are kept, or none is.
+
+        When it returns, they survive the death of the process and of the machine. Saying the same
+        again is harmless. Where annotators differ, everything is kept and the label told last is
+        used.
+
+        Args:
+            labels: id -> label, in the form the task reads; JSON values.
+            annotator: who says so.
+            replace: correct what this annotator said before.
+
+        Returns:
+            How many labels were new or changed.
+
+        Raises:
+            UnknownNameError: for an id that is not in the pool.
+            InvalidInputError: for a label that the task doesn't know, or that is no JSON value.
+            LabelConflictError: if this annotator said otherwise and `replace` is False.
+            StoreError: if they can't be written.
+        """
+        if not isinstance(labels, Mapping):
+            raise invalid("labels", "a dict from id to label", type(labels).__name__)
+        if not isinstance(annotator, str):
+            raise invalid("annotator", "a string", f"{annotator!r}")
+        checked = {name: self._check_label(name, label) for name, label in labels.items()}
+        return self.store.tell(checked, annotator=annotator, replace=replace) if checked else 0
+
+    def _check_label(self, name: Any, label: Any) -> Any:
+        if name not in self.pool:
+            raise UnknownNameError(f"labels: {unknown_id(name, self.pool)}")
+        where = f"id {name!r}"
+        if label is None:
+            raise invalid(
+                "labels", "a label", "None", where=where,
+                hint="A sample that can't be labelled is skipped: loop.skip([id]).",
+            )  # fmt: skip
+        if hasattr(self.task, "check_label"):
+            try:
+                label = self.task.check_label(label)
+            except (InvalidInputError, UnknownNameError) as error:
+                raise type(error)(f"labels ({where}): {error}") from error
+        return to_json(label, "labels", where)
+
+    def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
+        """Never ask these again: they can't be labelled. Telling one of them later is welcome.
+
+        Returns:
+            How many were not skipped or labelled before; a labelled sample keeps its label.
+
+        Raises:
+            UnknownNameError: for an id that is not in the pool.
+        """
+        if isinstance(ids, str):
+            raise invalid("ids", "a list of ids", f"the string {ids!r}", hint=f"Use [{ids!r}].")
+        wanted = list(ids)
+        for name in wanted:
+            if name not in self.pool:
+                raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
+        return self.store.skip(wanted, annotator=annotator)
+
+    def fit(self) -> LoggedFit:
+        """Train the task on every label told so far, save its weights and log how.
+
+        Labels go to the task in the pool's order, and the seed comes from the loop's and the
+        round: what was told decides the weights, and the order of telling doesn't.
+
+        Raises:
+            InvalidInputError: if nothing has been told yet, or the task can't be trained.
+        """
+        if not hasattr(self.task, "fit"):
+            raise InvalidInputError(
+                f"task: expected one with fit(), found {type(self.task).__name__}. Train it "
+                "yourself and ask(n, scores=al.score(...))."
+            )
+        return self._fitter.fit(self.store.state())
+
+    def evaluate(self, test: Any) -> dict[str, float]:
+        """Return the task's metrics on `test`, a pair (samples, labels).
+
+        Raises:
+            InvalidInputError: if `test` isn't such a pair, or the task can't be measured.
+        """
+        samples, labels = check_test(test)
+        if not hasattr(self.task, "evaluate"):
+            raise InvalidInputError(
+                f"task: expected one with evaluate(), found {type(self.task).__name__}."
+            )
+        if hasattr(self.task, "fit"):
+            self._fitter.catch_up(self.store.state().fit)
+        metrics = self.task.evaluate(samples, labels)
+        return {name: float(value) for name, value in metrics.items()}
+
+    def run(
+        self,
+        oracle: Oracle,
+        budget: int,
+        batch: int,
+        *,
+        test: Any = None,
+        target: Mapping[str, float] | tuple[str, float] | None = None,
+        stop: Callable[[list[Round]], bool] | None = None,
+        initial: int | None = None,
+    ) -> Iterator[Round]:
+        """Ask, let `oracle` answer, fit, evaluate, and again: yields each completed round.
+
+        Where it stands is read from the store alone, so a run that was cut off anywhere goes on
+        as if it hadn't been, beginning with a query that was asked and not answered. Rounds
+        completed before are in `rounds` and are not yielded again. Ctrl-C leaves everything told
+        so far.
+
+        Args:
+            oracle: anything with `label(query) -> {id: label}`; answers may be partial.
+            budget: how many samples to ask in all, those of earlier runs included and skipped
+                ones not.
+            batch: how many to ask a round.
+            test: (samples, labels) to evaluate on after each fit.
+            target: metric -> value; stops when all are reached (`>=`).
+            stop: called with all rounds so far after each; True stops.
+            initial: how many to ask the first time, before any fit; by default `batch`.
+
+        Raises:
+            InvalidInputError: for numbers out of range, or a target without a test set.
+        """
+        for name, value in (("budget", budget), ("batch", batch), ("initial", initial)):
+            if not (name == "initial" and value is None):
+                require_whole(name, value, 1)
+        if not callable(getattr(oracle, "label", None)):
+            raise invalid("oracle", "an object with label(query)", type(oracle).__name__)
+        if not hasattr(self.task, "fit"):
+            raise invalid("task", "one with fit()", type(self.task).__name__)
+        if test is not None:
+            check_test(test)
+        if isinstance(target, tuple):
+            target = dict([target])
+        if target is not None and test is None:
+            raise invalid("target", "a test set to measure it on", "test=None")
+        return Driver(
+            self, oracle, budget, batch, test=test, target=target, stop=stop, initial=initial
+        ).rounds()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> ActiveLoop:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,222 @@
+"""What a store is, and the rows it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class AskedSample:
+    """One sample of a query, as the store keeps it.
+
+    Args:
+        id: the sample.
+        score: what it was picked by; None where nothing was scored.
+        description: what `task.describe` said of it, JSON; None where nothing was predicted.
+    """
+
+    id: str
+    score: float | None = None
+    description: Any = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a store's history.
+
+    Args:
+        seq: its place; 1, 2, 3, ... in the order of commits.
+        at: when, ISO 8601 in UTC.
+        kind: `"label"` or `"skip"`.
+        id: the sample.
+        annotator: who said so; often empty.
+        value: the label; None for a skip.
+        replaces: the `seq` of the label this one corrects.
+        part: which part of the sample; empty for the whole.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    id: str
+    annotator: str
+    value: Any
+    replaces: int | None
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class LoggedFit:
+    """What is needed to repeat a fit.
+
+    Args:
+        fit: 1, 2, 3, ...; 0 until the store has numbered it.
+        round: how many asks there had been.
+        seq: it used the labels told up to this event.
+        n_labels: how many.
+        labels_hash: of the ids and labels in the order they were given to the task.
+        seed: given to `task.fit`.
+        threads: of torch.
+        versions: of Python and the libraries that matter.
+        token: what the folder with its weights says; a folder of another store says otherwise.
+        at: when it was logged, ISO 8601 in UTC.
+    """
+
+    fit: int
+    round: int
+    seq: int
+    n_labels: int
+    labels_hash: str
+    seed: int
+    threads: int
+    versions: dict[str, str]
+    token: str
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class State:
+    """One consistent look at a store.
+
+    Args:
+        round: how many asks there were.
+        seq: the last event.
+        asked: id -> round, in the order asked.
+        labelled: the ids that have a label from anyone.
+        skipped: the ids that were skipped and have no label.
+        fit: the last fit, if any.
+        recorded: the last round that `run` completed; -1 if none.
+    """
+
+    round: int
+    seq: int
+    asked: dict[str, int]
+    labelled: frozenset[str]
+    skipped: frozenset[str]
+    fit: LoggedFit | None
+    recorded: int
+
+    @property
+    def pending(self) -> list[str]:
+        """The ids asked and not answered, in the order asked."""
+        return [name for name in self.asked if self.is_open(name)]
+
+    def is_open(self, name: str) -> bool:
+        """Whether nobody has labelled or skipped this sample."""
+        return name not in self.labelled and name not in self.skipped
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a fit would use.
+
+    Args:
+        seq: the last event they take into account.
+        values: id -> label; where annotators differ, the label told last.
+    """
+
+    seq: int
+    values: dict[str, Any] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Store(Protocol):
+    """A loop's memory. Each method is one transaction: it happens wholly or not at all.
+
+    When a writing method returns, what it wrote survives the death of the process. Writers in
+    other processes wait for each other; nobody's writes are lost. `altasks.testing.stores` has
+    the conformance suite.
+    """
+
+    @property
+    def name(self) -> str:
+        """How messages call this store."""
+        ...
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone when the process ends."""
+        ...
+
+    def claim(self, key: str, value: Any) -> Any:
+        """Keep the JSON `value` under `key` unless there is one; return what is kept."""
+        ...
+
+    def put(self, key: str, value: Any) -> None:
+        """Keep the JSON `value` under `key`, whatever was there."""
+        ...
+
+    def pool_hashes(self) -> bytes:
+        """Return the 16-byte content hashes kept so far, in pool order."""
+        ...
+
+    def extend_pool(self, hashes: bytes, known: int) -> bool:
+        """Add hashes after the `known` bytes that are there; False, adding none, if others are."""
+        ...
+
+    def state(self) -> State:
+        """Return one consistent look at everything that decides the next step."""
+        ...
+
+    def record_ask(
+        self, round: int, samples: Sequence[AskedSample], how: Mapping[str, Any]
+    ) -> bool:
+        """Keep query `round`, or keep nothing and return False.
+
+        False says that another process was faster: `round` is not the next one, or a sample has
+        been asked, labelled or skipped meanwhile.
+        """
+        ...
+
+    def asked(self, round: int) -> list[AskedSample]:
+        """Return the query of a round, in the order asked."""
+        ...
+
+    def tell(
+        self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
+    ) -> int:
+        """Keep JSON labels and return how many said something new; a skip of theirs ends.
+
+        Raises:
+            LabelConflictError: and keeps nothing, if this annotator has said otherwise of one of
+                them and `replace` is False.
+        """
+        ...
+
+    def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
+        """Keep that these can't be labelled; return how many were news."""
+        ...
+
+    def labels(self, upto: int | None = None) -> Labels:
+        """Return the labels as of now, or as they were after event `upto`."""
+        ...
+
+    def history(self, id: str | None = None) -> list[Event]:
+        """Return every event (of one sample), in the order of commits."""
+        ...
+
+    def log_fit(self, fit: LoggedFit, publish: Callable[[int], None]) -> LoggedFit:
+        """Number a finished fit, call `publish(number)`, log it, and return it as logged.
+
+        `publish` puts the weights in place. It runs before the commit and may run twice, so a
+        logged fit always had its weights, and weights that no log names count for nothing.
+        """
+        ...
+
+    def fits(self) -> list[LoggedFit]:
+        """Return every logged fit, oldest first."""
+        ...
+
+    def record_round(self, round: int, record: Mapping[str, Any]) -> None:
+        """Keep what `run` says of a completed round (JSON), replacing what it said before."""
+        ...
+
+    def rounds(self) -> dict[int, dict[str, Any]]:
+        """Return the record of each completed round."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...

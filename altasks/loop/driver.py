@@ -1,0 +1,148 @@
+"""`ActiveLoop.run`: each step follows from what the store says, never from memory.
+
+A round R is: query R is answered, the model is fitted, evaluated, and R is recorded. Whatever
+moment a process dies in, the next one finds the first step that the store doesn't have:
+
+    died before                 the store has            the next process
+    the query was written       no query R               asks again, from the same seed: the same
+    an answer was written       unanswered ids           lets the oracle answer those
+    the fit was logged          no fit after the labels  fits again, from the same seed and labels
+    the round was recorded      no record of R           evaluates and records
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from altasks.errors import InvalidInputError, LoopWarning
+from altasks.loop.base import State
+from altasks.loop.query import Round
+
+if TYPE_CHECKING:
+    from altasks.loop.active_loop import ActiveLoop
+    from altasks.oracles.base import Oracle
+
+
+class Driver:
+    """One call of `ActiveLoop.run`; the arguments are its arguments."""
+
+    def __init__(
+        self,
+        loop: ActiveLoop,
+        oracle: Oracle,
+        budget: int,
+        batch: int,
+        *,
+        test: Any,
+        target: Mapping[str, float] | None,
+        stop: Callable[[list[Round]], bool] | None,
+        initial: int | None,
+    ) -> None:
+        self.loop = loop
+        self.oracle = oracle
+        self.budget = budget
+        self.batch = batch
+        self.test = test
+        self.target = target
+        self.stop = stop
+        self.initial = batch if initial is None else initial
+
+    def rounds(self) -> Iterator[Round]:
+        """Yield each round as it is completed."""
+        begun = time.perf_counter()
+        if self._has_late_answers():
+            late = self._complete(begun)
+            if late is not None:
+                yield late
+        while True:
+            state = self.loop.store.state()
+            if state.recorded < state.round or (state.recorded < 0 and state.labelled):
+                done = self._complete(begun)
+                if done is None:
+                    return
+                yield done
+                begun = time.perf_counter()  # what the consumer did is not the round's
+            elif self._is_over(state):
+                return
+            else:
+                wanted = self.batch if state.round else self.initial
+                query = self.loop.ask(min(wanted, self.budget - _spent(state)))
+                if not len(query):
+                    return
+
+    def _has_late_answers(self) -> bool:
+        """Whether the oracle now answers what it left open in a round that is recorded."""
+        state = self.loop.store.state()
+        return state.recorded == state.round and bool(state.pending) and self._answer() > 0
+
+    def _is_over(self, state: State) -> bool:
+        if _spent(state) >= self.budget:
+            return True
+        past = self.loop.rounds
+        if self.target is not None and past and self._is_reached(past[-1]):
+            return True
+        return self.stop is not None and bool(past) and bool(self.stop(past))
+
+    def _is_reached(self, last: Round) -> bool:
+        for name in self.target or {}:
+            if name not in last.metrics:
+                raise InvalidInputError(
+                    f"target: expected a metric of this task ({', '.join(last.metrics)}), found "
+                    f"{name!r}."
+                )
+        return all(last.metrics[name] >= value for name, value in (self.target or {}).items())
+
+    def _complete(self, begun: float) -> Round | None:
+        """Do what is missing of the last round; None if nobody answers."""
+        loop = self.loop
+        told = self._answer()
+        state = loop.store.state()
+        asked = [name for name, number in state.asked.items() if number == state.round]
+        if not state.labelled or (not told and asked and all(map(state.is_open, asked))):
+            warnings.warn(
+                f"The oracle answered none of the {len(state.pending)} pending samples; they stay "
+                "pending. Call run again when there are answers.",
+                LoopWarning,
+                stacklevel=4,
+            )
+            return None
+        # A fit of this round on these very labels has been logged: its weights are at hand.
+        if state.fit is None or (state.fit.round, state.fit.seq) != (state.round, state.seq):
+            loop.fit()
+        metrics = {} if self.test is None else loop.evaluate(self.test)
+        fit = loop.store.state().fit
+        answered = {name: label for name, label in loop.labels.items() if name in set(asked)}
+        cost_of = getattr(self.oracle, "cost_of", None)
+        done = Round(
+            round=state.round,
+            ids=asked,
+            labelled=0 if fit is None else fit.n_labels,
+            metrics=metrics,
+            seconds=time.perf_counter() - begun,
+            cost=None if cost_of is None else float(cost_of(answered)),
+            unanswered=len(state.pending),
+        )
+        record = {name: value for name, value in vars(done).items() if name != "round"}
+        loop.store.record_round(state.round, record)
+        return done
+
+    def _answer(self) -> int:
+        """Let the oracle answer what is pending, round by round; return how many it did."""
+        told = 0
+        for query in self.loop.pending_queries():
+            answers = dict(self.oracle.label(query))
+            extra = [name for name in answers if name not in set(query.ids)]
+            if extra:
+                raise InvalidInputError(
+                    f"oracle: expected labels of the {len(query)} samples it was asked, found one "
+                    f"of {extra[0]!r}."
+                )
+            told += self.loop.tell(answers)
+        return told
+
+
+def _spent(state: State) -> int:
+    return sum(name not in state.skipped for name in state.asked)

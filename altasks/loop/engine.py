@@ -1,0 +1,168 @@
+"""Connections and transactions: how what was told survives a kill, a full disk and other writers.
+
+SQLite runs with its rollback journal and `synchronous=EXTRA`: a commit has returned only when the
+database file and the removal of the journal are on the disk, so what was told survives the death
+of the process and of the machine. Between commits the store is one file that can be copied, and
+it works on network drives, where a write-ahead log does not. Writers start with `BEGIN IMMEDIATE`
+and wait for each other; a connection lives for one transaction, so nothing is shared with forked
+processes or threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import NullPool, StaticPool
+
+from altasks.errors import StoreError, invalid
+
+T = TypeVar("T")
+
+#: Seconds to wait for other writers before giving up; SQLite itself waits `BUSY_WAIT` at a time.
+PATIENCE = 120.0
+BUSY_WAIT = 10.0
+
+#: Any number: the key of the PostgreSQL advisory lock that puts writers in one line.
+_ADVISORY_KEY = 0x616C7461736B73
+
+
+class Database:
+    """An engine, and the two kinds of transaction a store needs.
+
+    Args:
+        url: an SQLAlchemy URL, `sqlite://` for one in memory, or a `Path` of an SQLite file.
+
+    Raises:
+        StoreError: if the URL can't be read or its driver is not installed.
+    """
+
+    def __init__(self, url: str | Path | URL) -> None:
+        self.url = _parse(url)
+        self.in_memory = self.url.drivername.startswith("sqlite") and _is_memory(self.url)
+        self.engine = _engine(self.url, self.in_memory)
+        # One connection serves all threads of an in-memory store.
+        self._lock: Any = threading.RLock() if self.in_memory else nullcontext()
+
+    @property
+    def name(self) -> str:
+        """The URL without the password, for messages."""
+        return self.url.render_as_string(hide_password=True)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Return `work(connection)`, run on one consistent state of the store."""
+        return self._run(work, write=False)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Return `work(connection)`, committed as a whole or not at all, after other writers.
+
+        `work` may run more than once (each time on a fresh transaction) while the store is busy.
+        """
+        return self._run(work, write=True)
+
+    def _run(self, work: Callable[[Connection], T], *, write: bool) -> T:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._lock, self.engine.connect() as plain:
+                    connection = plain.execution_options(altasks_write=write)
+                    with connection.begin():
+                        if write and self.url.get_backend_name() == "postgresql":
+                            connection.execute(
+                                text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY}
+                            )
+                        return work(connection)
+            except DBAPIError as error:
+                if not _is_busy(error) or time.monotonic() > deadline:
+                    raise StoreError(self._explain(error)) from error
+                time.sleep(0.01)
+
+    def _explain(self, error: DBAPIError) -> str:
+        said = str(error.orig).strip()
+        low = said.lower()
+        advice = "Nothing of this call was written."
+        if "disk is full" in low or "no space left" in low:
+            advice += " Free some space and repeat the call."
+        elif "readonly" in low or "read-only" in low:
+            advice += " The store or its folder can't be written to: check the permissions."
+        elif "unable to open" in low:
+            advice += " Does the folder exist, and may this user write there?"
+        elif "not a database" in low or "malformed" in low:
+            advice += " The file is not an altasks store, or is damaged."
+        elif _is_busy(error):
+            advice += f" Another process has been writing for over {PATIENCE:.0f} seconds."
+        return f"store {self.name}: {said}. {advice}"
+
+    def close(self) -> None:
+        """Let go of the connections; an in-memory store is lost with them."""
+        self.engine.dispose()
+
+
+def _is_busy(error: DBAPIError) -> bool:
+    low = str(error.orig).lower()
+    return "database is locked" in low or "database table is locked" in low or "busy" in low
+
+
+def _is_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:")
+
+
+def _parse(url: str | Path | URL) -> URL:
+    if isinstance(url, Path):
+        url = URL.create("sqlite", database=str(url))
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise invalid(
+            "store",
+            "a database URL such as 'sqlite:///reviews.db', a Store, or None for memory",
+            repr(url),
+            hint=f"For a file write 'sqlite:///{url}'." if isinstance(url, str) else "",
+        ) from None
+    database = parsed.database
+    if (
+        parsed.get_backend_name() == "sqlite"
+        and not _is_memory(parsed)
+        and database is not None
+        and not database.startswith("file:")
+    ):
+        # Connections are opened again and again: the store must not move with the process's cwd.
+        parsed = parsed.set(database=str(Path(database).absolute()))
+    return parsed
+
+
+def _engine(url: URL, in_memory: bool) -> Engine:
+    sqlite = url.get_backend_name() == "sqlite"
+    options: dict[str, Any] = {"poolclass": StaticPool if in_memory else NullPool}
+    if sqlite:
+        options["connect_args"] = {"timeout": BUSY_WAIT, "check_same_thread": False}
+    try:
+        engine = create_engine(url, **options)
+    except (NoSuchModuleError, ImportError) as error:
+        raise StoreError(
+            f"store {url.render_as_string(hide_password=True)}: its database driver is not "
+            f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'psycopg[binary]' "
+            "and a URL that begins with postgresql+psycopg://"
+        ) from error
+    if sqlite:
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    # Python's sqlite3 would begin transactions by itself, and only at the first write.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=EXTRA")
+
+
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("altasks_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,59 @@
+"""What the loop hands out: a query to be labelled, and the record of a round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Query:
+    """Samples to be labelled, written to the store before anyone sees them.
+
+    Args:
+        ids: n ids, the most wanted first.
+        samples: the samples themselves, in the same order.
+        scores: what each was picked by; None for each where nothing was scored (random asks).
+        round: which ask this was; the first is 1.
+        descriptions: id -> what `task.describe` said of it, JSON; empty before the first fit.
+        note: what the user should know, such as that fewer samples were left than asked for.
+    """
+
+    ids: list[str]
+    samples: list[Any]
+    scores: list[float | None]
+    round: int
+    descriptions: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    def __len__(self) -> int:
+        """Return n."""
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Yield (id, sample)."""
+        return iter(zip(self.ids, self.samples, strict=True))
+
+
+@dataclass(frozen=True)
+class Round:
+    """One completed round of `ActiveLoop.run`.
+
+    Args:
+        round: how many asks there had been; 0 for a fit on labels told before the first ask.
+        ids: what was asked in this round.
+        labelled: how many samples had a label when the model was fitted.
+        metrics: what `evaluate` said of the test set; empty without one.
+        seconds: labelling, fitting and evaluating, in this process.
+        cost: what the oracle says this round's labels cost, if it says.
+        unanswered: how many asked samples had no answer when the model was fitted.
+    """
+
+    round: int
+    ids: list[str]
+    labelled: int
+    metrics: dict[str, float]
+    seconds: float
+    cost: float | None = None
+    unanswered: int = 0

@@ -1,0 +1,193 @@
+"""From a pool and a model to the ids to ask: what `ask` does between two looks at the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from altasks._random import derive_rng
+from altasks.data import Pool
+from altasks.errors import InvalidInputError, UnknownNameError, invalid
+from altasks.loop.base import State
+from altasks.loop.jsonable import to_json
+from altasks.strategies.base import Candidates, Strategy
+
+#: The fields of `Candidates` that scoring can keep.
+_SCORED = frozenset({"embeddings", "mean_probs", "draws"})
+
+
+@dataclass(frozen=True, eq=False)
+class Selector:
+    """Everything that decides a pick besides the state of the store.
+
+    Args:
+        task: with `predict`, or None.
+        pool: all samples.
+        strategy: picks.
+        acquisition: scores; a name or a callable, or None.
+        options: keyword arguments of the acquisition function.
+        seed: of the loop.
+        batch_size: samples per call of the task.
+        progress: as in `altasks.score`.
+    """
+
+    task: Any
+    pool: Pool
+    strategy: Strategy
+    acquisition: str | Callable[..., Tensor] | None
+    options: Mapping[str, Any] | None
+    seed: int
+    batch_size: int
+    progress: bool | None
+
+    def with_strategy(self, strategy: Strategy) -> Selector:
+        """Return the same with another strategy."""
+        return replace(self, strategy=strategy)
+
+    @property
+    def reads_scores(self) -> bool:
+        """Whether the strategy wants scores, or anything else that comes from the model."""
+        return bool(getattr(self.strategy, "reads_scores", True) or self.strategy.needs & _SCORED)
+
+    def score(self, ids: Sequence[str], round: int) -> Any:
+        """Return `Scores` of some ids by the task as it is now."""
+        from altasks.scoring import score
+
+        if self.task is None:
+            raise InvalidInputError(
+                f"task: the strategy {type(self.strategy).__name__} reads scores and the loop has "
+                "no task to make them. Give ask(n, scores=...), a task, or strategy='random'."
+            )
+        return score(
+            self.task,
+            self.pool.subset(ids),
+            self.acquisition,
+            batch_size=self.batch_size,
+            keep=tuple(sorted(self.strategy.needs & _SCORED)),
+            progress=self.progress,
+            round=round,
+            acquisition_options=self.options,
+        )
+
+    def pick(
+        self, ids: Sequence[str], n: int, round: int, state: State, scores: Any
+    ) -> tuple[list[str], list[float | None]]:
+        """Return up to `n` of `ids` (rows of `scores`, if there are any) and their scores."""
+        rng = derive_rng(self.seed, "ask", round)
+        if scores is None:
+            values, fields = np.zeros(len(ids)), {}
+        else:
+            values = scores.values
+            fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
+        fields |= self._beside_scores(ids, state)
+        picks = self.strategy.select(Candidates(ids, values, **fields), n, rng=rng)
+        if scores is None:
+            return picks, [None] * len(picks)
+        chosen = set(picks)
+        value = {name: float(v) for name, v in zip(ids, values, strict=True) if name in chosen}
+        return picks, [value[name] for name in picks]
+
+    def _beside_scores(self, ids: Sequence[str], state: State) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        needs = self.strategy.needs
+        if "costs" in needs:
+            fields["costs"] = [self.task.cost(self.pool[name]) for name in ids]
+        if "labelled_embeddings" in needs:
+            fields["labelled_embeddings"] = self._embed(
+                [name for name in self.pool.ids if name in state.labelled]
+            )
+        if "pending_embeddings" in needs:
+            fields["pending_embeddings"] = self._embed(state.pending)
+        return fields
+
+    def _embed(self, ids: Sequence[str]) -> np.ndarray:
+        """Return `[len(ids), d]`, by batches."""
+        blocks = []
+        for start in range(0, max(len(ids), 1), self.batch_size):
+            batch = [self.pool[name] for name in ids[start : start + self.batch_size]]
+            # Of no samples, the width still has to be known: one is embedded and left out.
+            block = self.task.embed(batch or [self.pool.at(0)])[: len(batch)]
+            blocks.append(block.detach().cpu().numpy() if isinstance(block, Tensor) else block)
+        return np.concatenate(blocks)
+
+    def describe(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Return what the task says of each id, as JSON; empty if it says nothing."""
+        describe = getattr(self.task, "describe", None)
+        if describe is None or not hasattr(self.task, "predict"):
+            return {}
+        told = {}
+        for start in range(0, len(ids), self.batch_size):
+            batch = ids[start : start + self.batch_size]
+            samples = [self.pool[name] for name in batch]
+            predictions = self.task.predict(samples)
+            for i, name in enumerate(batch):
+                told[name] = to_json(
+                    describe(samples[i], predictions[i : i + 1]), "description", f"id {name!r}"
+                )
+        return told
+
+
+def given_scores(scores: Any, pool: Pool) -> Any:
+    """Return scores made elsewhere as `Scores`, checked against the pool.
+
+    Args:
+        scores: a dict from id to number (of all of the pool, or of the part to ask from), a
+            `Scores`, or an array or list with one number for each sample, in the pool's order.
+        pool: whose ids they are of.
+
+    Raises:
+        UnknownNameError: for an id that is not in the pool.
+        InvalidInputError: for a length that isn't the pool's, or a score that isn't finite.
+    """
+    from altasks.scoring import Scores
+
+    if isinstance(scores, Scores):
+        table = scores
+    elif isinstance(scores, Mapping):
+        table = Scores(list(scores), _vector(list(scores.values())))
+    else:
+        values = _vector(scores)
+        if len(values) != len(pool):
+            raise invalid(
+                "scores",
+                f"one score for each of the {len(pool)} samples of the pool, in its order",
+                f"{len(values)}",
+                hint="A dict from id to score may cover a part of the pool.",
+            )
+        table = Scores(list(pool.ids), values)
+    if not isinstance(scores, Scores) or table.ids != pool.ids:
+        for name in table.ids:
+            if name not in pool:
+                raise UnknownNameError(f"scores: {unknown_id(name, pool)}")
+    if not np.isfinite(table.values).all():
+        row = int(np.flatnonzero(~np.isfinite(table.values))[0])
+        raise invalid(
+            "scores", "finite numbers", f"{table.values[row]}", where=f"id {table.ids[row]!r}"
+        )
+    return table
+
+
+def _vector(values: Any) -> np.ndarray:
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    if array.ndim != 1 or array.dtype.kind not in "fiub":
+        raise invalid("scores", "numbers, shape [N]", f"{array.dtype} of shape {list(array.shape)}")
+    return array.astype(np.float64)
+
+
+def unknown_id(name: Any, pool: Pool) -> str:
+    """Return what is wrong with an id that is not in the pool, and the closest that is."""
+    import difflib
+    from itertools import islice
+
+    if not isinstance(name, str):
+        hint = f" Did you mean {str(name)!r}?" if str(name) in pool else ""
+        return f"expected ids that are strings, found {type(name).__name__} {name!r}.{hint}"
+    # Closeness is quadratic in the lengths: of a big pool, only ids of about this length count.
+    alike = (one for one in pool.ids if abs(len(one) - len(name)) <= 2)
+    close = difflib.get_close_matches(name, islice(alike, 20_000), n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else f" It begins with {pool.ids[0]!r}."
+    return f"expected an id of the pool of {len(pool)} samples, found {name!r}.{hint}"

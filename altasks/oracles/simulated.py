@@ -1,0 +1,98 @@
+"""The oracle of an experiment: it knows the answers already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from altasks._random import derive_rng
+from altasks.errors import UnknownNameError, invalid
+from altasks.loop.jsonable import dumps, to_json
+
+if TYPE_CHECKING:
+    from altasks.loop.query import Query
+
+
+class Simulated:
+    """Answers from labels that were held back, at once and always.
+
+    Args:
+        labels: id -> label, or a sequence in the order of a list pool (ids are its positions).
+        noise: the probability of a wrong answer, drawn evenly from the other labels that occur.
+            Whether and how an id is answered wrongly depends on the seed and the id alone, so a
+            resumed run hears the same errors.
+        cost: what a label costs: a number, a dict from id to number, or a function of (id,
+            label); None: labels cost nothing.
+        seed: of the noise.
+
+    Raises:
+        InvalidInputError: if there are no labels, or `noise` is not in [0, 1] or has no other
+            label to draw.
+
+    Example:
+        >>> from altasks.loop import Query
+        >>> oracle = Simulated(["cat", "dog"], cost=0.5)
+        >>> oracle.label(Query(ids=["1"], samples=["?"], scores=[None], round=1))
+        {'1': 'dog'}
+        >>> oracle.cost_of({"1": "dog"})
+        0.5
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[str, Any] | Sequence[Any],
+        *,
+        noise: float = 0.0,
+        cost: float | Mapping[str, float] | Callable[[str, Any], float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(labels, str) or not hasattr(labels, "__len__") or not len(labels):
+            raise invalid("labels", "a dict from id to label, or a sequence", f"{labels!r}")
+        given = labels if isinstance(labels, Mapping) else dict(_by_position(labels))
+        self._labels = {name: to_json(one, "labels", f"id {name!r}") for name, one in given.items()}
+        if not 0 <= noise <= 1:
+            raise invalid("noise", "a probability", f"{noise!r}")
+        self.noise = float(noise)
+        self.seed = seed
+        self.cost = cost
+        # By their text, so that any JSON value is a class and the order is the same everywhere.
+        self._classes = {dumps(one): one for one in self._labels.values()} if noise else {}
+        if noise and len(self._classes) < 2:
+            raise invalid("noise", "two different labels to confuse", "one")
+
+    def label(self, query: Query) -> dict[str, Any]:
+        """Return id -> label for the whole query.
+
+        Raises:
+            UnknownNameError: for an id without a held-back label.
+        """
+        return {name: self._answer(name) for name in query.ids}
+
+    def _answer(self, name: str) -> Any:
+        try:
+            right = self._labels[name]
+        except KeyError:
+            raise UnknownNameError(
+                f"labels: this oracle holds {len(self._labels)} labels and none of {name!r}."
+            ) from None
+        if not self.noise:
+            return right
+        rng = derive_rng(self.seed, "simulated", name)
+        if rng.random() >= self.noise:
+            return right
+        others = sorted(text for text in self._classes if text != dumps(right))
+        return self._classes[others[int(rng.integers(len(others)))]]
+
+    def cost_of(self, labels: Mapping[str, Any]) -> float:
+        """Return what these labels cost together."""
+        if self.cost is None:
+            return 0.0
+        if isinstance(self.cost, Mapping):
+            return float(sum(self.cost[name] for name in labels))
+        if callable(self.cost):
+            return float(sum(self.cost(name, label) for name, label in labels.items()))
+        return float(self.cost) * len(labels)
+
+
+def _by_position(labels: Sequence[Any]) -> list[tuple[str, Any]]:
+    return [(str(i), label) for i, label in enumerate(labels)]
