@@ -82,8 +82,8 @@ class Rows:
         return self._ready(self.array[rows.cpu().numpy()], dtype)
 
     def blocks(self, width: int = 0) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield (start, stop, rows), at most `BLOCK` numbers at `width` numbers a row if more."""
-        step = max(1, BLOCK // max(1, self.width, width))
+        """Yield (start, stop, rows): blocks that stay in a cache, for `width` results a row."""
+        step = max(1, BLOCK // max(1, 16 * self.width, width))
         for start in range(0, len(self), step):
             stop = min(start + step, len(self))
             yield start, stop, self.slice(start, stop)
@@ -148,5 +148,7 @@ class Ties:
 
     def fill(self, picks: list[int], n: int) -> list[int]:
         """Return `picks`, filled up to `n` rows with the others in the order of their hashes."""
+        if len(picks) >= n:
+            return picks
         left = np.setdiff1d(np.arange(len(self.ids)), np.asarray(picks, dtype=np.int64))
-        return [*picks, *self.order(left)[: max(0, n - len(picks))].tolist()]
+        return [*picks, *self.order(left)[: n - len(picks)].tolist()]
