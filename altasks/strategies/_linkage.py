@@ -1,0 +1,81 @@
+"""Hierarchical agglomerative clustering with average linkage."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def average_linkage(distances: np.ndarray) -> np.ndarray:
+    """Return the N - 1 merges of average linkage, `[N - 1, 3]`: two members and the height.
+
+    The nearest-neighbour chain algorithm (Murtagh 1983; Muellner 2011, "Modern hierarchical,
+    agglomerative clustering algorithms"): O(N^2) time, and O(N^2) memory for the distances.
+    Merges come in the chain's order, not by height; each is told by one member of either cluster.
+
+    Args:
+        distances: `[N, N]`, symmetric; overwritten.
+
+    Example:
+        >>> points = np.array([0.0, 1.0, 5.0])
+        >>> average_linkage(abs(points[:, None] - points))[:, 2].tolist()
+        [1.0, 4.5]
+    """
+    count = len(distances)
+    np.fill_diagonal(distances, np.inf)
+    sizes = np.ones(count)
+    alive = np.ones(count, dtype=bool)
+    merges = np.empty((max(count - 1, 0), 3))
+    chain: list[int] = []
+    first = 0
+    for step in range(count - 1):
+        if not chain:
+            while not alive[first]:
+                first += 1
+            chain.append(first)
+        while True:
+            last = chain[-1]
+            row = distances[last]
+            near = int(row.argmin())
+            # Of equally near ones the one before in the chain, or it might never end.
+            if len(chain) > 1 and row[chain[-2]] <= row[near]:
+                break
+            chain.append(near)
+        one, two = chain.pop(), chain.pop()
+        merges[step] = one, two, distances[one, two]
+        whole = sizes[one] + sizes[two]
+        joined = distances[one] * (sizes[one] / whole) + distances[two] * (sizes[two] / whole)
+        joined[two] = np.inf
+        distances[two] = joined
+        distances[:, two] = joined
+        distances[:, one] = np.inf
+        sizes[two] = whole
+        alive[one] = False
+    return merges
+
+
+def cut(merges: np.ndarray, clusters: int) -> np.ndarray:
+    """Return the cluster of each of the N points after all but `clusters` - 1 merges, `[N]`.
+
+    Clusters are numbered in the order of their first points.
+
+    Example:
+        >>> cut(np.array([[0, 1, 1.0], [2, 1, 4.5]]), 2).tolist()
+        [0, 0, 1]
+    """
+    count = len(merges) + 1
+    parent = list(range(count))
+
+    def root(point: int) -> int:
+        while parent[point] != point:
+            parent[point] = parent[parent[point]]
+            point = parent[point]
+        return point
+
+    # Average linkage never merges at a lower height than before, so the lowest merges come first.
+    for row in np.argsort(merges[:, 2], kind="stable")[: count - clusters].tolist():
+        parent[root(int(merges[row, 0]))] = root(int(merges[row, 1]))
+    roots = np.array([root(point) for point in range(count)])
+    _, starts, labels = np.unique(roots, return_index=True, return_inverse=True)
+    rank = np.empty(len(starts), dtype=np.int64)
+    rank[np.argsort(starts)] = np.arange(len(starts))
+    return rank[labels]

@@ -1,0 +1,158 @@
+"""The most typical sample of each uncovered cluster: made for starting with nothing labelled."""
+
+from __future__ import annotations
+
+import heapq
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.errors import invalid
+from altasks.strategies._kmeans import kmeans
+from altasks.strategies._rows import (
+    blocks,
+    hash_order,
+    known_rows,
+    read_finite,
+    squared_distances,
+)
+from altasks.strategies.base import Candidates, check_request
+
+#: In a cluster larger than this, only this many of its members (in the order of the hash) are
+#: looked at: the neighbours within a cluster cost the square of its size.
+LARGEST = 16_384
+
+
+class TypiClust:
+    """Pick the most typical sample of the largest clusters that hold no label yet.
+
+    Hacohen, Dekel and Weinshall (2022), "Active Learning on a Budget: Opposite Strategies Suit
+    High and Low Budgets", ICML. Labelled, pending and candidate samples are clustered by k-means
+    into L + P + n clusters (at most `max_clusters`, 500 as in the authors' code). Then, n times:
+    of the clusters with the fewest labelled, pending and picked members the largest is taken,
+    and from it the candidate with the highest typicality, the inverse of the mean Euclidean
+    distance to its `neighbours` nearest neighbours in the cluster. Clusters of at most
+    `min_cluster` members are used only when no other is left, again as in the authors' code.
+
+    Scores are not read, so it needs no model: embeddings of any encoder do. The paper's are
+    self-supervised and of unit length; scale yours before if their length means nothing.
+
+    Two things are not exact: k-means is run for at most 25 iterations, fitted on 256 rows for
+    each centre; and in a cluster of more than 16,384 members, that many drawn ones are looked at.
+    Picks don't depend on the order of the pool: rows are read in the order of a seeded hash.
+    O(N (d + K)) time per k-means iteration, O(N d) memory.
+
+    Args:
+        neighbours: how many neighbours typicality averages over.
+        max_clusters: the most clusters there may be.
+        min_cluster: clusters of at most this many members come last.
+
+    Raises:
+        InvalidInputError: for options below their range, or an embedding that isn't finite.
+
+    Example:
+        >>> import numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> points = np.concatenate([rng.normal(0, 1, (20, 2)), rng.normal(9, 1, (20, 2))])
+        >>> none = np.empty((0, 2))
+        >>> candidates = Candidates(
+        ...     [str(i) for i in range(40)], np.zeros(40), embeddings=points,
+        ...     labelled_embeddings=none, pending_embeddings=none,
+        ... )
+        >>> picks = TypiClust().select(candidates, 2, rng=rng)
+        >>> sorted(int(name) < 20 for name in picks)
+        [False, True]
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"embeddings", "labelled_embeddings", "pending_embeddings"}
+    )
+    #: The loop skips scoring altogether for a strategy that doesn't read the scores.
+    reads_scores: ClassVar[bool] = False
+
+    def __init__(
+        self, neighbours: int = 20, *, max_clusters: int = 500, min_cluster: int = 5
+    ) -> None:
+        if neighbours < 1:
+            raise invalid("neighbours", "at least 1", f"{neighbours}")
+        if max_clusters < 1:
+            raise invalid("max_clusters", "at least 1", f"{max_clusters}")
+        if min_cluster < 0:
+            raise invalid("min_cluster", "at least 0", f"{min_cluster}")
+        self.neighbours = neighbours
+        self.max_clusters = max_clusters
+        self.min_cluster = min_cluster
+
+    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
+        """Return `n` ids, from the largest uncovered cluster on."""
+        n = check_request(self, candidates, n)
+        if n == 0:
+            return []
+        order = hash_order(candidates.ids, rng)
+        points = read_finite(candidates.embeddings, order, candidates.ids, "embeddings")
+        known = known_rows(candidates).to(points)
+        points = torch.cat([points, known])  # N + L + P x d; what is known comes last
+        clusters = min(len(known) + n, self.max_clusters)
+        labels = kmeans(points, clusters, rng).cpu().numpy()
+        rows = pick_typical(
+            points, labels, len(order), n, neighbours=self.neighbours, min_cluster=self.min_cluster
+        )
+        return [candidates.ids[i] for i in order[rows].tolist()]
+
+
+def pick_typical(
+    points: Tensor, labels: np.ndarray, free: int, n: int, *, neighbours: int, min_cluster: int
+) -> list[int]:
+    """Return `n` of the first `free` rows, cluster by cluster, most typical first.
+
+    Args:
+        points: `[M, d]`; rows from `free` on are labelled or pending.
+        labels: `[M]`, the cluster of each.
+        free: how many rows may be picked, at least `n`.
+        n: how many to pick.
+        neighbours: how many neighbours typicality averages over.
+        min_cluster: clusters of at most this many members come last.
+    """
+    sizes = np.bincount(labels)
+    covered = np.bincount(labels[free:], minlength=len(sizes))
+    by_cluster = np.argsort(labels, kind="stable")
+    members = np.split(by_cluster, np.cumsum(sizes)[:-1])
+    # (comes last, members covered, minus the size, cluster): the smallest is next.
+    queue = [
+        (bool(sizes[c] <= min_cluster), int(covered[c]), -int(sizes[c]), c)
+        for c in range(len(sizes))
+        if sizes[c] > covered[c]
+    ]
+    heapq.heapify(queue)
+    ranked: dict[int, list[int]] = {}
+    picks: list[int] = []
+    while len(picks) < n:
+        small, count, size, cluster = heapq.heappop(queue)
+        if cluster not in ranked:
+            ranked[cluster] = _by_typicality(points, members[cluster], free, neighbours)
+        picks.append(ranked[cluster].pop())
+        if ranked[cluster]:
+            heapq.heappush(queue, (small, count + 1, size, cluster))
+    return picks
+
+
+def _by_typicality(points: Tensor, members: np.ndarray, free: int, neighbours: int) -> list[int]:
+    """Return the members below `free`, the most typical last, so that it is popped first."""
+    looked = members[:LARGEST]  # in the order of the hash, the known ones last
+    inside = points[torch.as_tensor(looked, device=points.device)]
+    inside = inside - inside.mean(0)
+    k = min(neighbours, len(looked) - 1)
+    distances = torch.zeros(len(looked), dtype=points.dtype, device=points.device)
+    if k:
+        norms = (inside * inside).sum(1)
+        for part in blocks(len(looked), len(looked)):
+            square = squared_distances(inside[part], inside, norms)
+            rows = torch.arange(part.start, part.stop, device=points.device)
+            square[rows - part.start, rows] = torch.inf  # no sample is its own neighbour
+            distances[part] = square.topk(k, largest=False, sorted=False).values.sqrt().mean(1)
+    near = distances.cpu().numpy()
+    ranking = looked[np.argsort(near, kind="stable")]
+    ranking = np.concatenate([ranking, members[LARGEST:]])
+    return [int(row) for row in ranking[ranking < free][::-1]]

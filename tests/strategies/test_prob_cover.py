@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from altasks.errors import InvalidInputError
+from altasks.strategies.prob_cover import ProbCover, greedy_cover, pure_radius
+from altasks.testing.strategies import POOLS, StrategySuite, make_candidates, replace
+
+
+class TestProbCover(StrategySuite):
+    @pytest.fixture
+    def strategy(self) -> ProbCover:
+        return ProbCover()
+
+
+class TestGivenRadius(StrategySuite):
+    @pytest.fixture
+    def strategy(self) -> ProbCover:
+        return ProbCover(1.5)
+
+
+def slow_cover(points: list[tuple[int, ...]], known: list[Any], delta: float, n: int) -> list[int]:
+    """Greedy coverage with sets; ties to the first row. Integers, so that all is exact."""
+
+    def near(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+        return sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) < delta**2
+
+    balls = [{j for j, q in enumerate(points) if near(p, q)} for p in points]
+    left = {j for j, q in enumerate(points) if not any(near(k, q) for k in known)}
+    picks: list[int] = []
+    for _ in range(n):
+        rows = [i for i in range(len(points)) if i not in picks]
+        picks.append(max(rows, key=lambda i: (len(balls[i] & left), -i)))
+        left -= balls[picks[-1]]
+    return picks
+
+
+@pytest.mark.parametrize("dim", [1, 2, 4])
+def test_equals_sets(dim: int) -> None:
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        size, known = int(rng.integers(1, 40)), int(rng.integers(0, 4))
+        # A small lattice: plenty of duplicates and of distances equal to the radius.
+        points = rng.integers(0, 1 + seed % 6, (size, dim))
+        labelled = rng.integers(0, 1 + seed % 6, (known, dim))
+        delta = float(rng.choice([0.5, 1.0, 1.5, 2.0, 3.0]))
+        n = int(rng.integers(1, size + 1))
+        fast = greedy_cover(
+            torch.from_numpy(points).float(), torch.from_numpy(labelled).float(), delta, n
+        )
+        slow = slow_cover(
+            [tuple(p) for p in points.tolist()], [tuple(p) for p in labelled.tolist()], delta, n
+        )
+        assert fast.tolist() == slow, (seed, delta)
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_labelled_and_pending_balls_are_covered(kind: str) -> None:
+    candidates = make_candidates(ProbCover.needs, 30, kind=kind, labelled=4, pending=0)
+    moved = replace(
+        candidates,
+        labelled_embeddings=candidates.labelled_embeddings[:0],
+        pending_embeddings=candidates.labelled_embeddings,
+    )
+    picks = [
+        ProbCover(1.0).select(given, 10, rng=np.random.default_rng(0))
+        for given in (candidates, moved)
+    ]
+    assert picks[0] == picks[1]
+
+
+def test_a_labelled_blob_is_left_alone() -> None:
+    points = np.array([[0.0], [0.1], [0.2], [5.0], [5.1], [9.0]])
+    made = make_candidates(ProbCover.needs, 6, dim=1, pending=0)
+    candidates = replace(made, embeddings=points, labelled_embeddings=np.array([[0.1]]))
+    for seed in range(10):
+        picks = ProbCover(0.15).select(candidates, 2, rng=np.random.default_rng(seed))
+        assert set(picks) <= {"random-3", "random-4", "random-5"}
+
+
+def test_the_radius_is_the_largest_pure_enough() -> None:
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        points = torch.from_numpy(rng.standard_normal((60, 2)))
+        purity = float(rng.choice([0.5, 0.8, 0.95]))
+        radius = pure_radius(points, 4, purity, np.random.default_rng(seed))
+        from altasks.strategies._kmeans import kmeans
+
+        labels = kmeans(points, 4, np.random.default_rng(seed)).tolist()
+        where = points.tolist()
+
+        def share(delta: float, labels: list[int] = labels, where: Any = where) -> float:
+            pure = [
+                all(
+                    labels[i] == labels[j]
+                    for j in range(60)
+                    if np.hypot(where[i][0] - where[j][0], where[i][1] - where[j][1]) < delta
+                )
+                for i in range(60)
+            ]
+            return sum(pure) / 60
+
+        assert share(radius * (1 - 1e-6)) >= purity
+        assert share(radius * (1 + 1e-6)) < purity
+
+
+def test_one_cluster_has_no_bound() -> None:
+    points = torch.ones(5, 2)
+    assert pure_radius(points, 3, 0.95, np.random.default_rng(0)) == np.inf
+
+
+@pytest.mark.parametrize(
+    "option", [{"delta": 0.0}, {"delta": np.inf}, {"classes": 1}, {"purity": 1.0}]
+)
+def test_bad_options(option: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(option))):
+        ProbCover(**option)

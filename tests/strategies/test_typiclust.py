@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from altasks.errors import InvalidInputError
+from altasks.strategies._kmeans import assign, kmeans
+from altasks.strategies.typiclust import TypiClust, pick_typical
+from altasks.testing.strategies import POOLS, StrategySuite, make_candidates, replace
+
+
+class TestTypiClust(StrategySuite):
+    @pytest.fixture
+    def strategy(self) -> TypiClust:
+        return TypiClust()
+
+
+class TestFewClusters(StrategySuite):
+    @pytest.fixture
+    def strategy(self) -> TypiClust:
+        return TypiClust(3, max_clusters=4, min_cluster=0)
+
+
+def check_greedy(
+    points: np.ndarray, labels: np.ndarray, free: int, picks: list[int], neighbours: int, small: int
+) -> None:
+    """Replay the picks and require, at each, that no better one was there. Plain and slow."""
+    points = points.astype(np.float64)
+    members: dict[int, list[int]] = {}
+    for row, label in enumerate(labels.tolist()):
+        members.setdefault(label, []).append(row)
+    taken: set[int] = set()
+    covered = {c: sum(r >= free for r in rows) for c, rows in members.items()}
+
+    def mean_distance(row: int) -> float:
+        others = [r for r in members[labels[row]] if r != row]
+        near = sorted(float(np.linalg.norm(points[row] - points[r])) for r in others)[:neighbours]
+        return sum(near) / len(near) if near else 0.0
+
+    for pick in picks:
+        left = {c: [r for r in rows if r < free and r not in taken] for c, rows in members.items()}
+        keys = {
+            c: (len(members[c]) <= small, covered[c], -len(members[c]))
+            for c, rows in left.items()
+            if rows
+        }
+        cluster = labels[pick]
+        assert keys[cluster] == min(keys.values())
+        best = min(mean_distance(row) for row in left[cluster])
+        assert mean_distance(pick) <= best + 1e-3 * max(1.0, best)
+        taken.add(pick)
+        covered[cluster] += 1
+
+
+@pytest.mark.parametrize("kind", POOLS)
+def test_picks_are_the_best_at_every_step(kind: str) -> None:
+    for seed in range(40):
+        size, known = 5 + seed, seed % 7
+        needs = frozenset({"embeddings", "labelled_embeddings"})
+        made: Any = make_candidates(needs, size, kind=kind, seed=seed, labelled=known, dim=2)
+        points = np.concatenate([made.embeddings, made.labelled_embeddings])
+        x = torch.from_numpy(points)
+        labels = kmeans(x, 1 + seed % 6, np.random.default_rng(seed)).numpy()
+        n, small = 1 + seed % size, seed % 3
+        picks = pick_typical(x, labels, size, n, neighbours=3, min_cluster=small)
+        assert len(set(picks)) == n
+        check_greedy(points, labels, size, picks, 3, small)
+
+
+def test_covers_every_blob_before_any_twice() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(0, 40, (6, 4))
+    blob = np.repeat(np.arange(6), 30)
+    points = (centres[blob] + rng.normal(0, 1, (180, 4))).astype(np.float32)
+    made = make_candidates(TypiClust.needs, 180, labelled=0, pending=0, dim=4)
+    candidates = replace(made, embeddings=points)
+    picks = TypiClust().select(candidates, 6, rng=np.random.default_rng(0))
+    assert {blob[candidates.ids.index(name)] for name in picks} == set(range(6))
+    # With three blobs labelled or asked, the other three are next.
+    covered = replace(
+        candidates,
+        labelled_embeddings=centres[:2].astype(np.float32),
+        pending_embeddings=centres[2:3].astype(np.float32),
+    )
+    picks = TypiClust().select(covered, 3, rng=np.random.default_rng(0))
+    assert {blob[candidates.ids.index(name)] for name in picks} == {3, 4, 5}
+
+
+def test_kmeans_ends_where_lloyd_ends() -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        points = torch.from_numpy(rng.standard_normal((60, 3)))
+        labels = kmeans(points, 5, rng, iterations=1000)
+        centres = torch.stack([points[labels == c].mean(0) for c in range(5)])
+        # A fixed point: every point is with the nearest mean.
+        assert torch.equal(assign(points, centres), labels)
+
+
+def test_kmeans_finds_what_scikit_learn_finds() -> None:
+    cluster = pytest.importorskip("sklearn.cluster")
+    rng = np.random.default_rng(0)
+    points = rng.normal(0, 30, (8, 5))[rng.integers(0, 8, 400)] + rng.normal(0, 1, (400, 5))
+    ours = []
+    for seed in range(5):
+        labels = kmeans(torch.from_numpy(points), 8, np.random.default_rng(seed)).numpy()
+        means = np.stack([points[labels == c].mean(0) for c in range(8) if (labels == c).any()])
+        nearest = ((points[:, None] - means) ** 2).sum(2).min(1)
+        ours.append(float(nearest.sum()))
+    theirs = cluster.KMeans(8, n_init=10, random_state=0).fit(points).inertia_
+    assert min(ours) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_kmeans_far_from_the_origin() -> None:
+    rng = np.random.default_rng(0)
+    points = torch.from_numpy(rng.normal(0, 1, (200, 3)))
+    points[:100] += 10
+    labels = kmeans((points + 1000).float(), 2, np.random.default_rng(0))
+    assert len(set(labels[:100].tolist())) == len(set(labels[100:].tolist())) == 1
+    assert labels[0] != labels[-1]
+
+
+def test_a_sample_fits_the_centres_of_many_rows() -> None:
+    rng = np.random.default_rng(0)
+    blob = rng.integers(0, 2, 5000)
+    points = torch.from_numpy((rng.normal(0, 1, (5000, 3)) + 20 * blob[:, None]).astype("f4"))
+    labels = kmeans(points, 2, np.random.default_rng(0)).numpy()
+    assert len(labels) == 5000
+    assert (labels == blob).all() or (labels == 1 - blob).all()
+
+
+@pytest.mark.parametrize("option", [{"neighbours": 0}, {"max_clusters": 0}, {"min_cluster": -1}])
+def test_bad_options(option: dict[str, int]) -> None:
+    with pytest.raises(InvalidInputError, match=next(iter(option))):
+        TypiClust(**option)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["embeddings", "labelled_embeddings"])
+def test_nan_is_named(name: str) -> None:
+    candidates: Any = make_candidates(TypiClust.needs, 9)
+    array = getattr(candidates, name).copy()
+    array[4, 1] = np.nan
+    with pytest.raises(InvalidInputError, match="'random-4'" if name == "embeddings" else "row 4"):
+        TypiClust().select(replace(candidates, **{name: array}), 2, rng=np.random.default_rng(0))
