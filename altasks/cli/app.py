@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import traceback
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -13,14 +14,11 @@ from typer.core import TyperGroup
 from altasks._version import __version__
 from altasks.errors import AltasksError
 
-if TYPE_CHECKING:
-    from click import Context
-
 
 class Shell(TyperGroup):
     """The one place where errors become messages: exit 2 for ours, 130 for Ctrl-C."""
 
-    def invoke(self, ctx: Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Run the command; turn the errors a user can act on into one message."""
         try:
             return super().invoke(ctx)
@@ -36,10 +34,17 @@ class Shell(TyperGroup):
             self._tell(ctx, error, f"Error: {type(error).__name__}: {_with_notes(error)}")
         raise typer.Exit(code)
 
-    def _tell(self, ctx: Context, error: BaseException, message: str) -> None:
+    def _tell(self, ctx: Any, error: BaseException, message: str) -> None:
         if ctx.params.get("debug"):
             traceback.print_exception(error)
         typer.echo(message, err=True)
+
+
+class DropoutLayers(StrEnum):
+    """Which dropouts fire; see `altasks.MCDropout`."""
+
+    ALL = "all"
+    HEAD = "head"
 
 
 def _with_notes(error: BaseException) -> str:
@@ -114,12 +119,15 @@ def rank(
         int, typer.Option(min=0, help="Passes of MC dropout; 0: none, one plain prediction.")
     ] = 20,
     dropout_layers: Annotated[
-        str,
-        typer.Option(help="'head': the model runs once, the head's dropout 20 times; 'all'."),
-    ] = "all",
+        DropoutLayers,
+        typer.Option(help="'head': the model runs once, only its last dropout is drawn."),
+    ] = DropoutLayers.ALL,
     dropout: Annotated[
         float | None, typer.Option(help="Override the model's own dropout probability.")
     ] = None,
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Read the beginning of texts that are too long.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per call of the model.")] = 32,
     device: Annotated[
         str | None, typer.Option(help="'cpu', 'cuda', ...; where the model is by default.")
@@ -143,8 +151,9 @@ def rank(
             id_column=id_column,
             labelled=labelled,
             passes=passes,
-            dropout_layers=dropout_layers,
+            dropout_layers="head" if dropout_layers is DropoutLayers.HEAD else "all",
             dropout=dropout,
+            truncate=truncate,
             batch_size=batch_size,
             device=device,
             seed=seed,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +18,6 @@ from altasks.registry import TASKS, get_acquisition, get_strategy
 
 if TYPE_CHECKING:
     from altasks.data import Pool
-    from altasks.predictions import Prediction
     from altasks.scoring import Scores
 
 #: How many of the picks are shown, and how much of each text.
@@ -41,8 +40,9 @@ class RankRequest:
     id_column: str | None = None
     labelled: Path | None = None
     passes: int = 20
-    dropout_layers: str = "all"
+    dropout_layers: Literal["all", "head"] = "all"
     dropout: float | None = None
+    truncate: bool = False
     batch_size: int = 32
     device: str | None = None
     seed: int = 0
@@ -58,14 +58,14 @@ class Ranker:
         read: makes the pool from the options.
         fields: what of a sample goes into its row of the queue.
         classes: the predicted classes of a description, for the counts.
-        reason: one line on why a sample scores high, from its prediction and description.
+        reason: one line on why a sample scores as it does, from its description.
     """
 
     build: Callable[[RankRequest], Any]
     read: Callable[[RankRequest], Pool]
     fields: Callable[[Any], dict[str, Any]]
     classes: Callable[[Mapping[str, Any]], list[str]]
-    reason: Callable[[Prediction, Mapping[str, Any]], str]
+    reason: Callable[[Mapping[str, Any]], str]
 
 
 def run_rank(request: RankRequest, console: Console | None = None) -> None:
@@ -79,7 +79,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     ranker = find_ranker(request.task)
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
-        get_acquisition(request.acquisition)
+        get_acquisition(request.acquisition)  # a misspelt name is an error before any work
     strategy = None if request.strategy is None else get_strategy(request.strategy)()
     pool = ranker.read(request)
     left = _leave_out_labelled(pool, request, console)
@@ -216,7 +216,7 @@ def _describe(
             one = prediction[place : place + 1]
             description = task.describe(sample, one)
             if len(reasons) < SHOWN:
-                reasons.append(ranker.reason(one, description))
+                reasons.append(ranker.reason(description))
             rows.append(
                 {
                     "rank": len(rows) + 1,
@@ -296,23 +296,31 @@ def _plain(text: str) -> str:
 
 
 def _build_text_classification(request: RankRequest) -> Any:
-    from altasks._extras import require
-
-    require("transformers", "text", "Text classification")
-    from altasks.cli.quiet import quiet_transformers
     from altasks.committees import MCDropout
     from altasks.tasks.text_classification import TextClassification
 
-    quiet_transformers()
     committee = None
     if request.passes:
         committee = MCDropout(
-            request.passes,
-            layers=request.dropout_layers,
-            p=request.dropout,
-            seed=request.seed,
+            request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
-    return TextClassification(request.model, committee=committee, device=request.device)
+    task = TextClassification(
+        request.model,
+        committee=committee,
+        device=request.device,
+        batch_size=request.batch_size,
+        too_long="truncate" if request.truncate else "error",
+    )
+    if task.untrained:
+        raise invalid(
+            "--model",
+            "a checkpoint that was fine-tuned for classification",
+            f"one without {', '.join(sorted(task.untrained))}",
+            where=request.model,
+            hint="A head drawn at random ranks at random. Fine-tune it first (ActiveLoop.fit), "
+            "or take the folder that TextClassification.save wrote.",
+        )
+    return task
 
 
 def _read_texts(request: RankRequest) -> Pool:
@@ -322,13 +330,13 @@ def _read_texts(request: RankRequest) -> Pool:
 
 
 def _text_classes(description: Mapping[str, Any]) -> list[str]:
-    label = description["label"] if "label" in description else description["labels"]
-    return [label] if isinstance(label, str) else list(label)
+    predicted = description["predicted"]
+    return [str(name) for name in (predicted if isinstance(predicted, list) else [predicted])]
 
 
-def _text_reason(prediction: Prediction, description: Mapping[str, Any]) -> str:
-    probs = sorted(description["probs"].items(), key=lambda item: -item[1])[:3]
-    return ", ".join(f"{name} {prob:.2f}" for name, prob in probs)
+def _text_reason(description: Mapping[str, Any]) -> str:
+    likeliest = description["classes"][:3]
+    return ", ".join(f"{entry['label']} {entry['probability']:.2f}" for entry in likeliest)
 
 
 #: Task name -> what the shell must know of it. A new task adds its entry, and its options above.

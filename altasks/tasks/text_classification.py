@@ -118,6 +118,7 @@ class TextClassification:
         self.autocast = autocast
         self._start: StartingPoint | None = None
         self._new = loaded.new
+        self._loaded = not isinstance(model, nn.Module)
         self._network = Network(
             self.model,
             self._forward,
@@ -136,6 +137,15 @@ class TextClassification:
     def multi_label(self) -> bool:
         """Whether a label is a list of names."""
         return self._classes.multi_label
+
+    @property
+    def untrained(self) -> frozenset[str]:
+        """Parameters that no checkpoint brought and no `fit` or `load` has set: a random head.
+
+        Of a model object nobody knows where its weights are from; nothing is claimed of it.
+        """
+        known = self._start is not None or not self._loaded
+        return frozenset() if known else self._new
 
     @property
     def joint_draws(self) -> bool:

@@ -1,0 +1,131 @@
+"""What the demo says at the end: numbers with their intervals, a picture, and what they prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from altasks.report import Comparison, bootstrap_mean, compare, plot_learning_curves
+
+if TYPE_CHECKING:
+    from altasks.cli.demo import DemoSettings
+    from altasks.report import ResultRows
+
+
+def report(
+    console: Console,
+    settings: DemoSettings,
+    rows: ResultRows,
+    out: Path,
+    *,
+    seconds_per_seed: float | None,
+) -> Path:
+    """Print the comparison over all seeds, draw the picture, and return its path."""
+    from altasks.cli.demo import ARMS, METRIC
+
+    counts = settings.label_counts
+    curves: dict[str, list[list[float]]] = {arm: [] for arm in ARMS}
+    for seed in range(settings.seeds):
+        for arm in ARMS:
+            row = rows.get(settings.config(seed, arm))
+            if row is not None:
+                curves[arm].append(row[METRIC])
+    result = compare(counts, curves["BALD"], curves["random"])
+    console.print()
+    if settings.seeds > 1:
+        table = Table(
+            box=None,
+            header_style="bold",
+            padding=(0, 3, 0, 0),
+            title=f"{METRIC}: mean [95% interval] over {settings.seeds} seeds",
+            title_justify="left",
+        )
+        table.add_column("labels", justify="right")
+        for arm in ARMS:
+            table.add_column(arm, justify="right", no_wrap=True)
+        for place, labels in enumerate(counts):
+            cells = [str(bootstrap_mean([c[place] for c in curves[arm]])) for arm in ARMS]
+            table.add_row(str(labels), *(cell.replace("[", r"\[") for cell in cells))
+        console.print(table)
+        console.print()
+    for line in verdict(result, settings.seeds):
+        console.print(line, markup=False, highlight=False)
+    for line in advice(settings, seconds_per_seed):
+        console.print(line, markup=False, highlight=False)
+    path = plot_learning_curves(
+        out / "learning-curve.png",
+        counts,
+        curves,
+        metric=f"{METRIC} on held-out sentences",
+        title="12 topics of chatterbot-corpus, MiniLM fine-tuned",
+        note="one seed: an example, not evidence"
+        if settings.seeds == 1
+        else f"mean over {settings.seeds} seeds, 95% bootstrap interval",
+    )
+    console.print(f"\nresults        {rows.path}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"learning curve {path}", markup=False, highlight=False, soft_wrap=True)
+    return path
+
+
+def verdict(result: Comparison, seeds: int) -> list[str]:
+    """Return, in words, how BALD did against random, no better than the numbers say.
+
+    Example:
+        >>> from altasks.report import compare
+        >>> result = compare([10, 20], [[0.5, 0.6]], [[0.5, 0.7]])
+        >>> print(verdict(result, 1)[0])
+        Average accuracy over the curve: BALD 0.550, random 0.600: BALD is behind by 0.050.
+    """
+    gap = result.difference.mean
+    standing = (
+        "level" if abs(gap) < 0.0005 else f"{'ahead' if gap > 0 else 'behind'} by {abs(gap):.3f}"
+    )
+    lines = [
+        f"Average accuracy over the curve: BALD {result.area}, random {result.baseline_area}: "
+        f"BALD is {standing}."
+    ]
+    final = f"With {result.labels_total:.0f} labels: BALD {result.final}, random "
+    lines.append(final + f"{result.baseline_final}.")
+    if result.share_of_labels is None:
+        lines.append("BALD never reaches random's final accuracy.")
+    else:
+        lines.append(
+            f"BALD has random's final accuracy with {result.share_of_labels:.0%} of its labels "
+            f"({result.labels_needed:.0f} of {result.labels_total:.0f})."
+        )
+    if seeds > 1:
+        lines.append(f"Paired difference over {seeds} seeds: {result.difference}: {_judge(result)}")
+    return lines
+
+
+def _judge(result: Comparison) -> str:
+    if result.better:
+        return "better than random; the interval is wholly above 0."
+    if result.not_worse:
+        return "not told apart from random; the interval holds 0."
+    return "worse than random here; the interval is wholly below 0."
+
+
+def advice(settings: DemoSettings, seconds_per_seed: float | None) -> list[str]:
+    """Return what to think of so many seeds, and how to run more."""
+    more = max(5, 2 * settings.seeds) if settings.seeds < 5 else 2 * settings.seeds
+    command = f"altasks demo --seeds {more}"
+    for name, usual in (("rounds", 6), ("start", 24), ("batch", 24)):
+        if getattr(settings, name) != usual:
+            command += f" --{name} {getattr(settings, name)}"
+    cost = ""
+    if seconds_per_seed is not None:
+        minutes = seconds_per_seed * (more - settings.seeds) / 60
+        cost = f" (about {max(1, round(minutes))} minutes more; finished seeds are kept)"
+    if settings.seeds == 1:
+        return [
+            "",
+            "One seed proves nothing: another start set can turn this round. For a mean with its",
+            f"interval, run more: {command}{cost}",
+        ]
+    if settings.seeds < 5:
+        return ["", f"So few seeds prove little. Run more: {command}{cost}"]
+    return []
