@@ -11,6 +11,7 @@ from altasks.strategies.base import (
 )
 from altasks.strategies.cluster_margin import ClusterMargin
 from altasks.strategies.density_weighted import DensityWeighted
+from altasks.strategies.epsilon import EpsilonGreedy
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
 from altasks.strategies.hybrid import Hybrid
 from altasks.strategies.k_center import KCenter
@@ -19,26 +20,37 @@ from altasks.strategies.prob_cover import ProbCover
 from altasks.strategies.random import Random
 from altasks.strategies.soft_rank import SoftRank
 from altasks.strategies.softmax import Softmax
+from altasks.strategies.softrank import SoftRank
 from altasks.strategies.subsampled import Subsampled
 from altasks.strategies.top_k import TopK
 from altasks.strategies.typiclust import TypiClust
 
 __all__ = [
     "Balanced",
+    "Balanced",
     "Candidates",
     "ClusterMargin",
+    "ClusterMargin",
+    "DensityWeighted",
     "DensityWeighted",
     "EpsilonGreedy",
+    "EpsilonGreedy",
+    "Hybrid",
     "Hybrid",
     "KCenter",
     "Power",
     "ProbCover",
+    "ProbCover",
     "Random",
     "SoftRank",
+    "SoftRank",
+    "Softmax",
     "Softmax",
     "Strategy",
     "Subsampled",
+    "Subsampled",
     "TopK",
+    "TypiClust",
     "TypiClust",
     "check_request",
     "id_hashes",

@@ -102,9 +102,10 @@ class Badge:
 
     Ash, Zhang, Krishnamurthy, Langford and Agarwal (2020), "Deep Batch Active Learning by Diverse,
     Uncertain Gradient Lower Bounds", algorithm 1. The gradient of the cross-entropy by the last
-    layer's weights, with the most probable class as the label, is g = (p - onehot(argmax p)) (x) h,
-    h the embedding. As in the authors' code the first pick is the longest gradient; each next one is
-    drawn with probability proportional to the squared distance to the nearest pick.
+    layer's weights, with the most probable class as the label, is the outer product of
+    p - onehot(argmax p) and the embedding. As in the authors' code the first pick is the longest
+    gradient; each next one is drawn with probability proportional to the squared distance to the
+    nearest pick.
 
     Gradients are never formed: their inner products factorise, so memory is O(N) beside the
     candidates, and only the samples that are about to be drawn are compared with the picks (the

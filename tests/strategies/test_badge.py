@@ -113,7 +113,7 @@ def test_not_finite():
     candidates = make_candidates(Badge.needs, 9)
     probs = candidates.mean_probs.copy()
     probs[4, 1] = np.nan
-    with pytest.raises(InvalidInputError, match="mean_probs.*random-4"):
+    with pytest.raises(InvalidInputError, match=r"mean_probs.*random-4"):
         Badge().select(replace(candidates, mean_probs=probs), 2, rng=np.random.default_rng(0))
 
 
