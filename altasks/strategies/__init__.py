@@ -1,5 +1,6 @@
 """Strategies: from scores (and what else they declare they need) to the ids to label next."""
 
+from altasks.strategies.badge import Badge, BadgeRegression
 from altasks.strategies.balanced import Balanced
 from altasks.strategies.base import (
     Candidates,
@@ -11,7 +12,6 @@ from altasks.strategies.base import (
 )
 from altasks.strategies.cluster_margin import ClusterMargin
 from altasks.strategies.density_weighted import DensityWeighted
-from altasks.strategies.epsilon import EpsilonGreedy
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
 from altasks.strategies.hybrid import Hybrid
 from altasks.strategies.k_center import KCenter
@@ -20,37 +20,28 @@ from altasks.strategies.prob_cover import ProbCover
 from altasks.strategies.random import Random
 from altasks.strategies.soft_rank import SoftRank
 from altasks.strategies.softmax import Softmax
-from altasks.strategies.softrank import SoftRank
 from altasks.strategies.subsampled import Subsampled
 from altasks.strategies.top_k import TopK
 from altasks.strategies.typiclust import TypiClust
 
 __all__ = [
-    "Balanced",
+    "Badge",
+    "BadgeRegression",
     "Balanced",
     "Candidates",
     "ClusterMargin",
-    "ClusterMargin",
-    "DensityWeighted",
     "DensityWeighted",
     "EpsilonGreedy",
-    "EpsilonGreedy",
-    "Hybrid",
     "Hybrid",
     "KCenter",
     "Power",
     "ProbCover",
-    "ProbCover",
     "Random",
     "SoftRank",
-    "SoftRank",
-    "Softmax",
     "Softmax",
     "Strategy",
     "Subsampled",
-    "Subsampled",
     "TopK",
-    "TypiClust",
     "TypiClust",
     "check_request",
     "id_hashes",
