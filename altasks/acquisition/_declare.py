@@ -100,7 +100,7 @@ def _require_readable(
 ) -> None:
     if not isinstance(prediction, Prediction):
         raise UnsupportedPredictionError(
-            f"{name}: expected a prediction ({_listed(reads)}), found {_kind_of(prediction)}. "
+            f"{name}: expected a prediction ({_either(_names(reads))}), found {_kind_of(prediction)}. "
             f"{_how_to_wrap(reads)}"
         )
     units = units_of(prediction)
@@ -150,7 +150,11 @@ def _how_to_wrap(reads: tuple[type[Prediction], ...]) -> str:
 
 
 def _listed(reads: tuple[type[Prediction], ...]) -> str:
-    return _join([kind.__name__ for kind in reads], "and")
+    return _join(_names(reads), "and")
+
+
+def _names(reads: tuple[type[Prediction], ...]) -> list[str]:
+    return [kind.__name__ for kind in reads]
 
 
 def _either(names: list[str]) -> str:

@@ -1,0 +1,53 @@
+import math
+
+import pytest
+import torch
+
+from altasks.acquisition import mnlp
+from altasks.errors import InvalidInputError, UnsupportedPredictionError
+from altasks.predictions import Bernoulli, Categorical, Ragged, Transcripts
+from altasks.testing.acquisitions import AcquisitionSuite, make_predictions
+
+
+class TestMnlp(AcquisitionSuite):
+    @pytest.fixture
+    def function(self):
+        return mnlp
+
+    @pytest.fixture
+    def predictions(self):
+        return make_predictions(Categorical, Bernoulli)
+
+
+def test_mean_log_probability_of_the_best_tags():
+    words = Categorical([[0.5, 0.5], [0.75, 0.25], [0.25, 0.75]])
+    scores = mnlp(Ragged(words, [2, 1]))
+    first = -(math.log(0.5) + math.log(0.75)) / 2
+    assert scores.tolist() == pytest.approx([first, -math.log(0.75)])
+
+
+@pytest.mark.parametrize("reduce", ["sum", "max", "top_k", "median"])
+def test_other_reductions_are_refused(reduce):
+    words = Ragged(Categorical([[0.5, 0.5]]), [1])
+    with pytest.raises(InvalidInputError, match="normalised by length"):
+        mnlp(words, reduce=reduce)
+
+
+def test_word_scores_for_streams():
+    words = Categorical([[0.5, 0.5], [1.0, 0.0]])
+    scores = mnlp(Ragged(words, [2]), reduce="none")
+    assert scores.tolist() == pytest.approx([math.log(2), 0.0])
+    assert str(scores[1].item()) == "0.0"
+
+
+def test_twice_the_sentence_has_the_same_score():
+    words = torch.softmax(torch.randn(9, 4, generator=torch.Generator().manual_seed(0)), -1)
+    twice = Ragged(Categorical(torch.cat([words, words, words])), [9, 18])
+    scores = mnlp(twice)
+    assert scores[0].item() == pytest.approx(scores[1].item(), rel=1e-6)
+
+
+def test_reads_labels_but_no_readings():
+    assert mnlp(Bernoulli([[0.25]])).item() == pytest.approx(-math.log(0.75))
+    with pytest.raises(UnsupportedPredictionError, match="edit_disagreement"):
+        mnlp(Transcripts([["a", "b"]]))
