@@ -134,7 +134,7 @@ class HeadProbe:
                 f"{output.shape[-1]} columns; name the layer that makes the logits with head=."
             )
         logits, features = output[..., :width], output[..., width:]
-        logits = logits.unflatten(-1, (members, network.classes)).movedim(-2, 1)
+        logits = logits.reshape(*logits.shape[:-1], members, network.classes).movedim(-2, 1)
         return Draws(logits, features)
 
 

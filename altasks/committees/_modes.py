@@ -118,7 +118,7 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[None]:
                 # Recomputing activations only makes sense where there is a backward pass.
                 if module.__dict__.get("gradient_checkpointing") is True:
                     changed.append((module, "gradient_checkpointing", True))
-                    module.gradient_checkpointing = False
+                    setattr(module, "gradient_checkpointing", False)  # noqa: B010 - not torch's attribute
                 for name in _probability_attributes(module) if p is not None else []:
                     changed.append((module, name, getattr(module, name)))
                     setattr(module, name, p)

@@ -129,7 +129,8 @@ def draw_parameters(model: nn.Module, names: Sequence[str] | frozenset[str]) -> 
     owners = sorted({name.rpartition(".")[0] for name in names})
     for owner in owners:
         module = model.get_submodule(owner)
-        initialise = getattr(model, "_init_weights", None)
+        initialise: Any = getattr(model, "_init_weights", None)
+        reset: Any = getattr(module, "reset_parameters", None)
         device = next(module.parameters()).device
         module.to("cpu")
         for parameter in module.parameters(recurse=False):
@@ -137,8 +138,8 @@ def draw_parameters(model: nn.Module, names: Sequence[str] | frozenset[str]) -> 
             parameter.__dict__.pop("_is_hf_initialized", None)
         if initialise is not None:
             initialise(module)
-        elif hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        elif reset is not None:
+            reset()
         module.to(device)
 
 

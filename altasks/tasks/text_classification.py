@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,20 +18,18 @@ from altasks._extras import require
 from altasks.committees._head import draw_once, find_head
 from altasks.committees._modes import evaluating
 from altasks.committees.base import Committee, Draws, Network
+from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Prediction
 from altasks.tasks._classes import Classes, multi_label_metrics, single_label_metrics
-from altasks.tasks._hf import (
-    Loaded,
-    StartingPoint,
-    head_parameters,
-    load_model,
-    load_tokenizer,
-    pick_device,
-    quiet,
-    require_directory,
+from altasks.tasks._classifier import (
+    class_names,
+    find_tokenizer,
+    load_classifier,
 )
+from altasks.tasks._hf import StartingPoint, pick_device, quiet, require_directory
 from altasks.tasks._hf_train import check_training_set, train, weighted_loss
+from altasks.tasks._members import EnsembleMembers, first_source
 from altasks.tasks._text import Batch, Encoded, TextEncoder, as_text, characters, longest_input
 
 _SETTINGS = "altasks.json"
@@ -44,12 +43,13 @@ class TextClassification:
     visible character, and no more tokens than the model reads (see `too_long`).
 
     Args:
-        model: a hub name, a local folder, or a model object (`*ForSequenceClassification`).
+        model: a hub name, a local folder, or a model object (`*ForSequenceClassification`). May be
+            left out where the committee is an `Ensemble` of models or checkpoints.
         labels: the class names, in the order of the model's outputs. Needed for a checkpoint
             without a classification head: the head is then made with the right size, and drawn
             from the seed at each `fit`. None takes the names the model came with.
-        committee: where the K opinions come from, such as `MCDropout(20)`; None means the
-            model's own, K = 1.
+        committee: where the K opinions come from: `MCDropout(20)`, or `Ensemble(5)`; None means
+            the model's own, K = 1.
         multi_label: whether a label is a list of names, each present or not.
         training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
             seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
@@ -76,10 +76,10 @@ class TextClassification:
 
     def __init__(
         self,
-        model: str | os.PathLike[str] | nn.Module,
+        model: str | os.PathLike[str] | nn.Module | None = None,
         *,
         labels: Sequence[Any] | None = None,
-        committee: Committee | None = None,
+        committee: Committee | Ensemble | None = None,
         multi_label: bool = False,
         training_args: Any = None,
         tokenizer: Any = None,
@@ -99,13 +99,27 @@ class TextClassification:
             raise invalid("autocast", "'bfloat16', 'float16' or None", repr(autocast))
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
-        loaded = _load(model, labels, multi_label)
+        self._settings = {
+            "training_args": training_args,
+            "max_length": max_length,
+            "too_long": too_long,
+            "batch_size": batch_size,
+            "callbacks": callbacks,
+            "data_collator": data_collator,
+            "warm_start": warm_start,
+            "autocast": autocast,
+            "head": head,
+        }
+        borrowed = model is None
+        if model is None:
+            model = first_source(committee)
+        loaded = load_classifier(model, labels, multi_label)
         self.model = loaded.model
-        self._classes = Classes(_names(loaded.model, labels), multi_label)
+        self._classes = Classes(class_names(loaded.model, labels), multi_label)
         self.device = pick_device(device, self.model, loaded=not isinstance(model, nn.Module))
         self.model.to(self.device)
         self.committee = committee
-        self.tokenizer = _find_tokenizer(model, tokenizer)
+        self.tokenizer = find_tokenizer(model, tokenizer)
         reads = longest_input(self.model, self.tokenizer)
         if max_length is not None and not 0 < max_length <= reads:
             raise invalid("max_length", f"at most {reads}, which the model reads", f"{max_length}")
@@ -118,13 +132,13 @@ class TextClassification:
         self.autocast = autocast
         self._start: StartingPoint | None = None
         self._new = loaded.new
-        self._loaded = not isinstance(model, nn.Module)
-        self._network = Network(
-            self.model,
-            self._forward,
-            find_head(self.model, len(self._classes), head),
-            len(self._classes),
-        )
+        self._head_is_new = bool(loaded.new) and not isinstance(model, nn.Module)
+        self._warned = False
+        self._head = find_head(self.model, len(self._classes), head)
+        self._ensemble: Ensemble | None = None
+        if isinstance(committee, Ensemble):
+            make = EnsembleMembers(self, committee, borrowed=borrowed)
+            self._ensemble = committee.bind(make, swap=committee.one_at_a_time)
         self.default_acquisition = "margin" if committee is None else "bald"
         self.default_strategy = "top_k"
 
@@ -144,8 +158,7 @@ class TextClassification:
 
         Of a model object nobody knows where its weights are from; nothing is claimed of it.
         """
-        known = self._start is not None or not self._loaded
-        return frozenset() if known else self._new
+        return self._new if self._head_is_new else frozenset()
 
     @property
     def joint_draws(self) -> bool:
@@ -171,10 +184,26 @@ class TextClassification:
         Any number of samples: they are tokenised once and go through the model in batches of
         like length.
         """
+        if self._ensemble is not None:
+            return self._ensemble.predict(samples)
+        if self._head_is_new and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"The head of this {type(self.model).__name__} is new (its checkpoint has none for"
+                " these labels): until fit() has trained it, predictions are noise.",
+                UserWarning,
+                stacklevel=2,
+            )
+        assert not isinstance(self.committee, Ensemble)
         return self._prediction(self._draws(samples, self.committee))
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
-        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU."""
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
         return self._draws(samples, None).features.cpu()
 
     def size(self, sample: Any) -> int:
@@ -219,7 +248,6 @@ class TextClassification:
                 say so.
             unlabelled: not used by this task.
         """
-        del unlabelled
         scaled = check_training_set(samples, labels, weights)
         rows = self._rows(samples, labels, scaled)
         held_out = None
@@ -228,6 +256,12 @@ class TextClassification:
             # With weighted labels the loss expects the weight column here too.
             ones = None if scaled is None else [1.0] * len(valid[0])
             held_out = self._rows(valid[0], valid[1], ones)
+        self._head_is_new = False
+        if self._ensemble is not None:
+            self._ensemble.fit(
+                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
+            )
+            return
         self._start_over(seed)
         train(
             self.model,
@@ -246,17 +280,26 @@ class TextClassification:
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
 
-        Measured with dropout off: the committee is for asking, the model for answering.
+        Measured with dropout off: its draws are for asking, the model for answering. An ensemble
+        answers with its average.
         """
         check_training_set(samples, labels, None)
-        truth = np.asarray(self._classes.encode(labels))
-        prediction = self._prediction(self._draws(samples, None))
+        if self._ensemble is not None:
+            return self.measure(self._ensemble.predict(samples), labels)
+        return self.measure(self._prediction(self._draws(samples, None)), labels)
+
+    def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
+        """Return the metrics of `evaluate` for a prediction of this task's classes."""
         assert isinstance(prediction, Categorical | Bernoulli)
+        truth = np.asarray(self._classes.encode(labels))
         return self._metrics(truth, prediction.mean_probs.cpu().numpy())
 
     def save(self, directory: Path | str) -> None:
         """Write a Hugging Face checkpoint (safetensors, JSON, tokenizer) and altasks.json."""
         folder = Path(directory)
+        if self._ensemble is not None:
+            self._ensemble.save(folder)
+            return
         folder.mkdir(parents=True, exist_ok=True)
         with quiet():
             self.model.save_pretrained(folder)
@@ -276,6 +319,10 @@ class TextClassification:
         Raises:
             InvalidInputError: if the folder is not one, or is of other classes.
         """
+        if self._ensemble is not None:
+            self._ensemble.load(directory)
+            self._head_is_new = False
+            return
         folder = require_directory(directory, (_SETTINGS, _WEIGHTS))
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
         if settings["labels"] != self.labels or settings["multi_label"] != self.multi_label:
@@ -286,6 +333,7 @@ class TextClassification:
                 where=str(folder),
             )
         self._starting_point()
+        self._head_is_new = False
         safetensors = require("safetensors.torch", "text", "Reading weights")
         safetensors.load_model(self.model, folder / _WEIGHTS, device=str(self.device))
 
@@ -304,6 +352,17 @@ class TextClassification:
             "members": prediction.members,
         }
 
+    def replica(self, source: Any) -> TextClassification:
+        """Return a task like this one, without its committee, around another model."""
+        return TextClassification(
+            source,
+            labels=self.labels,
+            multi_label=self.multi_label,
+            tokenizer=self.tokenizer,
+            device=self.device,
+            **self._settings,
+        )
+
     # Inside.
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
@@ -311,16 +370,16 @@ class TextClassification:
         batches = self._encoder.batches(encoded, self.batch_size)
         members = 1 if committee is None else committee.members
         if not batches:
-            head = self._network.head
             return Draws(
                 torch.empty(0, members, len(self._classes), device=self.device),
-                torch.empty(0, head.in_features, device=self.device),
+                torch.empty(0, self._head.in_features, device=self.device),
             )
+        network = Network(self.model, self._forward, self._head, len(self._classes))
         if committee is None:
             with evaluating(self.model):
-                parts = draw_once(self._network, batches)
+                parts = draw_once(network, batches)
         else:
-            parts = committee.draw(self._network, batches)
+            parts = committee.draw(network, batches)
         rows = torch.tensor([row for batch in batches for row in batch.rows], device=self.device)
         back = rows.argsort()
         return Draws(
@@ -395,52 +454,3 @@ class TextClassification:
         truth = truth if self.multi_label else truth.reshape(-1).astype(np.int64)
         # A label is likely (p >= 0.5) where its logit is at least 0.
         return self._metrics(truth, 0.5 + (logits > 0) if self.multi_label else logits)
-
-
-def _load(
-    model: str | os.PathLike[str] | nn.Module, labels: Sequence[Any] | None, multi_label: bool
-) -> Loaded:
-    problem = "multi_label_classification" if multi_label else "single_label_classification"
-    if isinstance(model, nn.Module):
-        config = getattr(model, "config", None)
-        if config is None or not hasattr(config, "num_labels"):
-            raise invalid(
-                "model",
-                "a Hugging Face sequence classifier",
-                type(model).__name__,
-                hint="Its config.num_labels says how many classes it has.",
-            )
-        config.problem_type = problem
-        return Loaded(model, head_parameters(model))
-    settings: dict[str, Any] = {"problem_type": problem}
-    if labels is not None:
-        names = Classes(labels, multi_label).names
-        settings["num_labels"] = len(names)
-        settings["id2label"] = {place: str(name) for place, name in enumerate(names)}
-        settings["label2id"] = {str(name): place for place, name in enumerate(names)}
-    return load_model("AutoModelForSequenceClassification", model, **settings)
-
-
-def _names(model: Any, labels: Sequence[Any] | None) -> list[Any]:
-    if labels is None:
-        return [model.config.id2label[place] for place in range(model.config.num_labels)]
-    if len(labels) != model.config.num_labels:
-        raise invalid(
-            "labels",
-            f"{model.config.num_labels} names, one for each output of the model",
-            f"{len(labels)}",
-        )
-    return list(labels)
-
-
-def _find_tokenizer(model: Any, tokenizer: Any) -> Any:
-    if tokenizer is not None:
-        return load_tokenizer(tokenizer) if isinstance(tokenizer, str | os.PathLike) else tokenizer
-    source = getattr(model, "name_or_path", "") if isinstance(model, nn.Module) else model
-    if not source:
-        raise invalid(
-            "tokenizer",
-            "the tokenizer of the model, since the model object doesn't say where it is from",
-            "None",
-        )
-    return load_tokenizer(source)
