@@ -100,8 +100,8 @@ def _require_readable(
 ) -> None:
     if not isinstance(prediction, Prediction):
         raise UnsupportedPredictionError(
-            f"{name}: expected a prediction ({_either(_names(reads))}), found {_kind_of(prediction)}. "
-            f"{_how_to_wrap(reads)}"
+            f"{name}: expected a prediction ({_either(_names(reads))}), found "
+            f"{_kind_of(prediction)}. {_how_to_wrap(reads)}"
         )
     units = units_of(prediction)
     if not isinstance(units, reads):
