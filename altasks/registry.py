@@ -103,6 +103,7 @@ STRATEGIES = Registry(
         "top_k": "altasks.strategies:TopK",
         "random": "altasks.strategies:Random",
         "power": "altasks.strategies:Power",
+        "batch_bald": "altasks.strategies:BatchBALD",
         "badge_regression": "altasks.strategies:BadgeRegression",
         "badge": "altasks.strategies:Badge",
         "balanced": "altasks.strategies:Balanced",

@@ -10,6 +10,7 @@ from altasks.strategies.base import (
     id_uniforms,
     top_rows,
 )
+from altasks.strategies.batch_bald import BatchBALD
 from altasks.strategies.cluster_margin import ClusterMargin
 from altasks.strategies.density_weighted import DensityWeighted
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
@@ -28,6 +29,7 @@ __all__ = [
     "Badge",
     "BadgeRegression",
     "Balanced",
+    "BatchBALD",
     "Candidates",
     "ClusterMargin",
     "DensityWeighted",
