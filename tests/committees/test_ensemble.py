@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import gc
+import random
+import shutil
+import weakref
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import altasks as al
+from altasks.committees import Ensemble, MCDropout
+from altasks.errors import CommitteeError, InvalidInputError
+from altasks.tasks import Task, TextClassification
+from altasks.testing.tasks import TaskSuite, same_prediction
+
+FAST = {"max_steps": 4}
+
+
+@pytest.fixture
+def make_member(tiny_bert):
+    def make(seed: int) -> TextClassification:
+        config = transformers.AutoConfig.from_pretrained(tiny_bert)
+        model = transformers.AutoModelForSequenceClassification.from_config(config)
+        return TextClassification(model, tokenizer=str(tiny_bert), training_args=FAST)
+
+    return make
+
+
+@pytest.fixture
+def checkpoints(make_member, tiny_bert, tmp_path):
+    """Three trained checkpoints, as a user would bring them."""
+    folders = []
+    for seed in range(3):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            make_member(seed).save(tmp_path / f"run-{seed}")
+        folders.append(tmp_path / f"run-{seed}")
+    return folders
+
+
+# What it takes.
+
+
+def test_too_few_or_equal_members_are_refused(tiny_bert):
+    with pytest.raises(InvalidInputError, match="at least two members, found 1"):
+        Ensemble([tiny_bert])
+    with pytest.raises(InvalidInputError, match="at least two members, found 1"):
+        Ensemble(1)
+    with pytest.raises(InvalidInputError, match="members 0 and 2"):
+        Ensemble([tiny_bert, "other", str(tiny_bert)])
+    with pytest.raises(InvalidInputError, match="a list of members"):
+        Ensemble(str(tiny_bert))
+    with pytest.raises(InvalidInputError, match="distinct seeds"):
+        Ensemble.from_factory(lambda seed: None, [1, 1])
+
+
+def test_models_in_memory_are_not_kept_one_at_a_time(make_member):
+    with pytest.raises(InvalidInputError, match="in memory already"):
+        Ensemble([make_member(0), make_member(1)], one_at_a_time=True)
+
+
+def test_models_alone_need_a_task(checkpoints, topic_texts):
+    with pytest.raises(InvalidInputError, match=r"TextClassification\(committee="):
+        Ensemble(checkpoints).predict(topic_texts)
+
+
+def test_a_model_is_needed_from_somewhere():
+    with pytest.raises(InvalidInputError, match="^model: expected"):
+        TextClassification(committee=Ensemble(3))
+
+
+# What it says.
+
+
+def test_tasks_side_by_side(make_member, topic_texts):
+    tasks = [make_member(0), make_member(1)]
+    ensemble = Ensemble(tasks)
+    assert isinstance(ensemble, Task)
+    prediction = ensemble.predict(topic_texts)
+    for k, task in enumerate(tasks):
+        assert torch.equal(prediction.probs[:, k], task.predict(topic_texts).probs[:, 0])
+    assert ensemble.joint_draws
+    assert len(al.score(ensemble, topic_texts, "bald", progress=False)) == len(topic_texts)
+
+
+def test_members_that_draw_make_draws_that_are_not_joint(tiny_bert, make_member, topic_texts):
+    drawing = TextClassification(tiny_bert, committee=MCDropout(3))
+    ensemble = Ensemble([drawing, make_member(0)])
+    assert ensemble.predict(topic_texts).members == 4
+    assert not ensemble.joint_draws
+    first = ensemble.predict(topic_texts)
+    ensemble.start_round(1)
+    assert not same_prediction(first, ensemble.predict(topic_texts))
+
+
+@pytest.mark.parametrize("one_at_a_time", [False, True])
+def test_checkpoints_as_a_committee(checkpoints, topic_texts, one_at_a_time):
+    task = TextClassification(committee=Ensemble(checkpoints, one_at_a_time=one_at_a_time))
+    for _ in range(2):
+        prediction = task.predict(topic_texts)
+        for k, folder in enumerate(checkpoints):
+            expected = TextClassification(folder).predict(topic_texts).probs[:, 0]
+            assert torch.allclose(prediction.probs[:, k], expected, atol=1e-6)
+    assert task.joint_draws
+    assert task.default_acquisition == "bald"
+    assert task.labels == ["food", "weather", "sport"]
+
+
+def test_models_as_a_committee(checkpoints, topic_texts):
+    load = transformers.AutoModelForSequenceClassification.from_pretrained
+    models = [load(folder) for folder in checkpoints]
+    task = TextClassification(committee=Ensemble(models), tokenizer=checkpoints[0])
+    for k, model in enumerate(models):
+        alone = TextClassification(model, tokenizer=checkpoints[0])
+        expected = alone.predict(topic_texts).probs[:, 0]
+        assert torch.equal(task.predict(topic_texts).probs[:, k], expected)
+
+
+def test_copies_that_were_never_trained_cannot_disagree(tiny_bert, topic_texts):
+    task = TextClassification(tiny_bert, committee=Ensemble(3))
+    with pytest.raises(CommitteeError, match="copies of one model until fit"):
+        task.predict(topic_texts)
+
+
+# How it trains.
+
+
+@pytest.mark.parametrize("kind", ["number", "checkpoints", "factory of models", "factory of tasks"])
+def test_one_at_a_time_says_the_same(
+    kind, tiny_bert, checkpoints, make_member, topic_texts, topic_labels, tmp_path
+):
+    def build(one_at_a_time: bool):
+        how = {"one_at_a_time": one_at_a_time}
+        if kind == "number":
+            committee, model = Ensemble(2, **how), tiny_bert
+        elif kind == "checkpoints":
+            committee, model = Ensemble(checkpoints[:2], **how), None
+        elif kind == "factory of models":
+            committee = Ensemble.from_factory(lambda seed: make_member(seed).model, 2, **how)
+            model = None
+        else:
+            return Ensemble.from_factory(make_member, [3, 5], **how)
+        return TextClassification(
+            model, committee=committee, tokenizer=tiny_bert, training_args=FAST
+        )
+
+    together, apart = build(False), build(True)
+    if kind != "number":
+        assert same_prediction(together.predict(topic_texts), apart.predict(topic_texts), 1e-6)
+    for task in (together, apart):
+        task.fit(topic_texts, topic_labels, seed=2)
+    trained = together.predict(topic_texts)
+    assert not torch.allclose(trained.probs[:, 0], trained.probs[:, 1], atol=1e-4)
+    assert same_prediction(trained, apart.predict(topic_texts), 1e-6)
+    assert same_prediction(trained, apart.predict(topic_texts), 1e-6)
+    assert together.evaluate(topic_texts, topic_labels) == apart.evaluate(topic_texts, topic_labels)
+
+    apart.save(tmp_path / "saved")
+    together.fit(topic_texts, topic_labels, seed=9)
+    assert not same_prediction(trained, together.predict(topic_texts), 1e-6)
+    for task in (together, apart):
+        task.load(tmp_path / "saved")
+    shutil.rmtree(tmp_path / "saved")
+    for task in (together, apart):
+        assert same_prediction(trained, task.predict(topic_texts), 1e-6)
+        assert torch.equal(task.embed(topic_texts[:2]), together.embed(topic_texts[:2]))
+
+
+def test_one_at_a_time_holds_one(make_member, topic_texts):
+    alive = []
+
+    def make(seed):
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in made))
+        task = make_member(seed)
+        made.append(weakref.ref(task.model))
+        return task
+
+    made = []
+    ensemble = Ensemble.from_factory(make, 4, one_at_a_time=True)
+    for _ in range(2):
+        ensemble.predict(topic_texts[:2])
+    # Each was gone before the next was made, and the last one served the second call as well.
+    assert alive == [0] * 7
+
+
+def test_trained_members_leave_with_the_ensemble(make_member, topic_texts, topic_labels):
+    ensemble = Ensemble.from_factory(make_member, 2, one_at_a_time=True)
+    ensemble.fit(topic_texts, topic_labels, seed=0)
+    folder = ensemble._folder(0).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["member-0", "member-1"]
+    del ensemble
+    gc.collect()
+    assert not folder.exists()
+
+
+def test_a_factory_runs_seeded_and_leaves_the_generators(make_member, topic_texts):
+    def state():
+        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+    before = state()
+    first = Ensemble.from_factory(make_member, 2).predict(topic_texts[:3])
+    assert state() == before
+    again = Ensemble.from_factory(make_member, [0, 1]).predict(topic_texts[:3])
+    assert same_prediction(first, again)
+    assert not torch.equal(first.probs[:, 0], first.probs[:, 1])
+
+
+def test_another_architecture_one_at_a_time_is_refused(tiny_models, topic_texts):
+    committee = Ensemble([tiny_models["bert"], tiny_models["distilbert"]], one_at_a_time=True)
+    task = TextClassification(committee=committee)
+    with pytest.raises(CommitteeError, match="Member 1 is built differently"):
+        task.predict(topic_texts)
+
+
+def test_another_size_is_not_loaded(make_member, tmp_path):
+    Ensemble.from_factory(make_member, 2).save(tmp_path)
+    with pytest.raises(InvalidInputError, match="3 members, found 2"):
+        Ensemble.from_factory(make_member, 3).load(tmp_path)
+
+
+class TestEnsembleOfTasks(TaskSuite):
+    @pytest.fixture
+    def make_task(self, make_member):
+        return lambda: Ensemble.from_factory(make_member, 2)
+
+    @pytest.fixture
+    def samples(self, topic_texts):
+        return topic_texts[:9]
+
+    @pytest.fixture
+    def labels(self, topic_labels):
+        return topic_labels[:9]
+
+    @pytest.fixture
+    def bad_labels(self):
+        return ["Sports", 3, None]
