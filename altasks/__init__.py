@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
     from altasks.scoring import Scores, score
     from altasks.strategies import (
+        LCMD,
         Badge,
         BadgeRegression,
         Balanced,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         EpsilonGreedy,
         Hybrid,
         KCenter,
+        MaxDet,
         Power,
         ProbCover,
         Random,
@@ -111,6 +113,8 @@ _HOMES = {
     "Random": "altasks.strategies",
     "Strategy": "altasks.strategies",
     "TopK": "altasks.strategies",
+    "MaxDet": "altasks.strategies",
+    "LCMD": "altasks.strategies",
     "BatchBALD": "altasks.strategies",
     "BadgeRegression": "altasks.strategies",
     "Badge": "altasks.strategies",
@@ -120,6 +124,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "LCMD",
     "ActiveLoop",
     "AltasksError",
     "Badge",
@@ -136,6 +141,7 @@ __all__ = [
     "Hybrid",
     "KCenter",
     "MCDropout",
+    "MaxDet",
     "Normal",
     "Pool",
     "Power",

@@ -103,6 +103,8 @@ STRATEGIES = Registry(
         "top_k": "altasks.strategies:TopK",
         "random": "altasks.strategies:Random",
         "power": "altasks.strategies:Power",
+        "max_det": "altasks.strategies:MaxDet",
+        "lcmd": "altasks.strategies:LCMD",
         "batch_bald": "altasks.strategies:BatchBALD",
         "badge_regression": "altasks.strategies:BadgeRegression",
         "badge": "altasks.strategies:Badge",

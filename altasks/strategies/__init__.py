@@ -16,6 +16,8 @@ from altasks.strategies.density_weighted import DensityWeighted
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
 from altasks.strategies.hybrid import Hybrid
 from altasks.strategies.k_center import KCenter
+from altasks.strategies.lcmd import LCMD
+from altasks.strategies.max_det import MaxDet
 from altasks.strategies.power import Power
 from altasks.strategies.prob_cover import ProbCover
 from altasks.strategies.random import Random
@@ -26,6 +28,7 @@ from altasks.strategies.top_k import TopK
 from altasks.strategies.typiclust import TypiClust
 
 __all__ = [
+    "LCMD",
     "Badge",
     "BadgeRegression",
     "Balanced",
@@ -36,6 +39,7 @@ __all__ = [
     "EpsilonGreedy",
     "Hybrid",
     "KCenter",
+    "MaxDet",
     "Power",
     "ProbCover",
     "Random",

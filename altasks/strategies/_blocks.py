@@ -88,14 +88,18 @@ class Rows:
             stop = min(start + step, len(self))
             yield start, stop, self.slice(start, stop)
 
+    def _sample(self) -> Tensor:
+        count = min(len(self), 1000)
+        return self.take(torch.arange(count, device=self.device) * len(self) // max(count, 1))
+
     def sample_mean(self) -> Tensor:
         """Return the mean `[d]` of up to 1,000 rows, a shift that keeps rounding small."""
-        if not len(self):
-            return torch.zeros(self.width, dtype=self.dtype, device=self.device)
-        count = min(len(self), 1000)
-        rows = torch.arange(count, device=self.device) * len(self) // count
         # A row that is not finite is reported by whoever meets it, under its name.
-        return torch.nan_to_num(self.take(rows).mean(0), 0.0, 0.0, 0.0)
+        return torch.nan_to_num(self._sample().sum(0) / max(1, min(len(self), 1000)), 0.0, 0.0, 0.0)
+
+    def sample_spread(self) -> Tensor:
+        """Return the mean squared distance of the same rows from that mean."""
+        return (self._sample() - self.sample_mean()).square().sum(1).nan_to_num(0.0).mean()
 
 
 def require_finite(totals: Tensor, argument: str, ids: Sequence[str] | None = None) -> None:

@@ -8,6 +8,9 @@ import numpy as np
 
 from altasks.strategies._blocks import Ties
 
+#: How many of the largest bounds are watched together, at least.
+FRONT = 2048
+
 
 def lazy_greedy(
     bounds: np.ndarray,
@@ -41,22 +44,28 @@ def lazy_greedy(
         error: see `rough`.
     """
     picks: list[int] = []
+    width = FRONT
+    front, outside = _front(bounds, width)
     while len(picks) < n:
-        known = np.full(len(bounds), -np.inf)  # today's gains, from below
-        if rough is not None:
-            _look(bounds, known, rough, error, equal, size)
+        local = bounds[front]
+        known = _look(front, local, rough or gains, error if rough else 0.0, equal, size)
+        bounds[front] = local
+        best = known.max(initial=-np.inf)
+        if rough is not None and len(known):
             # A second look, exact, at what the first can't tell from the best.
-            bounds_now = np.where(known >= known.max() - 2 * error - equal, bounds, -np.inf)
-            known = np.full(len(bounds), -np.inf)
-            _look(bounds_now, known, gains, 0.0, equal, size)
+            local = np.where(known >= best - 2 * error - equal, local, -np.inf)
+            known = _look(front, local, gains, 0.0, equal, size)
             exact = known > -np.inf
-            bounds[exact] = known[exact]
-        else:
-            _look(bounds, known, gains, 0.0, equal, size)
-        best = known.max()
+            bounds[front[exact]] = known[exact]
+            best = known.max(initial=-np.inf)
+        if best - equal <= outside:
+            # The best, or its equal, may lie outside the front.
+            width = 2 * width if len(front) >= width else width
+            front, outside = _front(bounds, width)
+            continue
         if best <= equal:
             return ties.fill(picks, n)
-        row = ties.first(np.flatnonzero(known >= best - equal))
+        row = ties.first(front[known >= best - equal])
         picks.append(row)
         bounds[row] = -np.inf
         if len(picks) < n:
@@ -64,24 +73,38 @@ def lazy_greedy(
     return picks
 
 
+def _front(bounds: np.ndarray, width: int) -> tuple[np.ndarray, float]:
+    """Return the rows of the `width` largest bounds and the largest bound outside them."""
+    left = np.flatnonzero(bounds > -np.inf)
+    if len(left) <= width or np.isinf(bounds[left]).any():
+        return left, -np.inf
+    order = np.argpartition(-bounds[left], width)
+    return left[order[:width]], float(bounds[left[order[width]]])
+
+
 def _look(
+    rows: np.ndarray,
     bounds: np.ndarray,
-    known: np.ndarray,
     gains: Callable[[np.ndarray], np.ndarray],
     error: float,
     equal: float,
     size: int,
-) -> None:
-    """Fill `known` where a gain may be within `equal` of the best, and lower `bounds` there."""
+) -> np.ndarray:
+    """Return today's gains of `rows` from below, -inf where they can't be within `equal` of the best.
+
+    `bounds`, one for each of `rows`, are lowered where a gain was computed.
+    """
+    known = np.full(len(rows), -np.inf)
     best = -np.inf
     stale = np.flatnonzero(bounds > -np.inf)
     while len(stale):
         order = np.arange(min(size, len(stale)))
         if len(stale) > size and np.isfinite(bounds[stale]).any():
             order = np.argpartition(-bounds[stale], size - 1)[:size]
-        rows = stale[order]
-        found = gains(rows)
-        known[rows], bounds[rows] = found - error, found + error
+        some = stale[order]
+        found = gains(rows[some])
+        known[some], bounds[some] = found - error, found + error
         best = max(best, float(found.max()) - error)
         stale = np.delete(stale, order)
         stale = stale[bounds[stale] >= best - equal]
+    return known

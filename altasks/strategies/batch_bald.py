@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -23,10 +24,10 @@ class BatchBALD:
     """Greedily maximise the mutual information of the batch's joint labels and the model.
 
     Kirsch, van Amersfoort and Gal (2019), "BatchBALD: Efficient and Diverse Batch Acquisition for
-    Deep Bayesian Active Learning", algorithm 1 and section 3.3. The joint entropy of the labels is a
-    sum over every combination of labels while there are at most `configurations` of them (all C for
-    each sample picked so far), then an average over that many combinations drawn from the joint
-    distribution, each extended by one label with every pick.
+    Deep Bayesian Active Learning", algorithm 1 and section 3.3. The joint entropy of the labels is
+    a sum over every combination of labels while there are at most `configurations` of them (C for
+    each sample picked so far, multiplied), then an average over that many combinations drawn from
+    the joint distribution, each extended by one label with every pick.
 
     Exact while the sum is exact: a sample's gain can only fall as the batch grows, so most gains
     are never computed again, and the picks are those that computing all would give. In the sampled
@@ -102,7 +103,9 @@ class _Joint:
     combination and of member k; later, those of a drawn combination, at the frequency of its draw.
     """
 
-    def __init__(self, draws: Rows, ids: list[str], limit: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, draws: Rows, ids: Sequence[str], limit: int, rng: np.random.Generator
+    ) -> None:
         self.draws, self.ids, self.limit, self.rng = draws, ids, limit, rng
         members = draws.shape[1]
         self.weights = torch.full(
