@@ -53,13 +53,15 @@ class Driver:
     def rounds(self) -> Iterator[Round]:
         """Yield each round as it is completed."""
         begun = time.perf_counter()
-        if self._has_late_answers():
-            late = self._complete(begun)
+        told = self._late_answers()
+        if told:
+            late = self._complete(begun, told)
             if late is not None:
                 yield late
         while True:
             state = self.loop.store.state()
-            if state.recorded < state.round or (state.recorded < 0 and state.labelled):
+            # Round 0 is a fit on labels told before the first ask; without such there is none.
+            if state.recorded < state.round and (state.round or state.labelled):
                 done = self._complete(begun)
                 if done is None:
                     return
@@ -73,10 +75,10 @@ class Driver:
                 if not len(query):
                     return
 
-    def _has_late_answers(self) -> bool:
-        """Whether the oracle now answers what it left open in a round that is recorded."""
+    def _late_answers(self) -> int:
+        """Let the oracle answer what it left open in a recorded round; return how many it did."""
         state = self.loop.store.state()
-        return state.recorded == state.round and bool(state.pending) and self._answer() > 0
+        return self._answer() if state.recorded == state.round and state.pending else 0
 
     def _is_over(self, state: State) -> bool:
         if _spent(state) >= self.budget:
@@ -95,10 +97,10 @@ class Driver:
                 )
         return all(last.metrics[name] >= value for name, value in (self.target or {}).items())
 
-    def _complete(self, begun: float) -> Round | None:
+    def _complete(self, begun: float, told: int = 0) -> Round | None:
         """Do what is missing of the last round; None if nobody answers."""
         loop = self.loop
-        told = self._answer()
+        told += self._answer()
         state = loop.store.state()
         asked = [name for name, number in state.asked.items() if number == state.round]
         if not state.labelled or (not told and asked and all(map(state.is_open, asked))):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, inspect, select
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.engine import URL
 
 from altasks._version import __version__
-from altasks.errors import LabelConflictError, StoreError, StoreVersionError
+from altasks.errors import StoreVersionError
 from altasks.loop.base import AskedSample, Event, Labels, LoggedFit, State
 from altasks.loop.engine import Database
 from altasks.loop.jsonable import dumps
@@ -23,18 +21,24 @@ from altasks.loop.schema import (
     FITS,
     LABELS,
     META,
-    METADATA,
     POOL,
     QUERIES,
     ROUNDS,
     SCHEMA_VERSION,
     SKIPS,
 )
+from altasks.loop.sql import (
+    conflict,
+    create_tables,
+    delete_rows,
+    fit_of,
+    insert_rows,
+    last_of,
+    now,
+    rows_among,
+    schema_version,
+)
 
-T = TypeVar("T")
-
-#: SQLite allows 32,766 parameters a statement, PostgreSQL 65,535.
-_MANY = 10_000
 #: 64 KiB of hashes to a row.
 _CHUNK = 65_536
 
@@ -79,9 +83,9 @@ class SQLStore:
         return self._database.in_memory
 
     def _prepare(self) -> None:
-        version = self._database.read(_schema_version)
+        version = self._database.read(schema_version)
         if version is None:
-            version = self._database.write(_create)
+            version = self._database.write(create_tables)
         if version > SCHEMA_VERSION:
             raise StoreVersionError(
                 f"store {self.name}: its schema is version {version}, and altasks {__version__} "
@@ -132,7 +136,7 @@ class SQLStore:
                 return False
             chunk = connection.scalar(select(func.coalesce(func.max(POOL.c.chunk), 0))) or 0
             pieces = (hashes[i : i + _CHUNK] for i in range(0, len(hashes), _CHUNK))
-            _insert(
+            insert_rows(
                 connection,
                 POOL,
                 [{"chunk": chunk + i, "hashes": piece} for i, piece in enumerate(pieces, 1)],
@@ -155,12 +159,12 @@ class SQLStore:
             last = connection.execute(select(FITS).order_by(FITS.c.fit.desc()).limit(1)).first()
             recorded = connection.scalar(select(func.max(ROUNDS.c.round)))
             return State(
-                round=_last(connection, ASKS.c.round),
-                seq=_last(connection, EVENTS.c.seq),
+                round=last_of(connection, ASKS.c.round),
+                seq=last_of(connection, EVENTS.c.seq),
                 asked={name: round for name, round in asked},  # noqa: C416 - Row to pair
                 labelled=frozenset(connection.scalars(select(LABELS.c.sample_id).distinct())),
                 skipped=frozenset(connection.scalars(select(SKIPS.c.sample_id))),
-                fit=None if last is None else _fit(last),
+                fit=None if last is None else fit_of(last),
                 recorded=-1 if recorded is None else recorded,
             )
 
@@ -184,13 +188,13 @@ class SQLStore:
         ]
 
         def record(connection: Connection) -> bool:
-            if _last(connection, ASKS.c.round) != round - 1:
+            if last_of(connection, ASKS.c.round) != round - 1:
                 return False
             for table in (QUERIES, LABELS, SKIPS):
-                if any(_among(connection, table.c.sample_id, table.c.sample_id, ids)):
+                if any(rows_among(connection, table.c.sample_id, table.c.sample_id, ids)):
                     return False
-            connection.execute(insert(ASKS).values(round=round, at=_now(), how=dumps(how)))
-            _insert(connection, QUERIES, rows)
+            connection.execute(insert(ASKS).values(round=round, at=now(), how=dumps(how)))
+            insert_rows(connection, QUERIES, rows)
             return True
 
         return self._database.write(record)
@@ -221,7 +225,7 @@ class SQLStore:
             columns = (LABELS.c.sample_id, LABELS.c.value, LABELS.c.seq)
             before = {
                 row.sample_id: (row.value, row.seq)
-                for row in _among(
+                for row in rows_among(
                     connection,
                     LABELS.c.sample_id,
                     columns,
@@ -237,7 +241,7 @@ class SQLStore:
             }
             changed = [name for name in news if name in before]
             if changed and not replace:
-                raise _conflict(changed, before, said, annotator)
+                raise conflict(changed, before, said, annotator)
             self._append(connection, "label", news, annotator, part, before)
             return len(news)
 
@@ -253,21 +257,21 @@ class SQLStore:
         before: Mapping[str, tuple[str, int]],
     ) -> None:
         """Add label events, and bring the current view up to date."""
-        first, now = _last(connection, EVENTS.c.seq) + 1, _now()
+        first, at = last_of(connection, EVENTS.c.seq) + 1, now()
         key = {"part": part, "annotator": annotator}
         numbered = {name: first + i for i, name in enumerate(news)}
-        _insert(
+        insert_rows(
             connection,
             EVENTS,
             [
-                {"seq": numbered[name], "at": now, "kind": kind, "sample_id": name, "value": value}
+                {"seq": numbered[name], "at": at, "kind": kind, "sample_id": name, "value": value}
                 | key
                 | {"replaces": before[name][1] if name in before else None}
                 for name, value in news.items()
             ],
         )
-        _delete(connection, LABELS, [name for name in news if name in before], key)
-        _insert(
+        delete_rows(connection, LABELS, [name for name in news if name in before], key)
+        insert_rows(
             connection,
             LABELS,
             [
@@ -275,7 +279,7 @@ class SQLStore:
                 for name, value in news.items()
             ],
         )
-        _delete(connection, SKIPS, list(news), {})
+        delete_rows(connection, SKIPS, list(news), {})
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
         """Keep that these can't be labelled; return how many were news.
@@ -288,14 +292,14 @@ class SQLStore:
             known = {
                 row[0]
                 for table in (SKIPS, LABELS)
-                for row in _among(connection, table.c.sample_id, (table.c.sample_id,), wanted)
+                for row in rows_among(connection, table.c.sample_id, (table.c.sample_id,), wanted)
             }
             news = [name for name in wanted if name not in known]
-            first, now = _last(connection, EVENTS.c.seq) + 1, _now()
-            shared = {"at": now, "kind": "skip", "part": "", "annotator": annotator}
+            first, at = last_of(connection, EVENTS.c.seq) + 1, now()
+            shared = {"at": at, "kind": "skip", "part": "", "annotator": annotator}
             rows = [{"sample_id": name, "seq": first + i} for i, name in enumerate(news)]
-            _insert(connection, EVENTS, [row | shared for row in rows])
-            _insert(connection, SKIPS, rows)
+            insert_rows(connection, EVENTS, [row | shared for row in rows])
+            insert_rows(connection, SKIPS, rows)
             return len(news)
 
         return self._database.write(keep)
@@ -307,7 +311,7 @@ class SQLStore:
             if upto is None:
                 rows = select(LABELS.c.sample_id, LABELS.c.value).where(LABELS.c.part == "")
                 ordered = rows.order_by(LABELS.c.seq)
-                seq = _last(connection, EVENTS.c.seq)
+                seq = last_of(connection, EVENTS.c.seq)
             else:
                 rows = select(EVENTS.c.sample_id, EVENTS.c.value).where(
                     EVENTS.c.kind == "label", EVENTS.c.part == "", EVENTS.c.seq <= upto
@@ -346,9 +350,9 @@ class SQLStore:
         """Number a finished fit, call `publish(number)`, log it, and return it as logged."""
 
         def log(connection: Connection) -> LoggedFit:
-            number = _last(connection, FITS.c.fit) + 1
+            number = last_of(connection, FITS.c.fit) + 1
             publish(number)
-            row = {**vars(fit), "fit": number, "at": _now()}
+            row = {**vars(fit), "fit": number, "at": now()}
             connection.execute(insert(FITS).values(row | {"versions": dumps(fit.versions)}))
             return LoggedFit(**row)
 
@@ -358,7 +362,7 @@ class SQLStore:
         """Return every logged fit, oldest first."""
         rows = select(FITS).order_by(FITS.c.fit)
         return self._database.read(
-            lambda connection: [_fit(row) for row in connection.execute(rows)]
+            lambda connection: [fit_of(row) for row in connection.execute(rows)]
         )
 
     def record_round(self, round: int, record: Mapping[str, Any]) -> None:
@@ -366,7 +370,7 @@ class SQLStore:
 
         def keep(connection: Connection) -> None:
             connection.execute(delete(ROUNDS).where(ROUNDS.c.round == round))
-            connection.execute(insert(ROUNDS).values(round=round, at=_now(), record=dumps(record)))
+            connection.execute(insert(ROUNDS).values(round=round, at=now(), record=dumps(record)))
 
         self._database.write(keep)
 
@@ -382,77 +386,3 @@ class SQLStore:
     def close(self) -> None:
         """Let go of the connections; what is in memory only is lost."""
         self._database.close()
-
-
-def _schema_version(connection: Connection) -> int | None:
-    if not inspect(connection).has_table(META.name):
-        return None
-    value = connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
-    if value is None:
-        raise StoreError(f"store: its table {META.name} says no schema version; it is damaged.")
-    return int(json.loads(value))
-
-
-def _create(connection: Connection) -> int:
-    # Another process may have been faster.
-    version = _schema_version(connection)
-    if version is None:
-        METADATA.create_all(connection)
-        rows = {"schema_version": SCHEMA_VERSION, "created_by": f"altasks {__version__}"}
-        _insert(connection, META, [{"key": k, "value": dumps(v)} for k, v in rows.items()])
-        version = SCHEMA_VERSION
-    return version
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _last(connection: Connection, column: Any) -> int:
-    return int(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0)
-
-
-def _fit(row: Any) -> LoggedFit:
-    return LoggedFit(**{**row._mapping, "versions": json.loads(row.versions)})
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, _MANY)):
-        yield batch
-
-
-def _insert(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:
-    for batch in _batches(rows):
-        connection.execute(insert(table), batch)
-
-
-def _delete(connection: Connection, table: Any, ids: Sequence[str], key: Mapping[str, str]) -> None:
-    for batch in _batches(ids):
-        same = [table.c[name] == value for name, value in key.items()]
-        connection.execute(delete(table).where(table.c.sample_id.in_(batch), *same))
-
-
-def _among(
-    connection: Connection, column: Any, wanted: Any, ids: Sequence[str], *conditions: Any
-) -> Iterator[Any]:
-    """Yield the rows whose `column` is one of `ids`."""
-    columns = wanted if isinstance(wanted, tuple) else (wanted,)
-    for batch in _batches(ids):
-        yield from connection.execute(select(*columns).where(column.in_(batch), *conditions))
-
-
-def _conflict(
-    changed: Sequence[str],
-    before: Mapping[str, tuple[str, int]],
-    said: Mapping[str, str],
-    annotator: str,
-) -> LabelConflictError:
-    name = changed[0]
-    others = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
-    who = f"annotator {annotator!r}" if annotator else "the same annotator"
-    return LabelConflictError(
-        f"labels: {who} has said {before[name][0]} of {name!r} and now says {said[name]}{others}. "
-        "Nothing of this call was kept. A correction is told with replace=True; another person's "
-        "opinion with annotator=."
-    )

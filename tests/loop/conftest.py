@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+WORKER = Path(__file__).with_name("_worker.py")
+
+
+def _load_worker() -> ModuleType:
+    name = "altasks_tests_loop_worker"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, WORKER)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def worker() -> ModuleType:
+    """The module with the cheap task and its data."""
+    return _load_worker()
+
+
+@pytest.fixture(scope="session")
+def data(worker: ModuleType) -> tuple[dict[str, Any], dict[str, str]]:
+    return worker.make_data()
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/reviews.db"
+
+
+class Server:
+    """Sends orders to a process that forks children and kills them."""
+
+    def __init__(self) -> None:
+        root = WORKER.parents[2]
+        paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.process = subprocess.Popen(
+            [sys.executable, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"},
+        )
+
+    def __call__(self, **order: Any) -> dict[str, Any]:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, "the server died"
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait(timeout=60)
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Callable[..., dict[str, Any]]]:
+    """A function that carries out an order in a forked process and says how it ended."""
+    made = Server()
+    yield made
+    made.close()
