@@ -24,7 +24,9 @@ def entropy_of(probs: Tensor, dims: int | tuple[int, int]) -> Tensor:
 
 def vote_shares(probs: Tensor, members: int, classes: int) -> Tensor:
     """Return the share of members that vote for each class; a tied vote is split equally."""
-    votes = (probs == probs.amax(classes, keepdim=True)).to(probs.dtype)
+    best = probs.amax(classes, keepdim=True)
+    # Compared straight into numbers: by way of booleans it takes several times as long.
+    votes = torch.eq(probs, best, out=torch.empty_like(probs))
     votes.div_(votes.sum(classes, keepdim=True))
     return averaged(votes, members)
 

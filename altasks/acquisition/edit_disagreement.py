@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import unicodedata
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal, get_args
@@ -18,6 +19,9 @@ from altasks.predictions import Prediction, Transcripts
 
 #: Unicode normalisation forms.
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+# Samples compared at once: each reading is looked at K - 1 times, and should still be in cache.
+_BLOCK = 2048
 
 _Row = tuple[str | tuple[Hashable, ...], ...]
 
@@ -89,19 +93,21 @@ def _mean_distances(rows: Sequence[_Row]) -> np.ndarray:
     from rapidfuzz.distance import Levenshtein
     from rapidfuzz.process import cpdist
 
-    columns = list(zip(*_as_strings([rows[n] for n in split]), strict=True))  # K x n
-    pairs = list(itertools.combinations(columns, 2))
-    total = np.zeros(len(split))
-    for left, right in pairs:
-        # For unit costs the largest distance is the longer length: the normalised distance.
-        total += cpdist(
-            left,
-            right,
-            scorer=Levenshtein.normalized_distance,
-            dtype=np.float64,
-            workers=torch.get_num_threads(),
-        )
-    scores[split] = total / len(pairs)
+    compared = _as_strings([rows[n] for n in split])
+    pairs = math.comb(len(compared[0]), 2)
+    means = np.zeros(len(split))
+    for start in range(0, len(compared), _BLOCK):
+        columns = zip(*compared[start : start + _BLOCK], strict=True)  # K x at most _BLOCK
+        for left, right in itertools.combinations(columns, 2):
+            # For unit costs the largest distance is the longer length: the normalised distance.
+            means[start : start + _BLOCK] += cpdist(
+                left,
+                right,
+                scorer=Levenshtein.normalized_distance,
+                dtype=np.float64,
+                workers=torch.get_num_threads(),
+            )
+    scores[split] = means / pairs
     return scores
 
 
