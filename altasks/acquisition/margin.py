@@ -53,7 +53,7 @@ def margin(
 
     Source:
         Scheffer, Decomain and Wrobel 2001, "Active hidden Markov models for information
-        extraction"; squared, for detected boxes, Brust, Kaeding and Denzler 2018, "Active
+        extraction"; squared, for detected boxes, Brust, Käding and Denzler 2018, "Active
         learning for deep object detection".
 
     Example:
