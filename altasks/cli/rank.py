@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SHOWN = 5
 TEXT_WIDTH = 60
 
+#: How many samples are checked at once: many are faster, few hold less in memory.
+CHECKED = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class RankRequest:
@@ -91,6 +94,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     task = ranker.build(request)
     strategy = strategy or get_strategy(task.default_strategy)()
     acquisition = request.acquisition or task.default_acquisition
+    _check_samples(task, left)
     try:
         scores = score(
             task,
@@ -195,6 +199,27 @@ def _read_ids(path: Path, id_column: str | None) -> list[str]:
         raise invalid("--labelled", "an existing file", repr(str(path)))
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def _check_samples(task: Any, pool: Pool) -> None:
+    """Refuse a sample the task can't read before any is scored, naming its id."""
+    check = getattr(task, "check_samples", None)
+    if check is None:
+        return
+    for start in range(0, len(pool), CHECKED):
+        names = pool.ids[start : start + CHECKED]
+        try:
+            check([pool[name] for name in names])
+        except InvalidInputError:
+            for name in names:
+                try:
+                    check([pool[name]])
+                except InvalidInputError as error:
+                    error.add_note(f"It is the sample with the id {name!r}.")
+                    if "too_long" in str(error):
+                        error.add_note("In the shell, that is --truncate.")
+                    raise
+            raise
 
 
 def _describe(
@@ -304,23 +329,26 @@ def _build_text_classification(request: RankRequest) -> Any:
         committee = MCDropout(
             request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
-    task = TextClassification(
-        request.model,
-        committee=committee,
-        device=request.device,
-        batch_size=request.batch_size,
-        too_long="truncate" if request.truncate else "error",
-    )
-    if task.untrained:
+    try:
+        return TextClassification(
+            request.model,
+            committee=committee,
+            device=request.device,
+            batch_size=request.batch_size,
+            too_long="truncate" if request.truncate else "error",
+        )
+    except InvalidInputError as error:
+        if not str(error).startswith("labels:"):
+            raise
+        # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
         raise invalid(
             "--model",
-            "a checkpoint that was fine-tuned for classification",
-            f"one without {', '.join(sorted(task.untrained))}",
+            "a checkpoint fine-tuned for classification",
+            "one without a classification head",
             where=request.model,
-            hint="A head drawn at random ranks at random. Fine-tune it first (ActiveLoop.fit), "
-            "or take the folder that TextClassification.save wrote.",
-        )
-    return task
+            hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
+            "TextClassification.save wrote.",
+        ) from error
 
 
 def _read_texts(request: RankRequest) -> Pool:

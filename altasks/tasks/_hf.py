@@ -89,9 +89,17 @@ def pick_device(
     """Return the device to work on: the one asked for, the model's own, or the best there is.
 
     A model that was loaded from a checkpoint has no device of its own yet.
+
+    Raises:
+        InvalidInputError: for a device that this torch doesn't know or this machine doesn't have.
     """
     if device is not None:
-        return torch.device(device)
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # a torch without CUDA asserts
+            raise invalid(
+                "device", "one that torch can use here, such as 'cpu'", f"{device!r}: {error}"
+            ) from error
     if not loaded:
         return next(model.parameters()).device
     if torch.cuda.is_available():

@@ -153,14 +153,6 @@ class TextClassification:
         return self._classes.multi_label
 
     @property
-    def untrained(self) -> frozenset[str]:
-        """Parameters that no checkpoint brought and no `fit` or `load` has set: a random head.
-
-        Of a model object nobody knows where its weights are from; nothing is claimed of it.
-        """
-        return self._new if self._head_is_new else frozenset()
-
-    @property
     def joint_draws(self) -> bool:
         """Whether draw k of the committee is one function over all samples."""
         return self.committee is None or self.committee.joint

@@ -1,4 +1,3 @@
-import os
 import stat
 
 import pytest
@@ -27,14 +26,14 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path):
     with pytest.raises(RuntimeError, match="out of luck"):
         write_lines(target, lines())
     assert target.read_text() == "old\n"
-    assert os.listdir(tmp_path) == ["queue.jsonl"]
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_an_existing_file_needs_force(tmp_path):
     target = tmp_path / "queue.jsonl"
     check_target(target, force=False)
     target.touch()
-    with pytest.raises(InvalidInputError, match="which exists.*--force"):
+    with pytest.raises(InvalidInputError, match=r"which exists.*--force"):
         check_target(target, force=False)
     check_target(target, force=True)
 

@@ -1,0 +1,302 @@
+import contextlib
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+import altasks as al
+from altasks.cli import app
+from altasks.cli.rank import RANKERS, run_rank
+from altasks.registry import TASKS
+
+pytest.importorskip("transformers", reason="needs the extra text")
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def rank(checkpoint, pool_csv, tmp_path):
+    """Run `altasks rank` on the small pool; options given override or add."""
+
+    def run(**options):
+        given = {
+            "task": "text-classification",
+            "model": checkpoint,
+            "pool": pool_csv,
+            "out": tmp_path / "queue.jsonl",
+            "number": 5,
+            **options,
+        }
+        arguments = ["rank"]
+        for name, value in given.items():
+            if value is None:
+                continue
+            arguments.append(f"--{name.replace('_', '-')}")
+            if value is not True:
+                arguments.append(str(value))
+        return runner.invoke(app, arguments)
+
+    return run
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_the_queue_is_what_python_gives(kind, rank, checkpoint, pool_csv, pool_jsonl, tmp_path):
+    pool = {"csv": pool_csv, "jsonl": pool_jsonl}[kind]
+    result = rank(pool=pool, acquisition="bald", seed=3)
+    assert result.exit_code == 0, result.output
+    task = al.TextClassification(checkpoint, committee=al.MCDropout(20, seed=3))
+    scores = al.score(task, pool, "bald")
+    rows = read(tmp_path / "queue.jsonl")
+    assert [row["id"] for row in rows] == scores.top(5)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    assert [row["score"] for row in rows] == sorted(scores.values.tolist(), reverse=True)[:5]
+    assert [row["text"] for row in rows] == [al.as_pool(pool)[row["id"]] for row in rows]
+    for row in rows:
+        classes = row["prediction"]["classes"]
+        assert {entry["label"] for entry in classes} == {"card", "rate", "top-up"}
+        assert math.isclose(sum(entry["probability"] for entry in classes), 1, abs_tol=1e-5)
+        assert row["prediction"]["predicted"] == classes[0]["label"]
+
+
+def test_the_same_command_gives_the_same_bytes(rank, tmp_path):
+    rank(out=tmp_path / "a.jsonl")
+    rank(out=tmp_path / "b.jsonl")
+    rank(out=tmp_path / "c.jsonl", seed=1)
+    first = (tmp_path / "a.jsonl").read_bytes()
+    assert first == (tmp_path / "b.jsonl").read_bytes()
+    assert first != (tmp_path / "c.jsonl").read_bytes()
+
+
+def test_the_summary_says_what_is_in_the_queue(rank, rows, tmp_path):
+    result = rank(acquisition="entropy", passes=0)
+    assert "Scored 30 samples by entropy" in result.output
+    queue = read(tmp_path / "queue.jsonl")
+    assert f"from {queue[-1]['score']:.3f} to {queue[0]['score']:.3f}" in result.output
+    line = next(ln for ln in result.output.splitlines() if ln.startswith("Predicted classes"))
+    counts = dict(part.rsplit(" ", 1) for part in line.partition(": ")[2].split(", "))
+    found = [row["prediction"]["predicted"] for row in queue]
+    assert {name: int(count) for name, count in counts.items()} == {
+        name: found.count(name) for name in set(found)
+    }
+    best = queue[0]["prediction"]["classes"][0]
+    assert f"{best['label']} {best['probability']:.2f}" in result.output
+
+
+def test_labelled_samples_are_left_out(rank, rows, tmp_path):
+    done = [row["id"] for row in rows[:27]]
+    text = tmp_path / "done.txt"
+    text.write_text("\n".join([*done, "", "elsewhere"]) + "\n")
+    result = rank(labelled=text)
+    assert result.exit_code == 0
+    assert "1 of 28 ids" in result.output
+    assert "'elsewhere'" in result.output
+    assert "Asked for 5, but there are only 3" in result.output
+    assert {row["id"] for row in read(tmp_path / "queue.jsonl")} == {"q27", "q28", "q29"}
+
+
+def test_a_queue_can_be_left_out_of_the_next(rank, tmp_path):
+    assert rank().exit_code == 0
+    second = rank(labelled=tmp_path / "queue.jsonl", out=tmp_path / "next.jsonl")
+    assert second.exit_code == 0, second.output
+    first, after = (
+        {row["id"] for row in read(tmp_path / name)} for name in ("queue.jsonl", "next.jsonl")
+    )
+    assert len(first) == len(after) == 5
+    assert not first & after
+
+
+def test_columns_can_be_named(rank, pool_csv, rows, tmp_path):
+    lines = pool_csv.read_text().splitlines()
+    pool_csv.write_text("\n".join(["key,body,note", *lines[1:]]) + "\n")
+    result = rank(text_column="body", id_column="key")
+    assert result.exit_code == 0, result.output
+    by_id = {row["id"]: row["text"] for row in rows}
+    for row in read(tmp_path / "queue.jsonl"):
+        assert row["text"] == by_id[row["id"]]
+
+
+@pytest.mark.parametrize("strategy", ["top_k", "random", "power"])
+def test_strategies_pick(strategy, rank, tmp_path):
+    result = rank(strategy=strategy)
+    assert result.exit_code == 0, result.output
+    assert len({row["id"] for row in read(tmp_path / "queue.jsonl")}) == 5
+
+
+def test_head_dropout_scores_do_not_depend_on_the_batch_size(rank, tmp_path):
+    options = {"dropout_layers": "head", "dropout": 0.3, "number": 30}
+    rank(**options, batch_size=30, out=tmp_path / "one.jsonl")
+    rank(**options, batch_size=7, out=tmp_path / "many.jsonl")
+    one, many = (
+        {row["id"]: row["score"] for row in read(tmp_path / f"{name}.jsonl")}
+        for name in ("one", "many")
+    )
+    assert one.keys() == many.keys()
+    for name, value in one.items():
+        assert many[name] == pytest.approx(value, abs=1e-6)
+
+
+BAD = {
+    "task": ({"task": "text-clasification"}, ["--task", "text-classification"]),
+    "acquisition": ({"acquisition": "blad"}, ["'blad'", "'bald'"]),
+    "strategy": ({"strategy": "top-k"}, ["'top-k'", "'top_k'"]),
+    "no pool": ({"pool": "nowhere.csv"}, ["nowhere.csv"]),
+    "column": ({"text_column": "sentence"}, ["'sentence'", "'id', 'text', 'note'"]),
+    "id column": ({"id_column": "note"}, ["distinct ids", "rows 0 and 1"]),
+    "bald of one": ({"acquisition": "bald", "passes": 0}, ["bald", "entropy"]),
+    "one pass": ({"passes": 1}, ["passes", "at least 2"]),
+    "dropout": ({"dropout": 1.5}, ["p", "1.5"]),
+    "device": ({"device": "tpu-of-mine"}, ["device", "'tpu-of-mine'", "'cpu'"]),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_options_are_one_message_and_write_nothing(case, rank, tmp_path):
+    options, words = BAD[case]
+    result = rank(**options)
+    assert result.exit_code == 2, result.output
+    assert result.output.startswith("Error: ")
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.output
+    assert not list(tmp_path.glob("*queue*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", ["empty file"]),
+        ("id,text\n", ["pool", "empty"]),
+        ("id,text\na,hi\na,ho\n", ["distinct ids", "'a'", "rows 0 and 1"]),
+        ("id,text\na,hi\nb,\n", ["empty text", "'b'"]),
+        ("id,text\na,hi,ho\n", ["expected 2 cells, found 3", "line 2"]),
+        ("id,text\na," + "card " * 10_000 + "\n", ["tokens", "--truncate", "'a'"]),
+    ],
+)
+def test_a_bad_pool_is_named(content, words, rank, pool_csv, tmp_path):
+    pool_csv.write_text(content)
+    result = rank()
+    assert result.exit_code == 2, result.output
+    for word in words:
+        assert word in result.output
+    assert not list(tmp_path.glob("*queue*"))
+
+
+def test_truncate_reads_the_beginning(rank, pool_csv, tmp_path):
+    pool_csv.write_text("id,text\na," + "card " * 10_000 + "\nb,rate\n")
+    assert rank(truncate=True).exit_code == 0
+    assert len(read(tmp_path / "queue.jsonl")) == 2
+
+
+def test_an_existing_queue_is_kept_unless_forced(rank, tmp_path):
+    target = tmp_path / "queue.jsonl"
+    target.write_text("mine\n")
+    result = rank()
+    assert result.exit_code == 2
+    assert "--force" in result.output
+    assert target.read_text() == "mine\n"
+    assert rank(force=True).exit_code == 0
+    assert len(read(target)) == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        ("x1\nx2\n", "done.txt", ["--labelled", "'x1'", "--id-column"]),
+        ("key\nq1\n", "done.csv", ["--labelled", "'id'", "'key'"]),
+        (None, "done.txt", ["--labelled", "existing file"]),
+        ("".join(f"q{i}\n" for i in range(30)), "done.txt", ["every id is labelled"]),
+    ],
+)
+def test_a_bad_list_of_labelled_ids_is_named(content, name, words, rank, tmp_path):
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    result = rank(labelled=path)
+    assert result.exit_code == 2
+    for word in words:
+        assert word in result.output
+
+
+def test_a_model_that_was_never_fine_tuned_is_refused(rank, trunk, tmp_path):
+    result = rank(model=trunk)
+    assert result.exit_code == 2
+    assert "--model" in result.output
+    assert "without a classification head" in result.output
+    assert not (tmp_path / "queue.jsonl").exists()
+
+
+def test_a_model_that_is_not_there_is_one_message(rank, tmp_path):
+    result = rank(model=tmp_path / "no-model-here")
+    assert result.exit_code == 2
+    assert "no-model-here" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_task_the_shell_cannot_rank_says_how_from_python(rank, monkeypatch):
+    monkeypatch.setitem(TASKS._targets, "own-task", object)
+    result = rank(task="own-task")
+    assert result.exit_code == 2
+    assert 'al.get_task("own-task")' in result.output
+
+
+def test_a_missing_extra_says_what_to_install(rank, monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    result = rank()
+    assert result.exit_code == 2
+    assert "pip install 'altasks[text]'" in result.output
+
+
+def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
+    """A real process on a real terminal, and Ctrl-C once its progress bar moves."""
+    pty = pytest.importorskip("pty")
+    pool = tmp_path / "pool.jsonl"
+    with pool.open("w") as file:
+        for i in range(60_000):
+            file.write(json.dumps({"id": f"s{i}", "text": f"card rate lost {i}"}) + "\n")
+    out = tmp_path / "queue.jsonl"
+    command = [sys.executable, "-m", "altasks", "rank", "--task", "text-classification"]
+    command += ["--model", str(checkpoint), "--pool", str(pool), "--out", str(out)]
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said = ""
+    try:
+        while not re.search(r"scoring \(bald\): +[1-9]", said):
+            said += os.read(ours, 4096).decode(errors="replace")
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # Linux ends a closed terminal with EIO
+            while block := os.read(ours, 4096):
+                said += block.decode(errors="replace")
+    finally:
+        code = process.wait(timeout=60)
+        os.close(ours)
+    said = " ".join(said.split())
+    assert code == 130, said
+    assert "Traceback" not in said
+    assert not out.exists()
+    partial = tmp_path / "queue.jsonl.partial"
+    rows = read(partial)
+    assert f"Interrupted after {len(rows):,} of 60,000 samples" in said
+    assert str(partial) in said
+    assert 0 < len(rows) < 60_000
+    values = [row["score"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert set(rows[0]) == {"rank", "id", "score", "text"}
+
+
+def test_every_ranker_is_of_a_registered_task():
+    assert set(RANKERS) <= set(TASKS.names())
+    assert callable(run_rank)
