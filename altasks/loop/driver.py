@@ -58,6 +58,7 @@ class Driver:
             late = self._complete(begun, told)
             if late is not None:
                 yield late
+        dry = False
         while True:
             state = self.loop.store.state()
             # Round 0 is a fit on labels told before the first ask; without such there is none.
@@ -67,11 +68,12 @@ class Driver:
                     return
                 yield done
                 begun = time.perf_counter()  # what the consumer did is not the round's
-            elif self._is_over(state):
+            elif dry or self._is_over(state):
                 return
             else:
                 wanted = self.batch if state.round else self.initial
                 query = self.loop.ask(min(wanted, self.budget - _spent(state)))
+                dry = bool(query.note)  # the warning was given; there is nothing left to ask
                 if not len(query):
                     return
 

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import altasks as al
+from altasks.errors import InvalidInputError, LoopWarning, PoolExhaustedWarning
+from altasks.loop import Round
+
+Data = tuple[dict[str, Any], dict[str, str]]
+
+
+@pytest.fixture
+def make(worker: ModuleType, data: Data, url: str) -> Any:
+    def make(**options: Any) -> al.ActiveLoop:
+        return al.ActiveLoop(
+            worker.VectorTask(), data[0], **{"store": url, "progress": False, **options}
+        )
+
+    return make
+
+
+@pytest.fixture
+def test_set(data: Data) -> tuple[list[Any], list[str]]:
+    return list(data[0].values()), list(data[1].values())
+
+
+class Partial:
+    """Answers the first `share` of each query; later, what is left."""
+
+    def __init__(self, labels: dict[str, str], share: float) -> None:
+        self.labels, self.share = labels, share
+        self.seen: list[list[str]] = []
+
+    def label(self, query: al.Query) -> dict[str, str]:
+        self.seen.append(query.ids)
+        return {name: self.labels[name] for name in query.ids[: int(len(query) * self.share)]}
+
+
+def test_budget_and_batches(make: Any, data: Data, test_set: Any) -> None:
+    loop = make()
+    rounds = list(loop.run(al.Simulated(data[1], cost=2.0), 25, 10, test=test_set))
+    assert [one.round for one in rounds] == [1, 2, 3]
+    assert [len(one.ids) for one in rounds] == [10, 10, 5]
+    assert [one.labelled for one in rounds] == [10, 20, 25]
+    assert [one.cost for one in rounds] == [20.0, 20.0, 10.0]
+    assert all(0 <= one.metrics["accuracy"] <= 1 and one.seconds > 0 for one in rounds)
+    assert loop.rounds == rounds
+    assert make().rounds == rounds
+    assert list(make().run(al.Simulated(data[1]), 25, 10, test=test_set)) == []
+
+
+def test_a_bigger_budget_goes_on(make: Any, data: Data) -> None:
+    oracle = al.Simulated(data[1])
+    list(make().run(oracle, 12, 6))
+    assert [one.round for one in make().run(oracle, 24, 6)] == [3, 4]
+    whole = make(store=None)
+    list(whole.run(oracle, 24, 6))
+    assert [one.ids for one in whole.rounds] == [one.ids for one in make().rounds]
+
+
+def test_initial(make: Any, data: Data) -> None:
+    rounds = list(make().run(al.Simulated(data[1]), 20, 5, initial=10))
+    assert [len(one.ids) for one in rounds] == [10, 5, 5]
+
+
+def test_target(make: Any, data: Data, test_set: Any) -> None:
+    oracle = al.Simulated(data[1])
+    rounds = list(make().run(oracle, 100, 5, test=test_set, target={"accuracy": 0.5}))
+    assert rounds[-1].metrics["accuracy"] >= 0.5
+    assert all(one.metrics["accuracy"] < 0.5 for one in rounds[:-1])
+    assert len(rounds) < 20
+    assert list(make().run(oracle, 100, 5, test=test_set, target=("accuracy", 0.5))) == []
+
+
+def test_an_unknown_target(make: Any, data: Data, test_set: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"a metric of this task .accuracy., found 'f1'"):
+        list(make().run(al.Simulated(data[1]), 100, 5, test=test_set, target={"f1": 0.5}))
+
+
+def test_a_stopping_rule_sees_all_rounds(make: Any, data: Data) -> None:
+    oracle = al.Simulated(data[1])
+    seen: list[int] = []
+
+    def stop(rounds: list[Round]) -> bool:
+        seen.append(len(rounds))
+        return len(rounds) == 3
+
+    assert len(list(make().run(oracle, 100, 5, stop=stop))) == 3
+    assert list(make().run(oracle, 100, 5, stop=stop)) == []
+    assert seen == [1, 2, 3, 3]
+
+
+def test_labels_told_before_are_fitted_first(make: Any, data: Data) -> None:
+    loop = make()
+    loop.tell(dict(list(data[1].items())[:20]))
+    rounds = list(loop.run(al.Simulated(data[1]), 10, 5))
+    assert [(one.round, one.ids == [], one.labelled) for one in rounds] == [
+        (0, True, 20),
+        (1, False, 25),
+        (2, False, 30),
+    ]
+    # So the first ask was the model's.
+    assert all(row.score is not None for row in loop.store.asked(1))
+
+
+def test_a_pending_query_comes_first(make: Any, data: Data) -> None:
+    query = make().ask(7)
+    rounds = list(make().run(al.Simulated(data[1]), 14, 7))
+    assert rounds[0].ids == query.ids
+    assert [one.round for one in rounds] == [1, 2]
+
+
+def test_the_pool_runs_dry(make: Any, data: Data) -> None:
+    with pytest.warns(PoolExhaustedWarning, match="Asked for 50, and 20"):
+        rounds = list(make().run(al.Simulated(data[1]), 500, 50))
+    assert [len(one.ids) for one in rounds] == [50, 50, 20]
+
+
+def test_skipped_samples_do_not_count(make: Any, data: Data) -> None:
+    loop = make()
+    query = loop.ask(6)
+    loop.skip(query.ids[:4])
+    rounds = list(loop.run(al.Simulated(data[1]), 12, 6))
+    assert [len(one.ids) for one in rounds] == [6, 6, 4]
+    assert len(loop.labels) == 12
+
+
+def test_partial_answers(make: Any, data: Data) -> None:
+    oracle = Partial(data[1], 0.5)
+    loop = make()
+    rounds = list(loop.run(oracle, 16, 8))
+    # What is open is offered again with the next query.
+    assert [len(ids) for ids in oracle.seen] == [8, 4, 8]
+    assert [(one.labelled, one.unanswered) for one in rounds] == [(4, 4), (10, 6)]
+    # Late answers, when the budget is spent: fitted again, and the round says so.
+    late = list(make().run(al.Simulated(data[1]), 16, 8))
+    assert [(one.round, one.labelled, one.unanswered) for one in late] == [(2, 16, 0)]
+    assert make().pending == []
+
+
+def test_nobody_answers(make: Any, data: Data) -> None:
+    with pytest.warns(LoopWarning, match="none of the 5 pending"):
+        assert list(make().run(Partial(data[1], 0.0), 20, 5)) == []
+    assert len(make().pending) == 5
+    rounds = list(make().run(al.Simulated(data[1]), 10, 5))
+    assert [one.round for one in rounds] == [1, 2]
+
+
+def test_answers_to_other_questions_are_refused(make: Any, data: Data) -> None:
+    class Eager:
+        def label(self, query: al.Query) -> dict[str, str]:
+            return dict(data[1])
+
+    with pytest.raises(InvalidInputError, match="oracle: expected labels of the 5"):
+        list(make().run(Eager(), 20, 5))
+    assert make().labels == {}
+
+
+def test_ctrl_c_leaves_what_was_told(make: Any, data: Data) -> None:
+    loop = make()
+    fit = loop.task.fit
+
+    def interrupted(samples: Any, labels: Any, *, seed: int) -> None:
+        if len(labels) == 12:
+            raise KeyboardInterrupt
+        fit(samples, labels, seed=seed)
+
+    loop.task.fit = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        list(loop.run(al.Simulated(data[1]), 18, 6))
+    assert len(make().labels) == 12
+    list(make().run(al.Simulated(data[1]), 18, 6))
+    whole = make(store=None)
+    list(whole.run(al.Simulated(data[1]), 18, 6))
+    assert [one.ids for one in make().rounds] == [one.ids for one in whole.rounds]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((0, 5), {}, "budget"),
+        ((5, 0), {}, "batch"),
+        ((5, 5), {"initial": 0}, "initial"),
+        ((5, 5), {"target": {"accuracy": 1}}, "target: expected a test set"),
+        ((5, 5), {"test": [1]}, "test"),
+    ],
+)
+def test_bad_arguments_are_errors_at_the_call(
+    make: Any, data: Data, arguments: Any, options: Any, message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        make().run(al.Simulated(data[1]), *arguments, **options)
+
+
+def test_what_is_no_oracle_or_no_task(make: Any, data: Data) -> None:
+    with pytest.raises(InvalidInputError, match=r"label\(query\), found dict"):
+        make().run(data[1], 5, 5)
+    with pytest.raises(InvalidInputError, match=r"fit\(\), found NoneType"):
+        al.ActiveLoop(None, ["a"]).run(al.Simulated(["x"]), 1, 1)
