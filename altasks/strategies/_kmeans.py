@@ -12,26 +12,38 @@ from torch import Tensor
 
 from altasks.strategies._rows import blocks
 
-#: Lloyd's iterations at most; faiss's default. Few rows change cluster after that.
-ITERATIONS = 25
-#: Centres are fitted on at most so many rows for each, as faiss does; all rows are assigned.
-ROWS_PER_CENTRE = 256
+#: Lloyd's iterations at most, on a part of the rows and then on more. Few rows change cluster
+#: after that, and a change of the seed changes more.
+ITERATIONS = (10, 5)
+#: How many rows for each centre are that part, and are the most that centres are fitted on
+#: (faiss's default); all rows are assigned.
+ROWS_PER_CENTRE = (32, 256)
+#: A tile that stays in the cache: the product is read again at once for its minimum.
+ASSIGN_TILE = 2**18
+#: A seeding step draws one centre for so many that are there.
+SEEDS_A_STEP = 8
 
 
 def kmeans(
-    points: Tensor, clusters: int, rng: np.random.Generator, *, iterations: int = ITERATIONS
+    points: Tensor,
+    clusters: int,
+    rng: np.random.Generator,
+    *,
+    iterations: tuple[int, int] = ITERATIONS,
 ) -> Tensor:
     """Return the cluster of each point, `[N]` int64 below `clusters`; some may stay empty.
 
     Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding", for the
-    start; Lloyd (1982), "Least squares quantization in PCM", for the rest. Above
-    256 rows for each centre, the centres are fitted on the first 256 * `clusters` rows.
+    start, several centres at a time (as in Bahmani et al. 2012, "Scalable k-means++"); Lloyd
+    (1982), "Least squares quantization in PCM", for the rest, first on 32 rows for each centre,
+    then on 256.
 
     Args:
         points: `[N, d]` float32 or float64, in random order.
         clusters: at least 1. With fewer distinct points than that, each gets its own cluster.
         rng: where the seeding draws from.
-        iterations: how often the centres move at most; it stops earlier when nothing changes.
+        iterations: how often the centres move at most on either part of the rows; it stops
+            earlier when nothing changes.
 
     Example:
         >>> points = torch.tensor([[0.0], [9.0], [0.1], [9.1]])
@@ -42,47 +54,60 @@ def kmeans(
     if not len(points):
         return torch.empty(0, dtype=torch.int64, device=points.device)
     points = points - points.mean(0)
-    sample = points[: ROWS_PER_CENTRE * clusters]
-    centres = _seed(sample, clusters, rng)
-    labels = assign(sample, centres)
+    few, many = (points[: rows * clusters] for rows in ROWS_PER_CENTRE)
+    centres = _seed(few, clusters, rng)
+    if len(few) < len(many):
+        centres, _ = _lloyd(few, centres, iterations[0])
+        centres, labels = _lloyd(many, centres, iterations[1])
+    else:
+        centres, labels = _lloyd(many, centres, sum(iterations))
+    return labels if len(many) == len(points) else assign(points, centres)
+
+
+def _lloyd(points: Tensor, centres: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    """Return the centres and the cluster of each point after so many moves at most."""
+    labels = assign(points, centres)
     for _ in range(iterations):
-        centres = _means(sample, labels, centres)
-        moved = assign(sample, centres)
+        centres = _means(points, labels, centres)
+        moved = assign(points, centres)
         if torch.equal(moved, labels):
             break
         labels = moved
-    return labels if len(sample) == len(points) else assign(points, centres)
+    return centres, labels
 
 
 def assign(points: Tensor, centres: Tensor) -> Tensor:
     """Return the nearest centre of each point, `[N]`; the first of equally near ones."""
     norms = (centres * centres).sum(1)
     labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
-    # A tile that stays in the cache: the product is read again at once for its minimum.
-    for part in blocks(len(points), len(centres), tile=2**18):
+    for part in blocks(len(points), len(centres), tile=ASSIGN_TILE):
         labels[part] = torch.addmm(norms, points[part], centres.T, alpha=-2).argmin(1)
     return labels
 
 
 def _seed(points: Tensor, clusters: int, rng: np.random.Generator) -> Tensor:
-    """Return up to `clusters` points, each drawn in proportion to its squared distance."""
+    """Return up to `clusters` points, drawn in proportion to their squared distances."""
     norms = (points * points).sum(1)
     picks = [0]  # the rows are in random order, so the first is a random one
+    fresh = picks
     nearest = torch.full_like(norms, torch.inf)
     # Distances below the rounding of the matrix product are no distances.
     floor = norms.max() * torch.finfo(points.dtype).eps * 8
-    for _ in range(1, min(clusters, len(points))):
-        centre = points[picks[-1]]
-        distance = (norms - 2 * (points @ centre)).add_(norms[picks[-1]])
-        nearest = torch.minimum(nearest, distance)
+    while len(picks) < min(clusters, len(points)):
+        for part in blocks(len(points), len(fresh), tile=ASSIGN_TILE):
+            square = torch.addmm(norms[fresh], points[part], points[fresh].T, alpha=-2)
+            nearest[part] = torch.minimum(nearest[part], square.amin(1) + norms[part])
         nearest[nearest <= floor] = 0
-        reach = nearest.to(torch.float64).cumsum(0)
+        nearest[fresh] = 0
+        reach = nearest.cumsum(0, dtype=torch.float64)
         total = float(reach[-1])
         if total <= 0:
             break
-        spot = torch.tensor(rng.random() * total, dtype=torch.float64, device=points.device)
-        row = int(torch.searchsorted(reach, spot, right=True))
-        picks.append(min(row, len(points) - 1))
+        count = min(max(1, len(picks) // SEEDS_A_STEP), clusters - len(picks))
+        spots = torch.from_numpy(rng.random(count) * total).to(reach)
+        drawn = torch.searchsorted(reach, spots, right=True).clamp(max=len(points) - 1)
+        fresh = sorted(set(drawn.tolist()))
+        picks = picks + fresh
     return points[picks].clone()
 
 
