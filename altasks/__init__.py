@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
     from altasks.scoring import Scores, score
     from altasks.strategies import (
+        KDPP,
         LCMD,
         Badge,
         BadgeRegression,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         ClusterMargin,
         DensityWeighted,
         EpsilonGreedy,
+        FacilityLocation,
         Hybrid,
         KCenter,
         MaxDet,
@@ -113,6 +115,8 @@ _HOMES = {
     "Random": "altasks.strategies",
     "Strategy": "altasks.strategies",
     "TopK": "altasks.strategies",
+    "FacilityLocation": "altasks.strategies",
+    "KDPP": "altasks.strategies",
     "MaxDet": "altasks.strategies",
     "LCMD": "altasks.strategies",
     "BatchBALD": "altasks.strategies",
@@ -124,6 +128,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "KDPP",
     "LCMD",
     "ActiveLoop",
     "AltasksError",
@@ -138,6 +143,7 @@ __all__ = [
     "DensityWeighted",
     "Ensemble",
     "EpsilonGreedy",
+    "FacilityLocation",
     "Hybrid",
     "KCenter",
     "MCDropout",

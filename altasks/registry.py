@@ -103,6 +103,8 @@ STRATEGIES = Registry(
         "top_k": "altasks.strategies:TopK",
         "random": "altasks.strategies:Random",
         "power": "altasks.strategies:Power",
+        "facility_location": "altasks.strategies:FacilityLocation",
+        "k_dpp": "altasks.strategies:KDPP",
         "max_det": "altasks.strategies:MaxDet",
         "lcmd": "altasks.strategies:LCMD",
         "batch_bald": "altasks.strategies:BatchBALD",

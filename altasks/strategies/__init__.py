@@ -14,8 +14,10 @@ from altasks.strategies.batch_bald import BatchBALD
 from altasks.strategies.cluster_margin import ClusterMargin
 from altasks.strategies.density_weighted import DensityWeighted
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
+from altasks.strategies.facility_location import FacilityLocation
 from altasks.strategies.hybrid import Hybrid
 from altasks.strategies.k_center import KCenter
+from altasks.strategies.k_dpp import KDPP
 from altasks.strategies.lcmd import LCMD
 from altasks.strategies.max_det import MaxDet
 from altasks.strategies.power import Power
@@ -28,6 +30,7 @@ from altasks.strategies.top_k import TopK
 from altasks.strategies.typiclust import TypiClust
 
 __all__ = [
+    "KDPP",
     "LCMD",
     "Badge",
     "BadgeRegression",
@@ -37,6 +40,7 @@ __all__ = [
     "ClusterMargin",
     "DensityWeighted",
     "EpsilonGreedy",
+    "FacilityLocation",
     "Hybrid",
     "KCenter",
     "MaxDet",

@@ -90,7 +90,7 @@ def _look(
     equal: float,
     size: int,
 ) -> np.ndarray:
-    """Return today's gains of `rows` from below, -inf where they can't be within `equal` of the best.
+    """Return today's gains of `rows` from below, -inf where they can't equal the best.
 
     `bounds`, one for each of `rows`, are lowered where a gain was computed.
     """

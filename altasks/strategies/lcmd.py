@@ -25,9 +25,9 @@ class LCMD:
     TP mode: labelled, asked and picked samples are the centres, every sample belongs to its nearest
     centre (the earlier one if two are equally near), a cluster's size is the sum of its squared
     distances, and the pick is the sample farthest from the centre of the largest cluster. With
-    nothing labelled and nothing asked, the first pick is the longest embedding. The kernel is linear
-    in the embeddings: hand over a network's features, gradients or a sketch of them. Scores are not
-    read.
+    nothing labelled and nothing asked, the first pick is the longest embedding. The kernel is
+    linear in the embeddings: hand over a network's features, gradients or a sketch of them. Scores
+    are not read.
 
     Clusters whose sizes agree to 1e-5 count as equally large, and among their samples the farthest
     is taken. Time is O(N d) for each pick and each labelled sample, memory O(N) beside the

@@ -136,10 +136,11 @@ class _LinearModel:
         index = torch.from_numpy(rows).to(self.pool.device)
         block: Tensor = self.pool.take(index, torch.float64)
         seen, variance = self.seen[index], self.variance[index]
-        for level in torch.unique(seen).tolist():
-            late = (seen == level).nonzero()[:, 0]
-            gone = (block[late] @ self.directions[level : self.count].T).square_().sum(1)
-            variance[late] -= gone
+        first = int(seen.min())
+        if first < self.count:
+            gone = (block @ self.directions[first : self.count].T).square_()  # rows x picks
+            late = torch.arange(first, self.count, device=seen.device) >= seen[:, None]
+            variance -= (gone * late).sum(1)
         self.variance[index], self.seen[index] = variance, self.count
         found: np.ndarray = variance.cpu().numpy()
         return found

@@ -65,7 +65,10 @@ def test_copies_are_equal():
     """Rounding differs between the two ways, so copies are compared by what they hold."""
     for seed in range(10):
         candidates = make_candidates(MaxDet.needs, 40, kind="duplicates", seed=seed)
-        rows = {name: tuple(row) for name, row in zip(candidates.ids, candidates.embeddings)}
+        rows = {
+            name: tuple(row)
+            for name, row in zip(candidates.ids, candidates.embeddings, strict=True)
+        }
         found = MaxDet(0.5).select(candidates, 12, rng=np.random.default_rng(seed))
         other = twin(candidates, 12, seed, 0.5)
         assert [rows[name] for name in found] == [rows[name] for name in other]
