@@ -14,10 +14,10 @@ from altasks.strategies._rows import blocks
 
 #: Lloyd's iterations at most, on a part of the rows and then on more. Few rows change cluster
 #: after that, and a change of the seed changes more.
-ITERATIONS = (10, 5)
+ITERATIONS = (8, 3)
 #: How many rows for each centre are that part, and are the most that centres are fitted on
 #: (faiss's default); all rows are assigned.
-ROWS_PER_CENTRE = (32, 256)
+ROWS_PER_CENTRE = (16, 256)
 #: A tile that stays in the cache: the product is read again at once for its minimum.
 ASSIGN_TILE = 2**18
 #: A seeding step draws one centre for so many that are there.
@@ -35,7 +35,7 @@ def kmeans(
 
     Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding", for the
     start, several centres at a time (as in Bahmani et al. 2012, "Scalable k-means++"); Lloyd
-    (1982), "Least squares quantization in PCM", for the rest, first on 32 rows for each centre,
+    (1982), "Least squares quantization in PCM", for the rest, first on 16 rows for each centre,
     then on 256.
 
     Args:

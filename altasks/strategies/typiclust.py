@@ -39,8 +39,8 @@ class TypiClust:
     Scores are not read, so it needs no model: embeddings of any encoder do. The paper's are
     self-supervised and of unit length; scale yours before if their length means nothing.
 
-    Two things are not exact: k-means is cut short, after 10 iterations on 32 rows for each centre
-    and 5 on 256; and in a cluster of more than 16,384 members, that many drawn ones are looked at.
+    Two things are not exact: k-means is cut short, after 8 iterations on 16 rows for each centre
+    and 3 on 256; and in a cluster of more than 16,384 members, that many drawn ones are looked at.
     Picks don't depend on the order of the pool: rows are read in the order of a seeded hash.
     O(N (d + K)) time per k-means iteration, O(N d) memory.
 
@@ -166,7 +166,7 @@ class _Inside:
         # No sample is closer to its neighbours on average than to the nearest of them. So one
         # whose nearest is farther than the best average so far is out without sorting its row;
         # those near the middle are likely to have a good average.
-        middle = self.norms[: self.reach].topk(min(32, self.reach), largest=False).indices
+        middle = self.norms[: self.reach].topk(min(8, self.reach), largest=False).indices
         bound = float(self._mean_distance(self._squares(middle)).min()) * (1 + 1e-4)
         row, least = 0, np.inf
         for part in blocks(self.reach, len(self.points)):
