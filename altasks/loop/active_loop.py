@@ -52,7 +52,8 @@ class ActiveLoop:
         acquisition: a function or its name; None takes the task's default.
         strategy: a strategy or its name; None takes the task's default, or `"top_k"`.
         cold_start: the strategy of asks before the first fit. It gets the scores of the task as
-            it was given if it reads any; the default doesn't.
+            it was given if it reads any; the default doesn't. Say `"top_k"` for a task that can
+            be trained and was already. A task without `fit` has no cold start.
         seed: every random choice is drawn from it and the round.
         batch_size: samples per call of `task.predict` and `task.embed`.
         progress: a progress bar while scoring; None shows one on a terminal.
@@ -215,11 +216,11 @@ class ActiveLoop:
                 warned = True
             if not left:
                 return self._query(state.round, [], note)
+            if hasattr(self.task, "fit"):
+                self._fitter.catch_up(state.fit)
             selector = self._selector_of(state, given is not None)
             table = given
             if table is None and selector.reads_scores:
-                if hasattr(self.task, "fit"):
-                    self._fitter.catch_up(state.fit)
                 fit = 0 if state.fit is None else state.fit.fit
                 if made is None or made[:2] != (number, fit):
                     made = (number, fit, selector.score(left, number))
@@ -230,7 +231,7 @@ class ActiveLoop:
                 table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
                 left = table.ids
             picks, values = selector.pick(left, int(n), number, state, table)
-            told = {} if self._is_cold(state) else selector.describe(picks)
+            told = {} if self._is_cold(state) else selector.describe(picks, number)
             asked = [
                 AskedSample(name, value, told.get(name))
                 for name, value in zip(picks, values, strict=True)
@@ -254,8 +255,13 @@ class ActiveLoop:
         )
 
     def _is_cold(self, state: State) -> bool:
-        """Whether the model has not been trained: its predictions say nothing yet."""
-        return state.fit is None or not hasattr(self.task, "predict")
+        """Whether the model has not been trained here: its predictions say nothing yet.
+
+        A task that can't be trained is one that was trained elsewhere.
+        """
+        if not hasattr(self.task, "predict"):
+            return True
+        return state.fit is None and hasattr(self.task, "fit")
 
     def _selector_of(self, state: State, given: bool) -> Selector:
         if given or not self._is_cold(state):

@@ -46,6 +46,7 @@ class Database:
 
     def __init__(self, url: str | Path | URL) -> None:
         self.url = _parse(url)
+        self._server = self.url.get_backend_name() == "postgresql"
         self.in_memory = self.url.drivername.startswith("sqlite") and _is_memory(self.url)
         self.engine = _engine(self.url, self.in_memory)
         # One connection serves all threads of an in-memory store.
@@ -73,8 +74,11 @@ class Database:
             try:
                 with self._lock, self.engine.connect() as plain:
                     connection = plain.execution_options(altasks_write=write)
+                    if not write and self._server:
+                        # One snapshot for all statements, as SQLite has it anyway.
+                        connection = plain.execution_options(isolation_level="REPEATABLE READ")
                     with connection.begin():
-                        if write and self.url.get_backend_name() == "postgresql":
+                        if write and self._server:
                             connection.execute(
                                 text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY}
                             )

@@ -154,7 +154,7 @@ def _hashes(pool: Pool) -> bytes:
             "the store can't notice if this list comes back in another order. Use a dict with ids "
             "of your own.",
             LoopWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
     return bytes(hashes)
 

@@ -119,7 +119,7 @@ class Fitter:
                 f"Fit {fit.fit} is repeated from the log with other versions than it had "
                 f"({'; '.join(moved)}): the weights, and so later asks, may differ.",
                 LoopWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
         self.current = 0
         with _threads(fit.threads):

@@ -114,11 +114,13 @@ class Selector:
             blocks.append(block.detach().cpu().numpy() if isinstance(block, Tensor) else block)
         return np.concatenate(blocks)
 
-    def describe(self, ids: Sequence[str]) -> dict[str, Any]:
+    def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
         """Return what the task says of each id, as JSON; empty if it says nothing."""
         describe = getattr(self.task, "describe", None)
         if describe is None or not hasattr(self.task, "predict"):
             return {}
+        if hasattr(self.task, "start_round"):
+            self.task.start_round(round)
         told = {}
         for start in range(0, len(ids), self.batch_size):
             batch = ids[start : start + self.batch_size]

@@ -98,7 +98,8 @@ class WorkFolder:
 
 
 def _is_dead(host: str, pid: int) -> bool:
-    if host != socket.gethostname():
+    # On Windows os.kill does not ask, it kills.
+    if host != socket.gethostname() or os.name == "nt":
         return False
     try:
         os.kill(pid, 0)

@@ -143,6 +143,17 @@ class TestAsk:
         expected = al.score(loop.task, data[0], "entropy", progress=False).top(4)
         assert loop.ask(4).ids == expected
 
+    def test_a_strategy_without_scores_still_describes_with_the_last_fit(
+        self, make: Any, data: Data
+    ) -> None:
+        first, second = make(strategy="random"), make(strategy="random")
+        train(first, data)
+        query = second.ask(4)
+        assert query.scores == [None] * 4
+        expected = first.task.predict(query.samples).probs.mean(1).max(-1).values
+        found = [query.descriptions[name]["probability"] for name in query.ids]
+        assert found == pytest.approx(expected.tolist())
+
 
 class TestScoresFromElsewhere:
     def test_a_dict_may_cover_a_part(self) -> None:
@@ -189,8 +200,9 @@ class TestScoresFromElsewhere:
         class Mine:
             predict = staticmethod(trained.predict)
 
-        loop = al.ActiveLoop(Mine(), data[0], acquisition="entropy", cold_start="top_k")
-        assert len(loop.ask(3)) == 3
+        loop = al.ActiveLoop(Mine(), data[0], acquisition="entropy")
+        query = loop.ask(3)  # trained elsewhere: no cold start
+        assert query.scores == [pytest.approx(math.log(3))] * 3
         with pytest.raises(InvalidInputError, match=r"fit\(\), found Mine"):
             loop.fit()
         with pytest.raises(InvalidInputError, match=r"evaluate\(\), found Mine"):
