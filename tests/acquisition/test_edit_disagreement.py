@@ -70,3 +70,10 @@ def test_no_reading_at_all():
 def test_one_reader_is_refused():
     with pytest.raises(UnsupportedPredictionError, match="found K = 1"):
         edit_disagreement(Transcripts([["a"]]))
+
+
+def test_more_lines_than_are_compared_at_once():
+    rows = [["a" * (n % 7 + 1), "a" * (n % 5 + 1), "a"] for n in range(5000)]
+    scores = edit_disagreement(Transcripts(rows))
+    for n in (0, 1, 2047, 2048, 2049, 4999):
+        assert scores[n] == edit_disagreement(Transcripts(rows[n : n + 1]))[0]
