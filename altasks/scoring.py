@@ -159,6 +159,7 @@ def score(
             "whole sample never exists; score with keep=()."
         )
 
+    _check_samples(task, samples)
     order = _order(task, samples)
     values = np.zeros(len(samples))
     kept = _Store(len(samples), None if keep_in is None else Path(keep_in))
@@ -221,6 +222,25 @@ def _check_keep(task: Any, keep: Collection[str]) -> None:
             "in each batch), so a joint entropy over them means nothing. Use "
             "MCDropout(layers='head') or an Ensemble."
         )
+
+
+def _check_samples(task: Any, samples: Pool) -> None:
+    """Let the task refuse a sample before any work is done, and say which id it is."""
+    check = getattr(task, "check_samples", None)
+    if check is None:
+        return
+    for start in range(0, len(samples), 1000):
+        rows = range(start, min(start + 1000, len(samples)))
+        try:
+            check([samples.at(i) for i in rows])
+        except InvalidInputError:
+            for i in rows:
+                try:
+                    check([samples.at(i)])
+                except InvalidInputError as error:
+                    error.add_note(f"row 0 is id {samples.ids[i]!r}")
+                    raise
+            raise
 
 
 def _order(task: Any, samples: Pool) -> np.ndarray:

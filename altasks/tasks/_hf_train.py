@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,8 +96,25 @@ def _denormals_flushed(device: torch.device) -> Iterator[None]:
         torch.set_flush_denormal(was_on)
 
 
+@contextmanager
+def _young_garbage_only() -> Iterator[None]:
+    """Let the garbage collector look only at what is made meanwhile.
+
+    Trainer collects twice a fit, and so do we once; each walks every object of torch and
+    transformers, which takes longer than a small fit itself.
+    """
+    if gc.get_freeze_count():  # someone froze objects of theirs: not ours to thaw
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def check_training_set(
-    samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    samples: Sized, labels: Sequence[Any], weights: Sequence[float] | None
 ) -> list[float] | None:
     """Return the weights scaled to a mean of 1, after checking that the three belong together.
 
@@ -181,6 +198,7 @@ def train(
         _training_arguments(arguments, len(rows), device, seed) as settings,
         isolated(derive_seed(seed, "fit")),
         every_mode_restored(model),
+        _young_garbage_only(),
         _denormals_flushed(settings.device),
     ):
         trainer = transformers.Trainer(

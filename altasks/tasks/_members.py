@@ -53,7 +53,9 @@ class EnsembleMembers:
             return self._with_weights_of(k)
         task = self._task
         if self._borrowed and k == 0:
-            return task.replica(task.model)
+            replica = task.replica(task.model)
+            replica._new = task._new
+            return replica
         source = self._ensemble.source(k)
         if source is not None:
             return task.replica(source)

@@ -283,6 +283,7 @@ class TextClassification:
     def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
         """Return the metrics of `evaluate` for a prediction of this task's classes."""
         assert isinstance(prediction, Categorical | Bernoulli)
+        check_training_set(prediction, labels, None)
         truth = np.asarray(self._classes.encode(labels))
         return self._metrics(truth, prediction.mean_probs.cpu().numpy())
 

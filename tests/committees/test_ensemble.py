@@ -68,7 +68,7 @@ def test_models_alone_need_a_task(checkpoints, topic_texts):
 
 
 def test_a_model_is_needed_from_somewhere():
-    with pytest.raises(InvalidInputError, match="^model: expected"):
+    with pytest.raises(InvalidInputError, match=r"^model: expected"):
         TextClassification(committee=Ensemble(3))
 
 
