@@ -79,9 +79,12 @@ def make_inputs(case: str, size: dict, folder: Path) -> None:
         count = size["n"] + size.get("labelled", 0)
         rows = rng.standard_normal((count, size["d"])).astype(np.float32)
         if case == "typiclust":  # it looks for clusters: give it some
-            rows += 2 * rng.standard_normal((50, size["d"])).astype(np.float32)[
-                rng.integers(0, 50, count)
-            ]
+            rows += (
+                2
+                * rng.standard_normal((50, size["d"])).astype(np.float32)[
+                    rng.integers(0, 50, count)
+                ]
+            )
         arrays["pool"], arrays["labelled"] = rows[: size["n"]], rows[size["n"] :]
     if case == "badge":
         logits = 2 * rng.standard_normal((size["n"], size["classes"]))
@@ -202,7 +205,7 @@ class Peer:
         )
 
     def bmdal_reg_import(self) -> None:
-        np.Inf = np.inf  # the name it uses went away with NumPy 2
+        np.Inf = np.inf  # noqa: NPY201 - the name it uses went away with NumPy 2
 
     def bmdal_reg(self, arrays: dict, batch: int):
         import torch
@@ -219,7 +222,7 @@ class Peer:
             options = {"selection_method": "maxdet", "maxdet_sigma": sigma, "sel_with_train": False}
         return lambda: select_batch(
             batch_size=batch,
-            models=[],
+            models=[torch.nn.Linear(pool.shape[1], 1)],
             data=data,
             y_train=None,
             base_kernel="linear",
