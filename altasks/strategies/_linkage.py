@@ -22,35 +22,60 @@ def average_linkage(distances: np.ndarray) -> np.ndarray:
     """
     count = len(distances)
     np.fill_diagonal(distances, np.inf)
+    names = np.arange(count)  # which point each row stands for
     sizes = np.ones(count)
-    alive = np.ones(count, dtype=bool)
+    gone = np.zeros(count, dtype=distances.dtype)  # infinite where a row was merged into another
     merges = np.empty((max(count - 1, 0), 3))
     chain: list[int] = []
-    first = 0
     for step in range(count - 1):
+        if len(names) > 64 and 2 * (count - step) < len(names):
+            # Half the rows are gone: going on with the others quarters what a merge touches.
+            kept = np.flatnonzero(gone == 0)
+            place = np.cumsum(gone == 0) - 1
+            chain = [int(place[row]) for row in chain]
+            distances = distances[np.ix_(kept, kept)]
+            names, sizes, gone = names[kept], sizes[kept], gone[kept]
         if not chain:
-            while not alive[first]:
-                first += 1
-            chain.append(first)
+            chain.append(int(np.argmin(gone)))
         while True:
-            last = chain[-1]
-            row = distances[last]
+            row = distances[chain[-1]] + gone
             near = int(row.argmin())
             # Of equally near ones the one before in the chain, or it might never end.
             if len(chain) > 1 and row[chain[-2]] <= row[near]:
                 break
             chain.append(near)
         one, two = chain.pop(), chain.pop()
-        merges[step] = one, two, distances[one, two]
+        merges[step] = names[one], names[two], distances[one, two]
         whole = sizes[one] + sizes[two]
-        joined = distances[one] * (sizes[one] / whole) + distances[two] * (sizes[two] / whole)
+        share = float(sizes[one] / whole)  # a Python float leaves float32 as it is
+        joined = distances[one] * share + distances[two] * (1 - share)
         joined[two] = np.inf
         distances[two] = joined
         distances[:, two] = joined
-        distances[:, one] = np.inf
+        gone[one] = np.inf
         sizes[two] = whole
-        alive[one] = False
     return merges
+
+
+def mirror(matrix: np.ndarray, tile: int = 256) -> None:
+    """Copy what is above the diagonal below it, in place: rounding differs, and must not.
+
+    Tile by tile, because a transposed copy of the whole misses the cache at every number.
+
+    Example:
+        >>> matrix = np.array([[0.0, 1.0], [7.0, 0.0]])
+        >>> mirror(matrix)
+        >>> matrix.tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    count = len(matrix)
+    for low in range(0, count, tile):
+        rows = slice(low, low + tile)
+        square = matrix[rows, rows]
+        square[:] = np.triu(square) + np.triu(square, 1).T
+        for right in range(low + tile, count, tile):
+            columns = slice(right, right + tile)
+            matrix[columns, rows] = matrix[rows, columns].T
 
 
 def cut(merges: np.ndarray, clusters: int) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from altasks.errors import invalid
-from altasks.strategies._linkage import average_linkage, cut
+from altasks.strategies._linkage import average_linkage, cut, mirror
 from altasks.strategies._rows import hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request
 
@@ -96,8 +96,7 @@ class ClusterMargin:
         centre = points.mean(0)
         points = points - centre
         distances = squared_distances(points, points).sqrt_().cpu().numpy()
-        # Rounding differs above and below the diagonal.
-        distances = np.maximum(distances, distances.T)
+        mirror(distances)
         wanted = max(1, round(len(rows) / self.cluster_size))
         labels = cut(average_linkage(distances), wanted)
         outside = kept[self.max_rows :]

@@ -174,6 +174,7 @@ class Arm:
 
     acquisition: str
     make: Callable[[], Strategy]
+    start: str = "random"  # the arm that picks the first labels, from embeddings alone
 
 
 def registered(name: str, acquisition: str = "margin") -> Arm:
@@ -195,6 +196,8 @@ ARMS = {
 }
 #: Not among the nine of the table; `--arms` takes them too.
 MORE_ARMS = {
+    "margin_from_typiclust": Arm("margin", al.TopK, "typiclust"),
+    "badge_from_typiclust": Arm("margin", lambda: al.get_strategy("badge")(), "typiclust"),
     "power_bald": registered("power", "bald"),
     "margin_then_core_set": Arm("margin", lambda: al.Hybrid("k_center", 10)),
     "balanced_margin": Arm("margin", lambda: al.Balanced("top_k")),
@@ -305,6 +308,8 @@ def run(args: argparse.Namespace, data: Data, name: str, seed: int) -> dict[str,
     }
     if args.study != "cold-start":
         taken = derive_rng(seed, "start").permutation(size)[: args.start].tolist()
+    if args.study != "cold-start" and arm.start != "random":
+        taken, _, _ = ask(task, ARMS[arm.start], [], size, args.start, seed, 0)
     for number in range(10_000):
         key = {**config(args, name, seed), "round": number}
         row = rounds.get(key)

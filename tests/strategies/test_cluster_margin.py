@@ -8,7 +8,7 @@ import pytest
 
 from altasks.errors import InvalidInputError
 from altasks.strategies import Candidates, ClusterMargin
-from altasks.strategies._linkage import average_linkage, cut
+from altasks.strategies._linkage import average_linkage, cut, mirror
 from altasks.testing.strategies import StrategySuite, make_candidates, replace
 
 
@@ -70,6 +70,14 @@ def test_linkage_equals_scipy() -> None:
             flat = hierarchy.fcluster(theirs, clusters, "maxclust")
             pairs = set(zip(labels.tolist(), flat.tolist(), strict=True))
             assert len(pairs) == clusters
+
+
+def test_mirror_equals_the_upper_half() -> None:
+    for size in (0, 1, 7, 8, 9, 30):
+        matrix = np.random.default_rng(size).random((size, size))
+        expected = np.triu(matrix) + np.triu(matrix, 1).T
+        mirror(matrix, tile=8)
+        assert np.array_equal(matrix, expected)
 
 
 def test_linkage_of_ties_and_duplicates_ends() -> None:
