@@ -11,10 +11,7 @@ import subprocess
 import sys
 import time
 
-NAMES = (
-    "import altasks as al\n"
-    "for name in al.__all__: getattr(al, name)\n"
-)
+NAMES = "import altasks as al\nfor name in al.__all__: getattr(al, name)\n"
 
 
 def seconds(code: str) -> float:
@@ -27,7 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=9)
     repeats = parser.parse_args().repeats
-    codes = {"nothing": "pass", "altasks": "import altasks", "torch": "import torch", "all names": NAMES}
+    codes = {
+        "nothing": "pass",
+        "altasks": "import altasks",
+        "torch": "import torch",
+        "all names": NAMES,
+    }
     for code in codes.values():
         seconds(code)  # fills the file cache and writes the bytecode
     times: dict[str, list[float]] = {name: [] for name in codes}
@@ -37,7 +39,7 @@ def main() -> None:
     for name, values in times.items():
         print(f"{name:>10}: median {statistics.median(values):.3f} s, min {min(values):.3f} s")
     ratios = [a / b for a, b in zip(times["all names"], times["torch"], strict=True)]
-    print(f"all names / torch, pair by pair: median {statistics.median(ratios):.3f} (target <= 1.2)")
+    print(f"all names / torch, in pairs: median {statistics.median(ratios):.3f} (target <= 1.2)")
 
 
 if __name__ == "__main__":
