@@ -189,7 +189,7 @@ ARMS = {
     "badge": registered("badge"),
     "core_set": registered("k_center"),
     # The joint entropy of 77 labels costs N K C for each drawn combination: prefilter.
-    "batch_bald": Arm("bald", lambda: al.Hybrid(al.get_strategy("batch_bald")(2_000), 5)),
+    "batch_bald": Arm("bald", lambda: al.Hybrid(al.get_strategy("batch_bald")(500), 5)),
     "typiclust": registered("typiclust"),
     "cluster_margin": registered("cluster_margin", "margin"),
     "lcmd": registered("lcmd"),

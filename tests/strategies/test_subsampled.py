@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import builtins
+import sys
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,6 @@ class TestNeighboursOfTheLabelled(StrategySuite):
         return Subsampled(TypiClust(), 12, how="seals", neighbours=4)
 
 
-@pytest.mark.filterwarnings("ignore:builtin type .* has no __module__:DeprecationWarning")
 class TestNeighboursByFaiss(StrategySuite):
     @pytest.fixture
     def strategy(self) -> Subsampled:
@@ -80,15 +79,6 @@ def test_faiss_finds_nearly_all_neighbours() -> None:
 
 
 def test_faiss_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
-    real = builtins.__import__
-
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "faiss":
-            raise ModuleNotFoundError("No module named 'faiss'", name="faiss")
-        return real(name, *args, **kwargs)
-
     monkeypatch.setitem(sys.modules, "faiss", None)
     strategy = Subsampled("top_k", 5, how="seals", search="faiss")
     with pytest.raises(ImportError, match=r"altasks\[faiss\]"):
