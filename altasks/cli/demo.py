@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from altasks.report import ResultRows
 
 #: Arm -> its acquisition function and strategy. Random reads no scores.
-ARMS: dict[str, dict[str, str]] = {
+ARMS: dict[str, dict[str, Any]] = {
     "random": {"strategy": "random"},
     "BALD": {"acquisition": "bald", "strategy": "top_k"},
 }
@@ -134,6 +134,7 @@ def _introduce(console: Console, settings: DemoSettings, corpus: Utterances) -> 
         "is held out to test on.\n",
         markup=False,
         highlight=False,
+        soft_wrap=not console.is_terminal,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from altasks.report import Comparison, bootstrap_mean, compare, plot_learning_cu
 if TYPE_CHECKING:
     from altasks.cli.demo import DemoSettings
     from altasks.report import ResultRows
+
+#: Where the demo writes unless told otherwise.
+DEFAULT_OUT = Path("altasks-demo")
 
 
 def report(
@@ -51,10 +55,11 @@ def report(
             table.add_row(str(labels), *(cell.replace("[", r"\[") for cell in cells))
         console.print(table)
         console.print()
-    for line in verdict(result, settings.seeds):
-        console.print(line, markup=False, highlight=False)
-    for line in advice(settings, seconds_per_seed):
-        console.print(line, markup=False, highlight=False)
+    for line in (
+        *verdict(result, settings.seeds),
+        *advice(settings, out, seconds_per_seed),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
     path = plot_learning_curves(
         out / "learning-curve.png",
         counts,
@@ -109,23 +114,24 @@ def _judge(result: Comparison) -> str:
     return "worse than random here; the interval is wholly below 0."
 
 
-def advice(settings: DemoSettings, seconds_per_seed: float | None) -> list[str]:
-    """Return what to think of so many seeds, and how to run more."""
-    more = max(5, 2 * settings.seeds) if settings.seeds < 5 else 2 * settings.seeds
-    command = f"altasks demo --seeds {more}"
-    for name, usual in (("rounds", 6), ("start", 24), ("batch", 24)):
-        if getattr(settings, name) != usual:
-            command += f" --{name} {getattr(settings, name)}"
+def advice(settings: DemoSettings, out: Path, seconds_per_seed: float | None) -> list[str]:
+    """Return what to think of so few seeds, and the command that runs more."""
+    if settings.seeds >= 5:
+        return []
+    words = (
+        "One seed proves nothing: another start set can turn this round."
+        if settings.seeds == 1
+        else "So few seeds prove little."
+    )
     cost = ""
     if seconds_per_seed is not None:
-        minutes = seconds_per_seed * (more - settings.seeds) / 60
-        cost = f" (about {max(1, round(minutes))} minutes more; finished seeds are kept)"
-    if settings.seeds == 1:
-        return [
-            "",
-            "One seed proves nothing: another start set can turn this round. For a mean with its",
-            f"interval, run more: {command}{cost}",
-        ]
-    if settings.seeds < 5:
-        return ["", f"So few seeds prove little. Run more: {command}{cost}"]
-    return []
+        minutes = max(1, round(seconds_per_seed * (5 - settings.seeds) / 60))
+        cost = f" (about {minutes} more minutes; finished seeds are kept)"
+    usual = type(settings)()
+    command = "altasks demo --seeds 5"
+    for name in ("rounds", "start", "batch"):
+        if getattr(settings, name) != getattr(usual, name):
+            command += f" --{name} {getattr(settings, name)}"
+    if out != DEFAULT_OUT:
+        command += f" --out {shlex.quote(str(out))}"
+    return ["", f"{words} For a mean with its interval{cost}:", f"  {command}"]

