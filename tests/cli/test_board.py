@@ -43,7 +43,12 @@ def test_on_a_terminal_the_table_is_drawn_again_and_stays():
 
 def test_the_board_lets_go_of_the_terminal_after_an_error():
     _, board = board_on(True)
-    with pytest.raises(KeyboardInterrupt), board:
-        assert board._live.is_started
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with board:
+            assert board._live.is_started
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not board._live.is_started

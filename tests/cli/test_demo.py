@@ -102,7 +102,7 @@ def test_more_labels_than_sentences_is_named(tmp_path):
 @pytest.mark.slow
 def test_the_demo_runs_shares_the_start_and_resumes(tmp_path):
     needs_demo()
-    settings = DemoSettings(rounds=1, start=12, batch=6, epochs=2, test_share=0.9)
+    settings = DemoSettings(rounds=1, start=12, batch=6, epochs=2, test_share=0.1)
     console = Console(file=io.StringIO(), width=100)
     picture = run_demo(settings, tmp_path, console=console)
     said = console.file.getvalue()
