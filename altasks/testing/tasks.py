@@ -73,7 +73,8 @@ def same_prediction(one: Prediction, other: Prediction, tolerance: float = 0.0) 
 
 def generator_states() -> tuple[Any, ...]:
     """Return the states of Python's, NumPy's and torch's global generators, for comparisons."""
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002 - looked at, not used
+    state: Any = np.random.get_state()  # noqa: NPY002 - looked at, not used
+    name, keys, *rest = state
     return (random.getstate(), name, keys.tolist(), rest, torch.get_rng_state().tolist())
 
 

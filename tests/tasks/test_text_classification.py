@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 import warnings
@@ -496,6 +497,29 @@ def test_describe_lists_the_likeliest_first(make, topic_texts):
     assert shown["predicted"] == shown["classes"][0]["label"]
     assert shown["members"] == 3
     assert json.loads(json.dumps(shown)) == shown
+
+
+def test_memory_does_not_grow_over_rounds(make, topic_texts, topic_labels):
+    """The model is 0.1 MB, its optimiser state twice that; leaked, 20 rounds would show.
+
+    `tests/soak/fit_memory.py` does the same with a real model and draws the curve.
+    """
+
+    def live() -> tuple[int, int]:
+        gc.collect()
+        things = gc.get_objects()
+        tensors = [thing for thing in things if issubclass(type(thing), torch.Tensor)]
+        trainers = [thing for thing in things if issubclass(type(thing), transformers.Trainer)]
+        return sum(tensor.numel() for tensor in tensors), len(trainers)
+
+    task = make(training_args={"max_steps": 2}, callbacks=[Watch()])
+    counts = []
+    for seed in range(20):
+        task.fit(topic_texts, topic_labels, seed=seed)
+        if seed in (2, 19):
+            counts.append(live())
+    assert counts[0] == counts[1]
+    assert counts[0][1] == 0
 
 
 # The real thing.
