@@ -242,13 +242,16 @@ def _describe(
             description = task.describe(sample, one)
             if len(reasons) < SHOWN:
                 reasons.append(ranker.reason(description))
+            shown = ranker.fields(sample)
             rows.append(
                 {
                     "rank": len(rows) + 1,
                     "id": name,
                     "score": value_of[name],
-                    **ranker.fields(sample),
-                    "prediction": description,
+                    **shown,
+                    "prediction": {
+                        name: value for name, value in description.items() if name not in shown
+                    },
                 }
             )
     return rows, reasons
@@ -305,13 +308,13 @@ def _summarise(
         shown = " ".join(str(row.get("text", row["id"])).split())
         if len(shown) > TEXT_WIDTH:
             shown = shown[: TEXT_WIDTH - 3] + "..."
-        table.add_row(str(row["rank"]), f"{row['score']:.3f}", _plain(shown), _plain(reason))
+        table.add_row(str(row["rank"]), f"{row['score']:.4g}", _plain(shown), _plain(reason))
     console.print(table)
 
 
 def _spread(values: list[float]) -> str:
     mean = sum(values) / len(values)
-    return f"score mean {mean:.3f}, from {min(values):.3f} to {max(values):.3f}."
+    return f"score mean {mean:.4g}, from {min(values):.4g} to {max(values):.4g}."
 
 
 def _plain(text: str) -> str:
@@ -332,6 +335,7 @@ def _build_text_classification(request: RankRequest) -> Any:
     try:
         return TextClassification(
             request.model,
+            **_saved_settings(Path(request.model)),
             committee=committee,
             device=request.device,
             batch_size=request.batch_size,
@@ -349,6 +353,25 @@ def _build_text_classification(request: RankRequest) -> Any:
             hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
             "TextClassification.save wrote.",
         ) from error
+
+
+def _saved_settings(folder: Path) -> dict[str, Any]:
+    """Return the labels and the kind of labels that a checkpoint was saved with."""
+    ours, config = folder / "altasks.json", folder / "config.json"
+    if ours.is_file():  # TextClassification.save wrote it
+        settings = json.loads(ours.read_text(encoding="utf-8"))
+        if settings.get("task") != "text-classification":
+            raise invalid(
+                "--model",
+                "a folder written by TextClassification.save",
+                f"one of the task {settings.get('task')!r}",
+                where=str(folder),
+            )
+        return {"labels": settings["labels"], "multi_label": settings["multi_label"]}
+    if config.is_file():
+        kind = json.loads(config.read_text(encoding="utf-8")).get("problem_type")
+        return {"multi_label": kind == "multi_label_classification"}
+    return {}
 
 
 def _read_texts(request: RankRequest) -> Pool:

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def test_the_summary_says_what_is_in_the_queue(rank, rows, tmp_path):
     result = rank(acquisition="entropy", passes=0)
     assert "Scored 30 samples by entropy" in result.output
     queue = read(tmp_path / "queue.jsonl")
-    assert f"from {queue[-1]['score']:.3f} to {queue[0]['score']:.3f}" in result.output
+    assert f"from {queue[-1]['score']:.4g} to {queue[0]['score']:.4g}" in result.output
     line = next(ln for ln in result.output.splitlines() if ln.startswith("Predicted classes"))
     counts = dict(part.rsplit(" ", 1) for part in line.partition(": ")[2].split(", "))
     found = [row["prediction"]["predicted"] for row in queue]
@@ -91,6 +92,46 @@ def test_the_summary_says_what_is_in_the_queue(rank, rows, tmp_path):
     }
     best = queue[0]["prediction"]["classes"][0]
     assert f"{best['label']} {best['probability']:.2f}" in result.output
+
+
+def test_a_saved_task_keeps_its_labels_and_their_kind(rank, trunk, tmp_path):
+    transformers = pytest.importorskip("transformers")
+    model = transformers.BertForSequenceClassification.from_pretrained(trunk, num_labels=2)
+    task = al.TextClassification(
+        model, labels=["urgent", "angry"], multi_label=True, tokenizer=str(trunk)
+    )
+    task.save(tmp_path / "mine")
+    assert rank(model=tmp_path / "mine").exit_code == 0
+    for row in read(tmp_path / "queue.jsonl"):
+        classes = row["prediction"]["classes"]
+        assert {entry["label"] for entry in classes} == {"urgent", "angry"}
+        # Independent labels: near an untrained 0.5 each, their sum is that of no distribution.
+        assert row["prediction"]["predicted"] == [
+            entry["label"] for entry in classes if entry["probability"] >= 0.5
+        ]
+        assert "text" not in row["prediction"]
+
+
+def test_a_folder_of_another_task_is_refused(rank, checkpoint, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree(checkpoint, folder)
+    (folder / "altasks.json").write_text('{"task": "ner", "labels": ["PER"]}')
+    result = rank(model=folder)
+    assert result.exit_code == 2
+    assert "one of the task 'ner'" in result.output
+
+
+def test_a_hugging_face_checkpoint_says_itself_that_its_labels_are_independent(
+    rank, trunk, tmp_path
+):
+    transformers = pytest.importorskip("transformers")
+    model = transformers.BertForSequenceClassification.from_pretrained(
+        trunk, num_labels=2, problem_type="multi_label_classification"
+    )
+    model.save_pretrained(tmp_path / "theirs")
+    transformers.AutoTokenizer.from_pretrained(trunk).save_pretrained(tmp_path / "theirs")
+    assert rank(model=tmp_path / "theirs").exit_code == 0
+    assert isinstance(read(tmp_path / "queue.jsonl")[0]["prediction"]["predicted"], list)
 
 
 def test_labelled_samples_are_left_out(rank, rows, tmp_path):
