@@ -28,16 +28,22 @@ def report(
     seconds_per_seed: float | None,
 ) -> Path:
     """Print the comparison over all seeds, draw the picture, and return its path."""
-    from altasks.cli.demo import ARMS, METRIC
+    from altasks.cli.demo import ARMS, METRIC, METRICS
 
     counts = settings.label_counts
-    curves: dict[str, list[list[float]]] = {arm: [] for arm in ARMS}
+    # metric -> arm -> S x B
+    measured: dict[str, dict[str, list[list[float]]]] = {
+        metric: {arm: [] for arm in ARMS} for metric in METRICS
+    }
     for seed in range(settings.seeds):
         for arm in ARMS:
             row = rows.get(settings.config(seed, arm))
-            if row is not None:
-                curves[arm].append(row[METRIC])
+            assert row is not None
+            for metric in METRICS:
+                measured[metric][arm].append(row[metric])
+    curves = measured[METRIC]
     result = compare(counts, curves["BALD"], curves["random"])
+    by_topic = compare(counts, measured["macro_f1"]["BALD"], measured["macro_f1"]["random"])
     console.print()
     if settings.seeds > 1:
         table = Table(
@@ -57,6 +63,8 @@ def report(
         console.print()
     for line in (
         *verdict(result, settings.seeds),
+        "Macro F1, in which each topic counts the same, on average over the curve: BALD "
+        f"{by_topic.area}, random {by_topic.baseline_area}.",
         *advice(settings, out, seconds_per_seed),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)

@@ -88,7 +88,10 @@ def plot_learning_curves(
     axes.set_xlabel("labels")
     axes.set_ylabel(metric)
     axes.set_title(title, loc="left")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(counts) <= 12:
+        axes.set_xticks(counts)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -24,7 +24,12 @@ def filled(tmp_path, settings, curves):
     for arm, scores in curves.items():
         for seed, curve in enumerate(scores):
             rows.add(
-                settings.config(seed, arm), {"labels": settings.label_counts, "accuracy": curve}
+                settings.config(seed, arm),
+                {
+                    "labels": settings.label_counts,
+                    "accuracy": curve,
+                    "macro_f1": [score / 2 for score in curve],
+                },
             )
     return rows
 
@@ -44,6 +49,8 @@ def test_one_seed_is_said_to_prove_nothing_and_how_to_run_more(tmp_path):
         tmp_path, settings, {"random": [[0.2, 0.4, 0.6]], "BALD": [[0.2, 0.5, 0.7]]}
     )
     assert "BALD is ahead by 0.075" in text
+    assert "Macro F1" in text
+    assert "on average over the curve: BALD 0.237, random 0.200." in text
     assert "with 83% of its labels (25 of 30)" in text
     assert "One seed proves nothing" in text
     assert "altasks demo --seeds 5 --rounds 2 --start 10 --batch 10 --out" in text
