@@ -23,7 +23,8 @@ def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassNam
     """
     if isinstance(labels, str):
         raise invalid("labels", "a list of class names", repr(labels))
-    names = list(labels)
+    # NumPy's scalars become Python's: what np.unique returns is what people pass.
+    names = [_plain(name) for name in labels]
     least = 1 if multi_label else 2
     if len(names) < least:
         raise invalid("labels", f"at least {least} class names", f"{names!r}")
@@ -38,6 +39,10 @@ def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassNam
         if name in names[:place]:
             raise invalid("labels", "distinct class names", f"{name!r} twice")
     return names
+
+
+def _plain(name: Any) -> Any:
+    return name.item() if isinstance(name, np.generic) else name
 
 
 class Classes:
@@ -58,6 +63,7 @@ class Classes:
         return len(self.names)
 
     def _place(self, name: Any, where: str) -> int:
+        name = _plain(name)
         try:
             return self._index[type(name), name]
         except (KeyError, TypeError):

@@ -49,6 +49,9 @@ def load_classifier(
                 type(model).__name__,
                 hint="Its config.num_labels says how many classes it has.",
             )
+        brought = [str(name) for _, name in sorted((config.id2label or {}).items())]
+        if labels is not None:
+            _same_classes(brought, [str(name) for name in labels])
         config.problem_type = problem
         return Loaded(model, head_parameters(model))
     if labels is None:
@@ -63,7 +66,9 @@ def load_classifier(
         return loaded
     names = [str(name) for name in Classes(labels, multi_label).names]
     transformers = require("transformers", "text", "A Hugging Face model")
-    known = transformers.AutoConfig.from_pretrained(os.fspath(model)).id2label
+    known = transformers.AutoConfig.from_pretrained(
+        os.fspath(model), trust_remote_code=False
+    ).id2label
     loaded = load_model(
         "AutoModelForSequenceClassification",
         model,

@@ -57,7 +57,12 @@ def load_model(auto_class: str, source: str | os.PathLike[str], **config: Any) -
     # The head is drawn from the seed again at each fit; until then it is the same in every run.
     with quiet(), isolated(derive_seed(0, "head")):
         model, report = getattr(transformers, auto_class).from_pretrained(
-            os.fspath(source), output_loading_info=True, ignore_mismatched_sizes=True, **config
+            os.fspath(source),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            # None would ask at the terminal whether to run the checkpoint's own code.
+            trust_remote_code=False,
+            **config,
         )
     mismatched = {entry[0] for entry in report.get("mismatched_keys", ())}
     return Loaded(model.eval(), frozenset({*report["missing_keys"], *mismatched}))
@@ -67,7 +72,9 @@ def load_tokenizer(source: str | os.PathLike[str]) -> Any:
     """Load the tokenizer beside a checkpoint."""
     transformers = require("transformers", "text", "A Hugging Face model")
     with quiet():
-        return transformers.AutoTokenizer.from_pretrained(os.fspath(source))
+        return transformers.AutoTokenizer.from_pretrained(
+            os.fspath(source), trust_remote_code=False
+        )
 
 
 def head_parameters(model: nn.Module) -> frozenset[str]:

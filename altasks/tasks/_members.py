@@ -71,6 +71,7 @@ class EnsembleMembers:
         if self._shared is None:
             self._shared = task.replica(task.model)
             self._shared._new = task._new
+        self._shared._goes_on = False
         source = self._ensemble.source(k)
         if source is None:
             self._shared._start = task._starting_point()

@@ -65,7 +65,24 @@ def _one_text(value: Any, where: str) -> str:
             where=where,
             hint="Leave it out, or skip its id.",
         )
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise invalid(
+                "samples",
+                "texts of valid Unicode",
+                f"half of a surrogate pair, {value[error.start]!r}, at character {error.start}",
+                where=where,
+                hint="Was the file read with errors='surrogateescape', or cut in the middle?",
+            ) from error
     return value
+
+
+def _as_texts(samples: Sequence[Any]) -> list[Text]:
+    if isinstance(samples, str):  # its letters would pass for texts
+        raise invalid("samples", "a list of texts", f"the text {samples[:80]!r}", hint="Use [...].")
+    return [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
 
 
 def characters(text: Text) -> int:
@@ -115,7 +132,7 @@ class TextEncoder:
         Raises:
             InvalidInputError: naming the first row at fault.
         """
-        texts = [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
+        texts = _as_texts(samples)
         if self.too_long == "error":
             limit = self.max_length // _TOKENS_PER_CHARACTER
             rows = [row for row, text in enumerate(texts) if characters(text) > limit]
@@ -143,7 +160,7 @@ class TextEncoder:
         Raises:
             InvalidInputError: naming the first row that is empty, too long, or not a text.
         """
-        texts = [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
+        texts = _as_texts(samples)
         if not texts:
             return []
         encoded = self._tokenise(texts, truncate=self.too_long == "truncate")

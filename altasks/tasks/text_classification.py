@@ -142,6 +142,7 @@ class TextClassification:
         self.warm_start = warm_start
         self.autocast = autocast
         self._start: StartingPoint | None = None
+        self._goes_on = False  # whether there is a fit that a warm start can go on from
         self._new = loaded.new
         self._head_is_new = bool(loaded.new) and not isinstance(model, nn.Module)
         self._warned = False
@@ -207,7 +208,7 @@ class TextClassification:
         """
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
-        return self._draws(samples, None).features.cpu()
+        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
 
     def size(self, sample: Any) -> int:
         """Return the number of characters: cheap, and good enough to batch like with like."""
@@ -337,9 +338,28 @@ class TextClassification:
                 where=str(folder),
             )
         self._starting_point()
-        self._head_is_new = False
         safetensors = require("safetensors.torch", "text", "Reading weights")
-        safetensors.load_model(self.model, folder / _WEIGHTS, device=str(self.device))
+        try:
+            safetensors.load_model(self.model, folder / _WEIGHTS, device=str(self.device))
+        except (
+            require("safetensors", "text", "Reading weights").SafetensorError,
+            OSError,
+        ) as error:
+            raise invalid(
+                "directory",
+                "weights as save() wrote them",
+                f"a damaged file: {error}",
+                where=str(folder / _WEIGHTS),
+                hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
+            ) from error
+        self._head_is_new = False
+        self._goes_on = True
+
+    def start_over(self) -> None:
+        """Forget all training: the next `fit` starts from the pretrained weights, however warm."""
+        self._goes_on = False
+        if self._ensemble is not None:
+            self._ensemble.start_over()
 
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the text and the classes with their probabilities, likeliest first."""
@@ -434,10 +454,10 @@ class TextClassification:
         return self._start
 
     def _start_over(self, seed: int) -> None:
-        first = self._start is None
         start = self._starting_point()
-        if first or not self.warm_start:
+        if not (self.warm_start and self._goes_on):
             start.restore(self.model, seed)
+        self._goes_on = True
 
     def _collator(self) -> Any:
         transformers = require("transformers", "text", "Training a Hugging Face model")

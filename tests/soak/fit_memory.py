@@ -76,8 +76,7 @@ def main() -> None:
         curve = []
         for turn, count, mb, seconds in rounds_of_fit(task, texts, labels, options.rounds, 20):
             curve.append(mb)
-            values = {"labels": count, "rss_mb": round(mb, 1), "seconds": round(seconds, 2)}
-            rows.add({**key, "round": turn}, values)
+            rows.add({**key, "round": turn}, {"labels": count, "rss_mb": round(mb, 1)})
             print(f"round {turn:2d}: {count:4d} labels, {mb:8.1f} MB, {seconds:6.2f} s", flush=True)
     low, high = min(curve), max(curve)
     for turn, mb in enumerate(curve):
