@@ -45,7 +45,7 @@ class DemoSettings:
         train_batch: sentences per step.
         frozen_layers: how many of the encoder's 6 layers, and its embeddings, stay as they are:
             on so few labels it learns better so, and in half the time.
-        max_length: tokens read of each sentence.
+        max_length: tokens read of each sentence; nine in ten have no more than 24.
         passes: of MC dropout, over the input of the head.
     """
 
@@ -54,11 +54,11 @@ class DemoSettings:
     start: int = 24
     batch: int = 24
     test_share: float = 0.25
-    epochs: int = 10
+    epochs: int = 8
     learning_rate: float = 1e-3
     train_batch: int = 16
     frozen_layers: int = 4
-    max_length: int = 32
+    max_length: int = 24
     passes: int = 20
 
     @property
