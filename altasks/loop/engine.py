@@ -30,6 +30,8 @@ T = TypeVar("T")
 PATIENCE = 120.0
 BUSY_WAIT = 10.0
 
+#: Parts of the names of URL parameters that are not for messages.
+_SECRETS = ("password", "passwd", "pwd", "secret", "token")
 #: Any number: the key of the PostgreSQL advisory lock that puts writers in one line.
 _ADVISORY_KEY = 0x616C7461736B73
 
@@ -55,7 +57,7 @@ class Database:
     @property
     def name(self) -> str:
         """The URL without the password, for messages."""
-        return self.url.render_as_string(hide_password=True)
+        return _shown(self.url)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return `work(connection)`, run on one consistent state of the store."""
@@ -83,6 +85,14 @@ class Database:
                                 text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY}
                             )
                         return work(connection)
+            except UnicodeEncodeError as error:
+                raise invalid(
+                    "id",
+                    "ids, annotators and settings that UTF-8 can write",
+                    f"{error.object!r}",
+                    hint="It holds half of a surrogate pair: a file name that is not UTF-8, say. "
+                    "Nothing of this call was written.",
+                ) from error
             except DBAPIError as error:
                 if not _is_busy(error) or time.monotonic() > deadline:
                     raise StoreError(self._explain(error)) from error
@@ -109,6 +119,15 @@ class Database:
         self.engine.dispose()
 
 
+def _shown(url: URL) -> str:
+    """Return a URL without its secrets: drivers take a password from the query too."""
+    secret = [name for name in url.query if any(part in name.lower() for part in _SECRETS)]
+    hidden = url.difference_update_query(secret)
+    if "@" in (url.host or ""):  # an @ in the password that was not written as %40
+        hidden = hidden.set(host=str(url.host).rpartition("@")[2])
+    return hidden.render_as_string(hide_password=True)
+
+
 def _is_busy(error: DBAPIError) -> bool:
     low = str(error.orig).lower()
     return "database is locked" in low or "database table is locked" in low or "busy" in low
@@ -123,12 +142,18 @@ def _parse(url: str | Path | URL) -> URL:
         url = URL.create("sqlite", database=str(url))
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
+        # What can't be parsed may hold a password anywhere, so little of it is shown.
+        text = str(url)
+        private = "@" in text or any(part in text.lower() for part in _SECRETS)
         raise invalid(
             "store",
             "a database URL such as 'sqlite:///reviews.db', a Store, or None for memory",
-            repr(url),
-            hint=f"For a file write 'sqlite:///{url}'." if isinstance(url, str) else "",
+            "a text with '@' or a password in it (not shown)" if private else repr(url),
+            hint="A URL is scheme://user:password@host:5432/database, with @, / and : in the "
+            "password written as %40, %2F and %3A."
+            if private
+            else f"For a file write 'sqlite:///{url}'.",
         ) from None
     database = parsed.database
     if (
@@ -151,7 +176,7 @@ def _engine(url: URL, in_memory: bool) -> Engine:
         engine = create_engine(url, **options)
     except (NoSuchModuleError, ImportError) as error:
         raise StoreError(
-            f"store {url.render_as_string(hide_password=True)}: its database driver is not "
+            f"store {_shown(url)}: its database driver is not "
             f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'psycopg[binary]' "
             "and a URL that begins with postgresql+psycopg://"
         ) from error

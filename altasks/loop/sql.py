@@ -29,7 +29,12 @@ def schema_version(connection: Connection) -> int | None:
     value = connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
     if value is None:
         raise StoreError(f"store: its table {META.name} says no schema version; it is damaged.")
-    return int(json.loads(value))
+    try:
+        return int(json.loads(value))
+    except ValueError:
+        raise StoreError(
+            f"store: its schema version is {value!r}, which is no number; it is damaged."
+        ) from None
 
 
 def create_tables(connection: Connection) -> int:

@@ -13,6 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import altasks as al
+from altasks.errors import InvalidInputError
 from altasks.loop.fingerprint import SIZE, content_hash
 
 
@@ -86,3 +88,8 @@ def test_other_objects_are_refused() -> None:
     for value in (object(), {1, 2}, [object()], lambda: 0):
         with pytest.raises(TypeError):
             content_hash(value)
+
+
+def test_an_id_that_no_database_can_keep_is_named() -> None:
+    with pytest.raises(InvalidInputError, match=r"pool: .*udcff.txt.*surrogate"):
+        al.ActiveLoop(None, {"a": 1, "\udcff.txt": 2})

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event, text
 
-from altasks.errors import StoreError, StoreVersionError
+from altasks.errors import InvalidInputError, StoreError, StoreVersionError
 from altasks.loop import SQLStore, Store
 from altasks.loop.schema import METADATA, SCHEMA_VERSION
 from altasks.testing.stores import StoreSuite
@@ -121,3 +121,35 @@ def test_commits_are_synchronous(url: str) -> None:
         )
     )
     assert mode == (3, "delete")  # 3 is EXTRA
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://ann:hush@server:port/db",
+        "postgresql:/ann:hush@server/db",
+        "ann:hush@server/db",
+        "postgresql+nope://ann:hush@server/db",
+        "postgresql+nope://ann:a@hush@server/db",
+        "postgresql+nope://ann@server/db?password=hush",
+    ],
+)
+def test_no_message_shows_a_password(url: str) -> None:
+    with pytest.raises((StoreError, InvalidInputError)) as caught:
+        SQLStore(url)
+    assert "hush" not in str(caught.value)
+    assert "store" in str(caught.value)
+
+
+def test_half_a_surrogate_pair_is_named(url: str) -> None:
+    store = SQLStore(url)
+    for annotator, name in (("\ud800", "a"), ("", "\udcff.txt")):
+        with pytest.raises(InvalidInputError, match="surrogate"):
+            store.tell({name: 1}, annotator=annotator, replace=False)
+    assert store.history() == []
+
+
+def test_a_garbled_version_is_told_from_a_newer_one(url: str) -> None:
+    SQLStore(url).put("schema_version", "one")
+    with pytest.raises(StoreError, match="'\"one\"', which is no number"):
+        SQLStore(url)
