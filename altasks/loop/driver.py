@@ -12,13 +12,15 @@ moment a process dies in, the next one finds the first step that the store doesn
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from altasks.errors import InvalidInputError, LoopWarning
+from altasks.errors import InvalidInputError, LoopWarning, invalid
 from altasks.loop.base import State
+from altasks.loop.jsonable import to_json
 from altasks.loop.query import Round
 
 if TYPE_CHECKING:
@@ -117,6 +119,16 @@ class Driver:
         if state.fit is None or (state.fit.round, state.fit.seq) != (state.round, state.seq):
             loop.fit()
         metrics = {} if self.test is None else loop.evaluate(self.test)
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise invalid(
+                    "test",
+                    "metrics that are finite numbers, which the store can keep",
+                    f"{name} = {value}",
+                    where=f"round {state.round}",
+                    hint="Let the task's evaluate leave out what is undefined, or give another "
+                    "test set; run then goes on from here.",
+                )
         fit = loop.store.state().fit
         answered = {name: label for name, label in loop.labels.items() if name in set(asked)}
         cost_of = getattr(self.oracle, "cost_of", None)
@@ -130,7 +142,7 @@ class Driver:
             unanswered=len(state.pending),
         )
         record = {name: value for name, value in vars(done).items() if name != "round"}
-        loop.store.record_round(state.round, record)
+        loop.store.record_round(state.round, to_json(record, "round", f"round {state.round}"))
         return done
 
     def _answer(self) -> int:

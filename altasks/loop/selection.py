@@ -174,7 +174,10 @@ def given_scores(scores: Any, pool: Pool) -> Any:
 
 
 def _vector(values: Any) -> np.ndarray:
-    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    # By way of double: NumPy has no bfloat16.
+    array = (
+        values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    )
     if array.ndim != 1 or array.dtype.kind not in "fiub":
         raise invalid("scores", "numbers, shape [N]", f"{array.dtype} of shape {list(array.shape)}")
     return array.astype(np.float64)

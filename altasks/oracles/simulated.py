@@ -46,7 +46,8 @@ class Simulated:
         cost: float | Mapping[str, float] | Callable[[str, Any], float] | None = None,
         seed: int = 0,
     ) -> None:
-        if isinstance(labels, str) or not hasattr(labels, "__len__") or not len(labels):
+        unordered = isinstance(labels, str | set | frozenset) or not hasattr(labels, "__len__")
+        if unordered or not len(labels):
             raise invalid("labels", "a dict from id to label, or a sequence", f"{labels!r}")
         given = labels if isinstance(labels, Mapping) else dict(_by_position(labels))
         self._labels = {name: to_json(one, "labels", f"id {name!r}") for name, one in given.items()}
@@ -88,6 +89,11 @@ class Simulated:
         if self.cost is None:
             return 0.0
         if isinstance(self.cost, Mapping):
+            missing = [name for name in labels if name not in self.cost]
+            if missing:
+                raise UnknownNameError(
+                    f"cost: it holds {len(self.cost)} costs and none of {missing[0]!r}."
+                )
             return float(sum(self.cost[name] for name in labels))
         if callable(self.cost):
             return float(sum(self.cost(name, label) for name, label in labels.items()))

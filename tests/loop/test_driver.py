@@ -200,3 +200,20 @@ def test_what_is_no_oracle_or_no_task(make: Any, data: Data) -> None:
         make().run(data[1], 5, 5)
     with pytest.raises(InvalidInputError, match=r"fit\(\), found NoneType"):
         al.ActiveLoop(None, ["a"]).run(al.Simulated(["x"]), 1, 1)
+
+
+def test_a_metric_that_cannot_be_kept_is_named_and_the_run_goes_on_later(
+    worker: ModuleType, data: Data, test_set: Any, url: str
+) -> None:
+    class Undefined(worker.VectorTask):  # type: ignore[name-defined, misc]
+        def evaluate(self, samples: Any, labels: Any) -> dict[str, float]:
+            return {"auc": float("nan")}
+
+    oracle = al.Simulated(data[1])
+    options: dict[str, Any] = {"store": url, "progress": False}
+    with pytest.raises(InvalidInputError, match=r"test: .*auc = nan \(round 1\)"):
+        list(al.ActiveLoop(Undefined(), data[0], **options).run(oracle, 6, 6, test=test_set))
+    rounds = list(
+        al.ActiveLoop(worker.VectorTask(), data[0], **options).run(oracle, 6, 6, test=test_set)
+    )
+    assert [one.round for one in rounds] == [1]

@@ -79,3 +79,10 @@ def test_bad_input(labels: Any, options: Any, message: str) -> None:
 def test_an_unknown_id() -> None:
     with pytest.raises(UnknownNameError, match="holds 2 labels and none of 'c'"):
         al.Simulated({"a": 1, "b": 2}).label(ask("a", "c"))
+
+
+def test_labels_without_an_order_and_missing_costs_are_refused():
+    with pytest.raises(InvalidInputError, match="labels"):
+        al.Simulated({"cat", "dog"})
+    with pytest.raises(UnknownNameError, match=r"cost: .*'1'"):
+        al.Simulated(["cat", "dog"], cost={"0": 2.0}).cost_of({"0": "cat", "1": "dog"})
