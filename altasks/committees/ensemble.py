@@ -87,12 +87,15 @@ class Ensemble:
         self._trained: list[Path | None] = [None] * len(sources)
         self._tasks: list[Any] = [None] * len(sources)
         self._live: int | None = None
+        self._classes: tuple[int, list[Any]] | None = None
         self._round = 0
         self._make: Callable[[int], Any] | None = None
         self._swap = False
         self._untrained_copies = False
         if held and all(hasattr(source, "predict") for source in held):
             self._tasks = list(sources)
+            for k, task in enumerate(sources):
+                self._require_same_classes(k, task)
 
     @classmethod
     def from_factory(
@@ -178,6 +181,20 @@ class Ensemble:
         """Whether member k is one function over all samples."""
         return self.joint
 
+    @property
+    def warm_start(self) -> bool:
+        """Whether the members go on from their last fit."""
+        return bool(getattr(self._any(), "warm_start", False))
+
+    def start_over(self) -> None:
+        """Let every member forget its training: the next `fit` starts from the beginning."""
+        self._trained = [None] * self.members
+        if self.one_at_a_time:  # made again when they are needed
+            self._tasks, self._live = [None] * self.members, None
+        for task in self._tasks:
+            if hasattr(task, "start_over"):
+                task.start_over()
+
     def predict(self, samples: Sequence[Any]) -> Prediction:
         """Return the members' predictions of one batch, side by side.
 
@@ -250,8 +267,9 @@ class Ensemble:
                 task.save(self._folder(k))
                 self._trained[k] = self._folder(k)
 
+        untrained = not self.warm_start
         for k in range(self.members):
-            self._ask(k, partial(train, k), untrained=True)
+            self._ask(k, partial(train, k), untrained=untrained)
         self._untrained_copies = False
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -329,7 +347,22 @@ class Ensemble:
             task.load(kept)
         if hasattr(task, "start_round"):
             task.start_round(self._round)
+        self._require_same_classes(k, task)
         self._tasks[k], self._live = task, k
+
+    def _require_same_classes(self, k: int, task: Any) -> None:
+        """Refuse a member whose column c means another class than in the others."""
+        names = getattr(task, "labels", None)
+        if names is None:
+            return
+        first, known = self._classes = self._classes or (k, list(names))
+        if list(names) != known:
+            raise invalid(
+                "members",
+                f"members of the same classes in the same order, {known!r} as member {first}",
+                f"{list(names)!r}",
+                where=f"member {k}",
+            )
 
     def _made(self, k: int) -> Any:
         task = self.source(k) if self._make is None else self._make(k)

@@ -65,6 +65,8 @@ class Fitter:
         )
         if getattr(self.task, "warm_start", False):
             self.catch_up(state.fit)  # it goes on from the last fit, whoever made that
+            if state.fit is None:
+                self._start_over()  # an interrupted fit may have left it half-trained
         self.current = 0  # a failure half-way leaves the task as no logged fit
         self.task.fit(samples, values, seed=seed)
         if self.work is None:
@@ -89,8 +91,14 @@ class Fitter:
                 if self._load(earlier):
                     break
                 chain.insert(0, earlier)
+            else:
+                self._start_over()
         for fit in chain:
             self._repeat(fit)
+
+    def _start_over(self) -> None:
+        if hasattr(self.task, "start_over"):
+            self.task.start_over()
 
     def _load(self, fit: LoggedFit) -> bool:
         folder = None if self.work is None else self.work.complete(fit)

@@ -238,3 +238,41 @@ class TestEnsembleOfTasks(TaskSuite):
     @pytest.fixture
     def bad_labels(self):
         return ["Sports", 3, None]
+
+
+def test_members_of_another_class_order_are_refused(tiny_bert, checkpoints):
+    one, other = (TextClassification(folder) for folder in checkpoints[:2])
+    other._classes.names.reverse()
+    with pytest.raises(InvalidInputError, match=r"same order.*\(member 1\)"):
+        Ensemble([one, other])
+    with pytest.raises(InvalidInputError, match="order"):
+        Ensemble.from_factory([one, other].__getitem__, 2).predict(["rain and wind"])
+
+
+def test_a_model_object_of_another_class_order_is_refused(tiny_bert):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tiny_bert)
+    names = list(model.config.id2label.values())
+    assert TextClassification(model, labels=names).labels == names
+    with pytest.raises(InvalidInputError, match="order of the checkpoint's outputs"):
+        TextClassification(model, labels=names[::-1])
+
+
+@pytest.mark.parametrize("one_at_a_time", [False, True])
+def test_warm_members_go_on_and_start_over(tiny_bert, topic_texts, topic_labels, one_at_a_time):
+    def fitted(*seeds, warm_start=True, one_at_a_time=one_at_a_time, forget=False):
+        task = TextClassification(
+            tiny_bert,
+            committee=Ensemble(2, one_at_a_time=one_at_a_time),
+            warm_start=warm_start,
+            training_args={"max_steps": 6},
+        )
+        for seed in seeds:
+            if forget:
+                task.start_over()
+            task.fit(topic_texts, topic_labels, seed=seed)
+        return task.predict(topic_texts)
+
+    warm = fitted(1, 2)
+    assert same_prediction(warm, fitted(1, 2, one_at_a_time=False))
+    assert not same_prediction(warm, fitted(2))
+    assert same_prediction(fitted(1, 2, forget=True), fitted(2, warm_start=False))

@@ -538,3 +538,55 @@ def test_minilm_learns_twelve_topics(minilm: Path):
     assert metrics["accuracy"] > 0.55
     scores = al.score(task, [texts[i] for i in test], "bald", progress=False)
     assert scores.values.max() > 0
+
+
+@pytest.mark.parametrize("store", ["memory", "file"])
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_a_warm_fit_that_was_interrupted_leaves_no_trace(
+    make, topic_texts, topic_labels, tmp_path, store, interrupted
+):
+    class CtrlC(transformers.TrainerCallback):
+        due = False
+
+        def on_step_end(self, args, state, control, **kwargs):
+            if self.due and state.global_step == 4:
+                raise KeyboardInterrupt
+
+    def run(when):
+        ctrl_c = CtrlC()
+        url = None if store == "memory" else tmp_path / f"{when}.db"
+        task = make(warm_start=True, callbacks=[ctrl_c])
+        loop = al.ActiveLoop(task, topic_texts, store=url, progress=False)
+        for number in range(2):
+            loop.tell({name: topic_labels[int(name)] for name in loop.ask(8).ids})
+            if number == when:
+                ctrl_c.due = True
+                with pytest.raises(KeyboardInterrupt):
+                    loop.fit()
+                ctrl_c.due = False
+            loop.fit()
+        return task.predict(topic_texts)
+
+    assert same_prediction(run(None), run(interrupted))
+
+
+def test_damaged_weights_are_named(make, tmp_path):
+    task = make()
+    task.save(tmp_path)
+    os.truncate(tmp_path / "model.safetensors", 500)
+    with pytest.raises(InvalidInputError, match=r"damaged.*model.safetensors"):
+        task.load(tmp_path)
+
+
+def test_a_checkpoints_own_code_never_runs(tiny_bert, tmp_path):
+    config = json.loads((tiny_bert / "config.json").read_text())
+    config["model_type"] = "own"
+    config["auto_map"] = {
+        "AutoConfig": "own.Own",
+        "AutoModelForSequenceClassification": "own.Model",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    with pytest.raises(ValueError, match="trust_remote_code"):
+        TextClassification(tmp_path, labels=["a", "b"], tokenizer=str(tiny_bert))
+    assert not (tmp_path / "ran").exists()
