@@ -106,7 +106,7 @@ class HeadProbe:
         # At rest a dropout hands on the very memory it was given.
         seen = self._last_dropout
         p = seen[1] if seen is not None and seen[0] == features.data_ptr() else None
-        masks = self._masks(p).to(features.device)  # K x d
+        masks = self._masks(p).to(head.weight)  # K x d
         self._members = len(masks)
         # W (m * h) = (W * m) h: masking the weights serves every sample with one multiplication.
         weight = (head.weight * masks.unsqueeze(1)).flatten(0, 1)  # (K * C) x d

@@ -56,7 +56,7 @@ class MCDropout:
             raise invalid("passes", "a whole number of at least 2", repr(passes))
         if layers not in ("all", "head"):
             raise invalid("layers", "'all' or 'head'", repr(layers))
-        if p is not None and not 0 < p < 1:
+        if p is not None and not (isinstance(p, float | int) and 0 < p < 1):
             raise invalid("p", "a probability above 0 and below 1", repr(p))
         self.passes = passes
         self.layers = layers
@@ -138,6 +138,11 @@ class MCDropout:
         found = dropout_probabilities(network.model)
         if self.p is not None and found:
             why = f"although {len(found)} dropouts were given p = {self.p:g}"
+        elif any(found.values()):
+            why = (
+                f"although it has dropouts ({next(n for n, p in found.items() if p)}, for one), "
+                "none changes its logits; look at its weights and at how its forward uses them"
+            )
         elif found:
             why = f"all {len(found)} dropout probabilities in it are 0"
         else:

@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 import torch
+import transformers
 from torch import nn
 
 from altasks.committees import MCDropout, Network
@@ -315,3 +316,22 @@ def test_features_are_the_heads_input(tiny_bert, topic_texts):
     logits = task._head(prediction.features)
     task.committee = None
     assert torch.allclose(logits.softmax(-1), task.predict(topic_texts).probs[:, 0], atol=1e-6)
+
+
+def test_a_head_that_ignores_its_input_is_not_blamed_on_the_dropout(batch):
+    network = plain(p=0.5)
+    nn.init.zeros_(network.head.weight)
+    with pytest.raises(CommitteeError, match="although it has dropouts"):
+        MCDropout(3).draw(network, [batch])
+
+
+@pytest.mark.parametrize("layers", ["all", "head"])
+def test_half_precision_models_draw(tiny_bert, topic_texts, layers):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        tiny_bert, dtype=torch.bfloat16
+    )
+    task = TextClassification(model, committee=MCDropout(4, layers=layers))
+    probs = task.predict(topic_texts).probs
+    assert probs.dtype == torch.float32
+    assert (probs.std(1) > 0).any()
+    assert task.embed(topic_texts[:2]).numpy().dtype == np.float32
