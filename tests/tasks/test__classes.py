@@ -92,3 +92,15 @@ def test_bad_class_names_are_refused(names, message):
         check_class_names(names, multi_label=False)
     if len(names) == 1:
         assert check_class_names(names, multi_label=True) == names
+
+
+def test_numpy_scalars_are_the_names_they_hold():
+    texts = Classes(np.unique(["b", "a"]), False)
+    assert texts.names == ["a", "b"]
+    assert all(type(name) is str for name in texts.names)
+    assert texts.encode(np.array(["b", "a"])) == [1, 0]
+    numbers = Classes(np.array([3, 5]), False)
+    assert [numbers.check(5), numbers.check(np.int64(3))] == [5, 3]
+    assert type(numbers.check(np.int64(3))) is int
+    with pytest.raises(InvalidInputError, match="label"):
+        numbers.check(np.bool_(True))

@@ -115,3 +115,14 @@ def test_the_model_says_how_much_it_reads(tiny_models, name):
     tokenizer.model_max_length = 10**30
     # 66 positions, counted from the one after the padding's.
     assert longest_input(model, tokenizer) == (65 if name == "roberta" else 64)
+
+
+def test_one_text_is_not_taken_for_its_letters(encoder):
+    for call in (encoder.check, encoder.encode):
+        with pytest.raises(InvalidInputError, match="a list of texts, found the text 'hello'"):
+            call("hello")
+
+
+def test_half_a_surrogate_pair_is_named(encoder):
+    with pytest.raises(InvalidInputError, match=r"surrogate.*character 1 \(row 1\)"):
+        encoder.check(["fine \U0001f600", "a\ud83d"])
