@@ -15,10 +15,13 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
 
     Raises:
         InvalidInputError: if the file exists and `force` is False, if it is a folder, or if its
-            folder doesn't exist.
+            folder doesn't exist or can't be written to, or if it is a device or a pipe.
     """
     if path.is_dir():
         raise invalid(argument, "the path of a file", f"the folder {str(path)!r}")
+    if path.exists() and not path.is_file():
+        # Renaming a file into the place of /dev/null would take it away from everyone.
+        raise invalid(argument, "the path of a file", f"{str(path)!r}, a device or a pipe")
     if path.exists() and not force:
         raise invalid(
             argument,
@@ -28,6 +31,14 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
         )
     if not path.parent.is_dir():
         raise invalid(argument, "a path in an existing folder", f"{str(path)!r}")
+    try:
+        # Trying is the only answer: permission bits say nothing of read-only or virtual disks.
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise invalid(
+            argument, "a path in a folder that can be written to", f"{str(path)!r}: {error}"
+        ) from error
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

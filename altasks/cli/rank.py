@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
 from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError, invalid
@@ -168,9 +169,10 @@ def _leave_out_labelled(pool: Pool, request: RankRequest, console: Console) -> P
     if strangers:
         shown = ", ".join(map(repr, strangers[:3])) + (", ..." if len(strangers) > 3 else "")
         console.print(
-            f"Note: {len(strangers)} of {len(done)} ids in {request.labelled} are not in the "
-            f"pool: {shown}",
-            markup=False,
+            _plain(
+                f"Note: {len(strangers)} of {len(done)} ids in {request.labelled} are not in the "
+                f"pool: {shown}"
+            ),
             soft_wrap=True,
         )
     gone = set(done)
@@ -288,7 +290,7 @@ def _summarise(
     acquisition: str,
 ) -> None:
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(_plain(text), soft_wrap=True)
 
     say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(scores.values.tolist())}")
     if len(rows) < request.number:
@@ -317,10 +319,13 @@ def _spread(values: list[float]) -> str:
     return f"score mean {mean:.4g}, from {min(values):.4g} to {max(values):.4g}."
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
+def _plain(text: str) -> Text:
+    """Return other people's text as what it says: no markup, no emoji codes, no control codes.
 
-    return escape(text)
+    A pool is untrusted: an escape sequence in it could clear or recolour the terminal, and a
+    change of direction could make it say something else.
+    """
+    return Text("".join(char if char.isprintable() else "\ufffd" for char in text))
 
 
 def _build_text_classification(request: RankRequest) -> Any:

@@ -1,4 +1,6 @@
+import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +45,21 @@ def test_a_folder_or_a_missing_folder_is_refused(tmp_path):
         check_target(tmp_path, force=True)
     with pytest.raises(InvalidInputError, match="existing folder"):
         check_target(tmp_path / "no" / "queue.jsonl", force=True)
+
+
+def test_a_device_keeps_its_place(tmp_path):
+    # With force, the rename would put a file where /dev/null was.
+    with pytest.raises(InvalidInputError, match="a device or a pipe"):
+        check_target(Path(os.devnull), force=True)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidInputError, match="a device or a pipe"):
+        check_target(tmp_path / "pipe", force=True)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(tmp_path):
+    closed = Path("/proc")  # also root can't write there
+    if not closed.is_dir():
+        closed = tmp_path / "closed"
+        closed.mkdir(mode=0o500)
+    with pytest.raises(InvalidInputError, match="can be written to"):
+        check_target(closed / "queue.jsonl", force=False)

@@ -347,3 +347,17 @@ def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
 def test_every_ranker_is_of_a_registered_task():
     assert set(RANKERS) <= set(TASKS.names())
     assert callable(run_rank)
+
+
+def test_a_text_cannot_command_the_terminal(rank, tmp_path):
+    pool = tmp_path / "odd.jsonl"
+    texts = ["\x1b[2Jlost [bold]card[/bold] [/] :smile:", "\u202erate \x07 \x9b31m"]
+    pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    result = rank(pool=pool, passes=0)
+    assert result.exit_code == 0
+    shown = result.output
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown)
+    # Cells are folded, so words are looked for, not lines.
+    assert "[bold]card[/bold]" in shown
+    assert ":smile:" in shown
+    assert {row["text"] for row in read(tmp_path / "queue.jsonl")} == set(texts)
