@@ -114,7 +114,8 @@ def as_pool(
 
     Raises:
         InvalidInputError: for an empty source, repeated or non-string ids, a missing column (the
-            message lists those there are), or a file in the folder that links out of it.
+            message lists those there are), or something in the folder that can't be read or
+            that links out of it.
 
     Example:
         >>> pool = as_pool(["first text", "second text"])
@@ -126,6 +127,9 @@ def as_pool(
     elif isinstance(source, Mapping):
         pool = _from_mapping(source)
     elif isinstance(source, str | os.PathLike):
+        if not os.fspath(source):
+            # An unset variable; as a path it would be the working folder and all that is in it.
+            raise invalid("pool", "the path of a file or folder", "an empty path")
         path = Path(source)
         if path.is_dir():
             pool = _from_folder(path, suffixes)
@@ -145,7 +149,26 @@ def as_pool(
         )
     if not len(pool):
         raise invalid("pool", "at least one sample", "an empty pool")
+    _require_unicode(pool.ids)
     return pool
+
+
+def _require_unicode(ids: Sequence[str]) -> None:
+    """Refuse ids that no file and no database can hold, before any work is done."""
+    for row, name in enumerate(ids):
+        if name.isascii():
+            continue
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise invalid(
+                "pool",
+                "ids of valid Unicode",
+                f"{name!r}",
+                where=f"row {row}",
+                hint="A file's name in another encoding than UTF-8 has to be renamed; half of a "
+                "surrogate pair is a text that was cut in the middle.",
+            ) from error
 
 
 def _from_mapping(source: Mapping[Any, Any]) -> Pool:
@@ -160,15 +183,28 @@ def _from_mapping(source: Mapping[Any, Any]) -> Pool:
 
 
 def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
+    if isinstance(suffixes, str):  # its letters would pass for suffixes
+        raise invalid("suffixes", "a list of suffixes", repr(suffixes), hint="Use [...].")
     wanted = None if suffixes is None else {suffix.lower() for suffix in suffixes}
     root = folder.resolve()
     ids = []
-    for here, folders, files in os.walk(folder, followlinks=False):
+    for here, folders, files in os.walk(folder, followlinks=False, onerror=_raise):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            if Path(here, name).is_symlink():
+                raise InvalidInputError(
+                    f"pool: {Path(here, name)} links to a folder, which would be left out; copy "
+                    "the folder in, remove the link, or make a pool of where it leads."
+                )
         for name in files:
             path = Path(here, name)
             if name.startswith(".") or (wanted is not None and path.suffix.lower() not in wanted):
                 continue
+            if not path.is_file():
+                raise InvalidInputError(
+                    f"pool: expected files in the folder {folder}, found {path}, which is a "
+                    "broken link, a pipe or a device. Remove it."
+                )
             if path.is_symlink() and not path.resolve().is_relative_to(root):
                 raise InvalidInputError(
                     f"pool: {path} links to a file outside the folder {folder}; copy it in or "
@@ -180,6 +216,11 @@ def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
         kinds = "" if wanted is None else f" with suffix {', '.join(sorted(wanted))}"
         raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}")
     return Pool(ids, lambda i: folder / ids[i])
+
+
+def _raise(error: OSError) -> None:
+    # What can't be listed would otherwise be left out without a word.
+    raise InvalidInputError(f"pool: {error.filename} can't be listed: {error}.") from error
 
 
 def _from_columns(
@@ -196,7 +237,17 @@ def _from_columns(
     if id_column is None:
         ids = [str(i) for i in range(rows)]
     else:
-        ids = [str(value) for value in _column(columns, "id_column", id_column)]
+        cells = _column(columns, "id_column", id_column)
+        for row, value in enumerate(cells):
+            # JSON: a line without an id, or with a list of them, is a slip, not an id "None".
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise invalid(
+                    id_column,
+                    "an id (a string or a number) in every row",
+                    "none" if value is None else f"{value!r}",
+                    where=f"row {row}",
+                )
+        ids = [str(value) for value in cells]
         first: dict[str, int] = {}
         for row, name in enumerate(ids):
             if not name:

@@ -43,10 +43,20 @@ def read_table(path: Path | str) -> Table:
             return _read_jsonl(path)
     except UnicodeDecodeError as error:
         raise InvalidInputError(
-            f"{path}: expected UTF-8 text, found byte {error.object[error.start]:#04x} at "
-            f"{error.start}. Save the file as UTF-8."
+            f"{path}: expected UTF-8 text, found byte {error.object[error.start]:#04x}"
+            f"{_line_of(path)}. Save the file as UTF-8."
         ) from error
     raise invalid("path", "a .csv, .tsv or .jsonl file, or a folder", repr(path.name))
+
+
+def _line_of(path: Path) -> str:
+    """Return where a file stops being UTF-8; the reader's own error counts from its last block."""
+    data = path.read_bytes()
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return f" (line {data.count(bytes([10]), 0, error.start) + 1})"
+    return ""
 
 
 def _read_csv(path: Path, delimiter: str) -> Table:
@@ -69,7 +79,13 @@ def _read_csv(path: Path, delimiter: str) -> Table:
                     )
                 rows.append(row)
         except csv.Error as error:
-            raise InvalidInputError(f"{path}: {error} (line {reader.line_num}).") from error
+            advice = ""
+            if "field limit" in str(error):
+                advice = (
+                    " Is a quote not closed? Texts that are really so long can come as JSON lines"
+                    " (.jsonl)."
+                )
+            raise InvalidInputError(f"{path}: {error} (line {reader.line_num}).{advice}") from error
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in header]
     return Table(dict(zip(header, columns, strict=True)))
 
@@ -79,7 +95,7 @@ def _read_jsonl(path: Path) -> Table:
     for number, line in _lines(path):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also numbers and nesting beyond limits
             raise InvalidInputError(f"{path}: {error} (line {number}).") from error
         if isinstance(record, str):
             record = {"text": record}
@@ -89,6 +105,8 @@ def _read_jsonl(path: Path) -> Table:
                 f"{type(record).__name__} (line {number})."
             )
         records.append(record)
+    if not records:
+        raise InvalidInputError(f"{path}: expected an object on each line, found an empty file.")
     names = list(dict.fromkeys(name for record in records for name in record))
     return Table({name: [record.get(name) for record in records] for name in names})
 

@@ -1,6 +1,9 @@
 """A pool is anything with ids."""
 
 import json
+import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -137,3 +140,72 @@ def test_round_trip_of_odd_characters(tmp_path):
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     pool = al.as_pool(path)
     assert [pool[name] for name in pool.ids] == texts
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "empty file"),
+        ('{"id": 1, "text": "a"}\n{"text": "b"}\n', r"id: .* found none \(row 1\)"),
+        ('{"id": [1], "text": "a"}\n', r"found \[1\] \(row 0\)"),
+        ('{"id": "\\ud83d", "text": "a"}\n', r"valid Unicode.*row 0"),
+        ('{"text": "a"}\n' + "[" * 100_000, "line 2"),
+        ('{"text": ' + "1" * 5000 + "}\n", "line 1"),
+    ],
+)
+def test_bad_jsonl(tmp_path, content, message):
+    path = tmp_path / "pool.jsonl"
+    path.write_text(content)
+    with pytest.raises(InvalidInputError, match=message):
+        al.as_pool(path)
+
+
+@pytest.mark.parametrize("name", ["pool.csv", "pool.jsonl"])
+def test_the_line_that_is_not_utf8_is_named_however_far_down(tmp_path, name):
+    path = tmp_path / name
+    line = b'{"text": "ok"}\n' if name.endswith("jsonl") else b"text\n"
+    path.write_bytes(line * 20_000 + line.replace(b"t", b"\xe9"))
+    with pytest.raises(InvalidInputError, match=r"0xe9 \(line 20001\)"):
+        al.as_pool(path)
+
+
+def test_a_huge_csv_cell_says_what_to_do(tmp_path):
+    path = tmp_path / "pool.csv"
+    path.write_text("text\n" + "word " * 40_000 + "\n")
+    with pytest.raises(InvalidInputError, match=r"line 2.*JSON lines"):
+        al.as_pool(path)
+
+
+def test_an_empty_path_is_not_the_working_folder():
+    with pytest.raises(InvalidInputError, match="an empty path"):
+        al.as_pool("")
+
+
+def test_nothing_in_a_folder_is_left_out_without_a_word(tmp_path):
+    folder = tmp_path / "pool"
+    folder.mkdir()
+    (folder / "a.png").touch()
+    with pytest.raises(InvalidInputError, match="a list of suffixes"):
+        al.as_pool(folder, suffixes=".png")
+
+    odd = folder / "odd.png"
+    odd.symlink_to(folder)  # a loop, too
+    with pytest.raises(InvalidInputError, match="links to a folder"):
+        al.as_pool(folder)
+    odd.unlink()
+    odd.symlink_to(odd)
+    with pytest.raises(InvalidInputError, match="a broken link"):
+        al.as_pool(folder)
+    odd.unlink()
+    odd.symlink_to(folder / "gone.png")
+    with pytest.raises(InvalidInputError, match="a broken link"):
+        al.as_pool(folder)
+    odd.unlink()
+    assert al.as_pool(folder).ids == ["a.png"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such a name themselves")
+def test_a_file_name_that_is_not_utf8_is_named(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).touch()
+    with pytest.raises(InvalidInputError, match="has to be renamed"):
+        al.as_pool(tmp_path)
