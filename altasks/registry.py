@@ -55,7 +55,8 @@ class Registry:
         """Return what is registered under `name`.
 
         Raises:
-            UnknownNameError: listing the closest names and all that exist.
+            UnknownNameError: listing the closest names and all that exist; or if the package that
+                brought the name can't be loaded.
         """
         if name in self._targets:
             target = self._targets[name]
@@ -66,13 +67,23 @@ class Registry:
             return target
         installed = self._installed()
         if name in installed:
-            return installed[name].load()
+            return self._load(installed[name])
         close = difflib.get_close_matches(str(name), self.names(), n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise UnknownNameError(
             f"No {self.kind} is called {name!r}.{hint} Known: {', '.join(self.names())}."
             f" Add your own under the entry-point group {self.group!r}."
         )
+
+    def _load(self, point: EntryPoint) -> Any:
+        try:
+            return point.load()
+        except Exception as error:  # another's module may raise anything when it is imported
+            owner = f"the package {point.dist.name!r}" if point.dist else "an installed package"
+            raise UnknownNameError(
+                f"The {self.kind} {point.name!r} of {owner} can't be loaded from {point.value!r}: "
+                f"{type(error).__name__}: {error}."
+            ) from error
 
 
 ACQUISITIONS = Registry(

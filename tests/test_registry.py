@@ -69,3 +69,11 @@ def test_an_installed_plugin_is_found(tmp_path):
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "Worst"
+
+
+def test_a_plugin_that_fails_to_import_is_named(monkeypatch):
+    point = EntryPoint("broken", "altasks_no_such_module:thing", "altasks.strategies")
+    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
+    assert "broken" in registry.STRATEGIES.names()
+    with pytest.raises(UnknownNameError, match=r"'broken'.*altasks_no_such_module:thing"):
+        al.get_strategy("broken")
