@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 from importlib.metadata import entry_points
 
 import pytest
@@ -60,12 +59,14 @@ def test_looking_around_loads_no_library(arguments):
 
 
 def test_help_answers_in_under_a_second():
+    resource = pytest.importorskip("resource")
     seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert shell("--help").returncode == 0
-        seconds.append(time.perf_counter() - start)
-    # The fastest of five: the others measure what else the machine was doing.
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    # Processor time: the clock on the wall also measures what else the machine is doing.
     assert min(seconds) < 1.0
 
 

@@ -298,6 +298,7 @@ def test_a_missing_extra_says_what_to_install(rank, monkeypatch):
     assert "pip install 'altasks[text]'" in result.output
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
     """A real process on a real terminal, and Ctrl-C once its progress bar moves."""
     termios = pytest.importorskip("termios")
