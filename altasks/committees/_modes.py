@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +25,10 @@ _PROBABILITIES = (
     "attention_probs_dropout_prob",
     "hidden_dropout_prob",
 )
+
+# Beside the models and not on them: a lock can be neither copied nor saved.
+_LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
 
 _NORMS = (
     nn.modules.batchnorm._NormBase,  # BatchNorm*, InstanceNorm*, SyncBatchNorm
@@ -74,13 +80,23 @@ def dropout_probabilities(model: nn.Module) -> dict[str, float]:
 
 @contextmanager
 def every_mode_restored(model: nn.Module) -> Iterator[None]:
-    """Give every module back its own `training` flag afterwards, whatever happens inside."""
-    before = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
+    """Give every module back its own `training` flag afterwards, whatever happens inside.
+
+    Threads that share a model take turns: modes and hooks belong to the model, so one thread's
+    passes would run with another's dropout, and it would keep the modes that were meant to pass.
+    """
+    with _turn_of(model):
+        before = [(module, module.training) for module in model.modules()]
+        try:
+            yield
+        finally:
+            for module, mode in before:
+                module.training = mode
+
+
+def _turn_of(model: nn.Module) -> threading.RLock:
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(model, threading.RLock())
 
 
 @contextmanager

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -335,3 +336,16 @@ def test_half_precision_models_draw(tiny_bert, topic_texts, layers):
     assert probs.dtype == torch.float32
     assert (probs.std(1) > 0).any()
     assert task.embed(topic_texts[:2]).numpy().dtype == np.float32
+
+
+def test_threads_that_share_a_model_take_turns(tiny_bert, topic_texts):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(tiny_bert).eval()
+    plain_task = TextClassification(model)
+    drawing = TextClassification(model, committee=MCDropout(3, layers="head"))
+    expected = {task: task.predict(topic_texts).probs for task in (plain_task, drawing)}
+    jobs = [plain_task, drawing] * 6
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda task: task.predict(topic_texts).probs, jobs))
+    for task, probs in zip(jobs, found, strict=True):
+        torch.testing.assert_close(probs, expected[task])
+    assert not any(module.training for module in model.modules())
