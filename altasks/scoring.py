@@ -79,7 +79,7 @@ class _Store:
         self.arrays: dict[str, np.ndarray] = {}
 
     def put(self, name: str, where: np.ndarray, values: Tensor | np.ndarray) -> None:
-        block = values.detach().cpu() if isinstance(values, Tensor) else values
+        block = values.detach().cpu() if isinstance(values, Tensor) else np.asarray(values)
         if isinstance(block, Tensor):
             block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
         if name not in self.arrays:
@@ -96,6 +96,8 @@ class _Store:
                 f"{name}: expected rows of shape {list(self.arrays[name].shape[1:])} as in the "
                 f"first batch, found {list(block.shape[1:])}."
             )
+        if len(block) != len(where):  # one row would be written over all, without a word
+            raise invalid(name, f"{len(where)} rows, one per sample", f"{len(block)}")
         self.arrays[name][where] = block
 
 
@@ -283,9 +285,15 @@ def _score_streamed(
         empty=options.get("empty", 0.0),
     )
     unit_options = {**options, "reduce": "none"}
+    asked = False
     for index, prediction in task.iter_predict(batch):
         units = prediction.units if isinstance(prediction, Ragged) else prediction
         one = Ragged(units, [len(units)])
+        if not asked:
+            # The options as given, on one unit: what the function refuses, such as mnlp another
+            # reduction than its own, must not pass because the stream does the reducing.
+            function(Ragged(units[:1], [len(units[:1])]), **options)
+            asked = True
         reduction.add(index, function(one, **unit_options))
     return _as_vector(reduction.result(), len(batch))
 
@@ -311,6 +319,12 @@ def _keep(
 ) -> None:
     if "embeddings" in keep:
         features = getattr(prediction, "features", None)
+        if features is None and not hasattr(task, "embed"):
+            raise invalid(
+                "keep",
+                "a task with `embed`, or predictions with features",
+                f"neither in {type(task).__name__}",
+            )
         kept.put("embeddings", where, task.embed(batch) if features is None else features)
     for name, attribute in (("mean_probs", "mean_probs"), ("draws", "probs")):
         if name in keep:

@@ -245,3 +245,28 @@ def test_progress_is_shown_when_asked(capsys):
     assert "4/4" in capsys.readouterr().err
     al.score(Softmax(), rows(4))
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("rows_given", [1, 2])
+def test_embeddings_of_fewer_samples_are_refused_not_repeated(rows_given):
+    class Short(Words):
+        def embed(self, samples):
+            return np.ones((rows_given, 4), dtype=np.float32)
+
+    with pytest.raises(InvalidInputError, match=f"embeddings: expected 3 rows.*found {rows_given}"):
+        al.score(Short(), [[0.1], [0.2], [0.3]], "margin", keep=["embeddings"], progress=False)
+
+
+def test_keeping_embeddings_nobody_makes_is_one_message():
+    with pytest.raises(InvalidInputError, match="a task with `embed`"):
+        al.score(Words(), [[0.1], [0.2]], "margin", keep=["embeddings"], progress=False)
+
+
+def test_a_stream_refuses_what_the_function_refuses():
+    # mnlp is a mean by definition; the stream reduces in its place, and must not know better.
+    for task in (Words(), StreamedWords()):
+        with pytest.raises(InvalidInputError, match="normalised by length"):
+            al.score(
+                task, [[0.5, 0.9], [0.7]], "mnlp",
+                acquisition_options={"reduce": "max"}, progress=False,
+            )  # fmt: skip
