@@ -45,24 +45,33 @@ def read_rows(array: Any, rows: np.ndarray | None = None) -> Tensor:
             picked = picked[torch.as_tensor(rows, device=array.device)]
     else:
         # A copy: torch warns about a tensor over memory that it may not write.
-        picked = torch.from_numpy(np.array(array if rows is None else array[rows]))
+        part = array if rows is None else array[rows]
+        picked = torch.from_numpy(np.array(part, dtype=part.dtype.newbyteorder("=")))
     return picked if picked.dtype == torch.float64 else picked.to(torch.float32)
 
 
 def read_finite(
     array: Any, rows: np.ndarray | None, names: Sequence[str] | None, argument: str
 ) -> Tensor:
-    """Return `read_rows`, or raise `InvalidInputError` naming the first row that isn't finite."""
+    """Return `read_rows`, or raise `InvalidInputError` naming the first row that can't be used.
+
+    That is one that isn't finite, or so long that a distance to it could be infinite: clustering
+    would never end among infinite distances.
+    """
     values = read_rows(array, rows)
-    # The sum is a cheap test: a NaN or an infinity cannot hide in it, but it may overflow.
-    if not bool(values.sum().isfinite()):
-        bad = (~values.isfinite().flatten(1).all(1)).nonzero().flatten()
+    # The norm of all is a cheap test: a NaN cannot hide in it, but many rows may add up.
+    limit = torch.finfo(values.dtype).max / 8  # |x - y|^2 <= 2 |x|^2 + 2 |y|^2
+    if not float(torch.linalg.vector_norm(values)) ** 2 <= limit:
+        bad = (~(values.square().flatten(1).sum(1) <= limit)).nonzero().flatten()
         if len(bad):
             place = int(bad[0])
             row = place if rows is None else int(rows[place])
             where = f"row {row}" if names is None else f"id {names[row]!r}"
             raise invalid(
-                f"candidates.{argument}", "finite numbers", "NaN or infinity", where=where
+                f"candidates.{argument}",
+                "finite numbers whose squares can be summed",
+                "NaN, infinity or a number too large",
+                where=where,
             )
     return values
 

@@ -81,6 +81,7 @@ class Candidates:
             object.__setattr__(self, "costs", costs)
         for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
             array = getattr(self, name)
+            _require_array(array, name)
             if array is not None and (array.ndim != ndim or len(array) != len(ids)):
                 raise invalid(
                     name,
@@ -89,6 +90,7 @@ class Candidates:
                 )
         for name in ("labelled_embeddings", "pending_embeddings"):
             array = getattr(self, name)
+            _require_array(array, name)
             if array is not None and (
                 array.ndim != 2
                 or (self.embeddings is not None and array.shape[1] != self.embeddings.shape[1])
@@ -121,6 +123,11 @@ class Candidates:
             self.labelled_embeddings,
             self.pending_embeddings,
         )
+
+
+def _require_array(value: Any, argument: str) -> None:
+    if value is not None and not isinstance(value, np.ndarray | Tensor):
+        raise invalid(argument, "a NumPy array or a tensor", type(value).__name__)
 
 
 def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:

@@ -115,8 +115,14 @@ class _LinearModel:
         if not taken or noise == 0:
             return
         # (I + X'X / s^2)^-1 = s^2 (s^2 I + X'X)^-1
-        precision.diagonal().add_(noise)
-        self.covariance = noise * torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        if noise > 1e-12 * float(precision.trace()):
+            precision.diagonal().add_(noise)
+            self.covariance = noise * torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        else:
+            # Added to X'X so small a noise would be rounding, and what X doesn't span be anything.
+            values, vectors = torch.linalg.eigh(precision)
+            values[values < len(values) * torch.finfo(torch.float64).eps * values[-1]] = 0
+            self.covariance = (vectors * (noise / (noise + values))) @ vectors.T
         for start, stop, block in self.pool.blocks():
             double = block.to(torch.float64)
             self.variance[start:stop] = ((double @ self.covariance) * double).sum(1)

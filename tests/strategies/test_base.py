@@ -92,6 +92,7 @@ def test_take_keeps_rows_together() -> None:
             "labelled_embeddings",
         ),
         ({"pending_embeddings": np.zeros(2)}, "pending_embeddings"),
+        ({"embeddings": [[1.0], [2.0]]}, "embeddings: expected a NumPy array"),
     ],
 )
 def test_bad_candidates(fields: dict[str, Any], message: str) -> None:

@@ -149,3 +149,27 @@ def test_what_does_not_fit_joins_the_nearest() -> None:
 def test_bad_options(option: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(option))):
         ClusterMargin(**option)
+
+
+def test_embeddings_with_infinite_distances_are_refused() -> None:
+    """Among infinite distances no two are nearest, and the clustering would never end."""
+    made = make_candidates(frozenset({"embeddings"}), 12, dim=3)
+    points = np.ones((12, 3), dtype=np.float32)
+    points[7] = 1e30
+    with pytest.raises(InvalidInputError, match=rf"too large.*{made.ids[7]}"):
+        ClusterMargin().select(replace(made, embeddings=points), 5, rng=np.random.default_rng(0))
+    points[7] = 1e18  # far, but not beyond reckoning
+    picks = ClusterMargin().select(
+        replace(made, embeddings=points), 5, rng=np.random.default_rng(0)
+    )
+    assert len(set(picks)) == 5
+
+
+def test_bytes_in_foreign_order_are_read_alike() -> None:
+    made = make_candidates(frozenset({"embeddings"}), 30)
+    foreign = made.embeddings.astype(made.embeddings.dtype.newbyteorder())
+    native, swapped = (
+        ClusterMargin().select(replace(made, embeddings=array), 5, rng=np.random.default_rng(0))
+        for array in (made.embeddings, foreign)
+    )
+    assert native == swapped

@@ -111,3 +111,26 @@ def test_not_finite():
 def test_bad_options(noise):
     with pytest.raises(InvalidInputError, match="noise"):
         MaxDet(noise)
+
+
+def test_a_tiny_noise_leaves_what_is_not_labelled_unknown():
+    """In the limit only what the labelled samples don't span counts: a projection, done by hand."""
+    rng = np.random.default_rng(0)
+    pool, labelled = rng.normal(size=(50, 20)), rng.normal(size=(5, 20))
+    ids = [str(i) for i in range(50)]
+    candidates = Candidates(
+        ids,
+        np.zeros(50),
+        embeddings=pool,
+        labelled_embeddings=labelled,
+        pending_embeddings=np.empty((0, 20)),
+    )
+    left = pool @ (np.eye(20) - np.linalg.pinv(labelled) @ labelled)
+    expected = []
+    for _ in range(8):
+        lengths = (left**2).sum(1)
+        best = int(lengths.argmax())
+        expected.append(ids[best])
+        left = left - np.outer(left @ left[best], left[best]) / lengths[best]
+    for noise in (1e-6, 1e-8, 1e-9, 1e-100):
+        assert MaxDet(noise).select(candidates, 8, rng=np.random.default_rng(0)) == expected
