@@ -37,7 +37,14 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
     if isinstance(value, Tensor):
         tensor = value.detach()
     else:
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError as error:  # rows of different lengths
+            raise invalid(
+                argument, "a rectangular array of real numbers", f"{type(value).__name__}: {error}"
+            ) from error
+        if array.dtype == np.longdouble:  # which torch doesn't have
+            array = array.astype(np.float64)
         if array.dtype == object or array.dtype.kind not in "fiub":
             raise invalid(
                 argument,

@@ -282,3 +282,13 @@ def test_to_and_repr():
     for prediction in _every_kind(3):
         _same(prediction.to("cpu"), prediction)
         assert repr(prediction).startswith(type(prediction).__name__ + "(N=3")
+
+
+def test_rows_of_different_lengths_name_the_argument():
+    with pytest.raises(InvalidInputError, match="probs: expected a rectangular array"):
+        al.Categorical([[0.5, 0.5], [1.0]])
+
+
+def test_long_doubles_are_read():
+    probs = np.array([[0.25, 0.75]], dtype=np.longdouble)
+    assert al.Categorical(probs).probs.tolist() == [[[0.25, 0.75]]]
