@@ -15,7 +15,7 @@ from altasks._random import derive_rng
 from altasks.acquisition import StreamedReduction
 from altasks.data import Pool, as_pool
 from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
-from altasks.predictions import Bernoulli, Categorical, Prediction, Ragged
+from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
 from altasks.registry import get_acquisition
 from altasks.strategies.base import top_rows
 
@@ -68,6 +68,33 @@ class Scores:
         return replace(
             self, ids=[self.ids[i] for i in rows.tolist()], values=self.values[rows], **kept
         )
+
+
+class _SameCommittee:
+    """Refuses a committee or a set of classes that changes between batches.
+
+    Scores of two members and of twenty, or over three classes and over ten, don't compare.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[str, int, int] | None = None
+
+    def check(self, prediction: Any) -> None:
+        units = prediction.units if isinstance(prediction, Ragged) else prediction
+        if isinstance(units, Categorical | Bernoulli):
+            shape = units.probs.shape
+        elif isinstance(units, Normal):
+            shape = units.mean.shape
+        else:
+            return
+        found = (type(units).__name__, shape[1], shape[2])
+        self._first = self._first or found
+        if found != self._first:
+            raise invalid(
+                "predict",
+                "{} with K = {} and {} in the last dim, as before".format(*self._first),
+                "{} with K = {} and {}".format(*found),
+            )
 
 
 class _Store:
@@ -165,6 +192,7 @@ def score(
     order = _order(task, samples)
     values = np.zeros(len(samples))
     kept = _Store(len(samples), None if keep_in is None else Path(keep_in))
+    committee = _SameCommittee()
     finished = 0
     bar = tqdm(
         total=len(samples),
@@ -178,9 +206,10 @@ def score(
                 batch = [samples.at(i) for i in where.tolist()]
                 try:
                     if streaming:
-                        values[where] = _score_streamed(task, batch, function, options)
+                        values[where] = _score_streamed(task, batch, function, options, committee)
                     else:
                         prediction = task.predict(batch)
+                        committee.check(prediction)
                         values[where] = _score_batch(prediction, batch, function, options)
                         _keep(kept, keep, task, batch, prediction, where)
                 except InvalidInputError as error:
@@ -277,6 +306,7 @@ def _score_streamed(
     batch: Sequence[Any],
     function: Callable[..., Tensor],
     options: Mapping[str, Any],
+    committee: _SameCommittee,
 ) -> np.ndarray:
     reduction = StreamedReduction(
         len(batch),
@@ -287,6 +317,7 @@ def _score_streamed(
     unit_options = {**options, "reduce": "none"}
     asked = False
     for index, prediction in task.iter_predict(batch):
+        committee.check(prediction)
         units = prediction.units if isinstance(prediction, Ragged) else prediction
         one = Ragged(units, [len(units)])
         if not asked:

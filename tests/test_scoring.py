@@ -213,6 +213,23 @@ def test_wrong_lengths_and_scores_that_are_not_finite():
         al.score(Raw(), rows(2), progress=False)
 
 
+def test_a_committee_that_changes_is_refused():
+    class Shrinking(Softmax):
+        def predict(self, samples):
+            prediction = super().predict(samples)
+            return prediction if len(self.calls) == 1 else al.Categorical(prediction.probs[:, :2])
+
+    class ShrinkingStream(StreamedWords):
+        def iter_predict(self, samples):
+            for index, sample in enumerate(samples):
+                yield index, al.Categorical([[x, 1 - x, *[0.0] * index] for x in sample])
+
+    with pytest.raises(InvalidInputError, match="K = 3 and 4 in the last dim, as before, found"):
+        al.score(Shrinking(), rows(4), batch_size=2, progress=False)
+    with pytest.raises(InvalidInputError, match="K = 1 and 2 in the last dim"):
+        al.score(ShrinkingStream(), [[0.5], [0.5]], "entropy", progress=False)
+
+
 def test_ctrl_c_keeps_what_is_done():
     class Interrupted(Softmax):
         def predict(self, samples):
