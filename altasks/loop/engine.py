@@ -177,7 +177,7 @@ def _engine(url: URL, in_memory: bool) -> Engine:
     except (NoSuchModuleError, ImportError) as error:
         raise StoreError(
             f"store {_shown(url)}: its database driver is not "
-            f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'psycopg[binary]' "
+            f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'altasks[postgres]' "
             "and a URL that begins with postgresql+psycopg://"
         ) from error
     if sqlite:
