@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import gc
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
@@ -253,3 +255,15 @@ def _let_go(trainer: Any, model: nn.Module, own_forward: Any) -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    _return_free_memory()
+
+
+def _return_free_memory() -> None:
+    """Give what the C library keeps of freed memory back to the system, where it can be asked.
+
+    A batch with one long text needs gigabytes for a moment, and glibc would keep them resident.
+    """
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl doesn't
+        if trim is not None:
+            trim(0)

@@ -1,8 +1,10 @@
 """Does memory grow over 20 rounds of `fit`? By hand: `python tests/soak/fit_memory.py`.
 
-MiniLM is fine-tuned 20 times by one task, and after each round the resident memory of the process
-is a row of `docs/results/fit_memory.jsonl` (and a line of the curve on the terminal). The first
-rounds fill caches of torch's allocator; what counts is the slope after them.
+MiniLM is fine-tuned 20 times by one task on a growing number of labels, as in a loop, and after
+each round the resident memory of the process is a row of `docs/results/fit_memory.jsonl` (and a
+line of the curve on the terminal). Texts are at most 100 characters long: what one batch needs
+depends on its longest, and a longer one drawn later is no leak. The first rounds fill caches; what
+counts is the slope after them.
 """
 
 from __future__ import annotations
@@ -65,8 +67,9 @@ def main() -> None:
     else:
         corpus = load_chatterbot()
         order = torch.randperm(len(corpus.texts), generator=torch.Generator().manual_seed(0))
-        texts = [corpus.texts[i] for i in order.tolist()]
-        labels = [corpus.labels[i] for i in order.tolist()]
+        short = [i for i in order.tolist() if len(corpus.texts[i]) <= 100]
+        texts = [corpus.texts[i] for i in short]
+        labels = [corpus.labels[i] for i in short]
         task = al.TextClassification(
             str(get_model_path()),
             labels=corpus.topics,
