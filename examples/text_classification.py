@@ -5,8 +5,7 @@ labelling, the loop is `query = loop.ask(24)`, `loop.tell({id: label, ...})`, `l
 
     python examples/text_classification.py
     python examples/text_classification.py --strategy random
-    python examples/text_classification.py --data reviews.csv --text-column review \
-        --label-column stars --model distilbert-base-uncased
+    python examples/text_classification.py --data my.csv --label-column stars --model roberta-base
 """
 
 import argparse
