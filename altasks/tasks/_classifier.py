@@ -20,6 +20,7 @@ from altasks.tasks._hf import (
     head_parameters,
     load_model,
     load_tokenizer,
+    reading,
 )
 
 _GENERIC = re.compile(r"LABEL_\d+")
@@ -66,9 +67,10 @@ def load_classifier(
         return loaded
     names = [str(name) for name in Classes(labels, multi_label).names]
     transformers = require("transformers", "text", "A Hugging Face model")
-    known = transformers.AutoConfig.from_pretrained(
-        os.fspath(model), trust_remote_code=False
-    ).id2label
+    with reading(model):
+        known = transformers.AutoConfig.from_pretrained(
+            os.fspath(model), trust_remote_code=False
+        ).id2label
     loaded = load_model(
         "AutoModelForSequenceClassification",
         model,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, invalid
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +45,31 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def reading(source: str | os.PathLike[str]) -> Iterator[None]:
+    """Say in our own words that a checkpoint can't be read, with transformers' reason behind.
+
+    Raises:
+        InvalidInputError: naming the checkpoint.
+    """
+    try:
+        yield
+    except InvalidInputError:
+        raise
+    except (OSError, ValueError) as error:
+        name = os.fspath(source)
+        local = Path(name).exists() or name.startswith((".", "~", os.sep))
+        found = f"{name!r}, which can't be read as one ({str(error).splitlines()[0]})"
+        raise invalid(
+            "model",
+            "a local folder with a checkpoint, or the name of one on a hub",
+            found,
+            hint="Give the folder that holds config.json."
+            if local
+            else "A hub name needs the network, or the checkpoint in the local cache.",
+        ) from error
+
+
 def load_model(auto_class: str, source: str | os.PathLike[str], **config: Any) -> Loaded:
     """Load a checkpoint by hub name or path, with a head as `config` says.
 
@@ -55,7 +80,7 @@ def load_model(auto_class: str, source: str | os.PathLike[str], **config: Any) -
     """
     transformers = require("transformers", "text", "A Hugging Face model")
     # The head is drawn from the seed again at each fit; until then it is the same in every run.
-    with quiet(), isolated(derive_seed(0, "head")):
+    with reading(source), quiet(), isolated(derive_seed(0, "head")):
         model, report = getattr(transformers, auto_class).from_pretrained(
             os.fspath(source),
             output_loading_info=True,
@@ -71,7 +96,7 @@ def load_model(auto_class: str, source: str | os.PathLike[str], **config: Any) -
 def load_tokenizer(source: str | os.PathLike[str]) -> Any:
     """Load the tokenizer beside a checkpoint."""
     transformers = require("transformers", "text", "A Hugging Face model")
-    with quiet():
+    with reading(source), quiet():
         return transformers.AutoTokenizer.from_pretrained(
             os.fspath(source), trust_remote_code=False
         )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import difflib
 import gc
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -24,6 +26,34 @@ _UNNAMED_FOLDER = "trainer_output"
 
 #: Few labels need many looks: at 50 labels three epochs would be a dozen steps.
 MINIMUM_STEPS = 120
+
+
+def check_arguments(given: Any) -> None:
+    """Refuse training arguments that can't be any, before there is something to lose.
+
+    Raises:
+        InvalidInputError: for anything but None, a mapping with the names of
+            `TrainingArguments`, or one of those.
+    """
+    if given is None:
+        return
+    known = require("transformers", "text", "Training a Hugging Face model").TrainingArguments
+    if not isinstance(given, Mapping | known):
+        raise invalid(
+            "training_args", "a TrainingArguments, a mapping of its settings, or None", repr(given)
+        )
+    unknown = (
+        set(given) - {field.name for field in fields(known)} if isinstance(given, Mapping) else ()
+    )
+    if unknown:
+        name = sorted(map(str, unknown))[0]
+        close = difflib.get_close_matches(name, [field.name for field in fields(known)], n=1)
+        raise invalid(
+            "training_args",
+            "settings of transformers.TrainingArguments",
+            repr(name),
+            hint=f"Did you mean {close[0]!r}?" if close else "",
+        )
 
 
 def default_arguments(

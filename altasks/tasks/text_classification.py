@@ -28,7 +28,7 @@ from altasks.tasks._classifier import (
     load_classifier,
 )
 from altasks.tasks._hf import StartingPoint, pick_device, quiet, require_directory
-from altasks.tasks._hf_train import check_training_set, train, weighted_loss
+from altasks.tasks._hf_train import check_arguments, check_training_set, train, weighted_loss
 from altasks.tasks._members import EnsembleMembers, first_source
 from altasks.tasks._text import Batch, Encoded, TextEncoder, as_text, characters, longest_input
 
@@ -110,6 +110,11 @@ class TextClassification:
             raise invalid("autocast", "'bfloat16', 'float16' or None", repr(autocast))
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
+        if committee is not None and not isinstance(committee, Committee | Ensemble):
+            raise invalid(
+                "committee", "None, MCDropout(...), Ensemble(...) or a Committee", repr(committee)
+            )
+        check_arguments(training_args)
         self._settings = {
             "training_args": training_args,
             "max_length": max_length,

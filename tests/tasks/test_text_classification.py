@@ -151,12 +151,23 @@ def test_what_is_no_classifier_is_refused():
         ({"batch_size": 0}, "batch_size: expected"),
         ({"max_length": 65}, "max_length: expected at most 64"),
         ({"head": "bert"}, "head: expected the dotted name"),
+        ({"committee": "mc"}, r"committee: expected None, MCDropout\(...\), Ensemble"),
+        ({"training_args": 4}, "training_args: expected a TrainingArguments"),
+        ({"training_args": {"learning_rte": 1}}, "'learning_rte'.*Did you mean 'learning_rate'"),
     ],
 )
 def test_bad_settings_are_named(tiny_bert, options, message):
     model = transformers.AutoModelForSequenceClassification.from_pretrained(tiny_bert)
     with pytest.raises(InvalidInputError, match=message):
         TextClassification(model, **options)
+
+
+@pytest.mark.parametrize("labels", [None, ["a", "b"]])
+def test_a_checkpoint_that_is_not_there_is_named(tmp_path, labels):
+    with pytest.raises(InvalidInputError, match=r"model: .*can't be read.*config\.json"):
+        TextClassification(tmp_path, labels=labels)
+    with pytest.raises(InvalidInputError, match=r"model: .*nowhere.*can't be read"):
+        TextClassification(tmp_path / "nowhere", labels=labels)
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "electra", "modernbert", "gpt2"])
