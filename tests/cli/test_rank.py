@@ -313,7 +313,13 @@ def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
     ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, 100))  # a bar on a terminal of no width shows nothing
     process = subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        # A shell starts what it sends to the background deaf to Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     watchdog = threading.Timer(240, process.kill)

@@ -64,13 +64,22 @@ def reference(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[
     assert sum(len(rows) for rows in result["asks"].values()) == 45
     # The last asks were the model's, not random ones.
     assert all(score is not None for _, score, _ in result["asks"][7])
-    return {"outcome": result, "seconds": answer["seconds"], "points": answer["count"]}
+    return {"outcome": result, "working": answer["working"], "points": answer["count"]}
 
 
 def finish(server: Server, url: str, **options: Any) -> dict[str, Any]:
     answer = server(url=url, **{**RUN, **options})
     assert (answer["code"], answer["phase"]) == (0, "done")
     return answer
+
+
+def random_moment(rng: random.Random, working: float) -> dict[str, Any]:
+    """Return when to kill a process that works for `working` seconds once its store is open.
+
+    Late enough to get somewhere, early enough to be hit several times; now and then counted from
+    the very start, so that opening is hit too.
+    """
+    return {"kill_after": rng.uniform(0.0, 0.6) * working, "when_open": rng.random() < 0.8}
 
 
 def kill_runs(
@@ -84,11 +93,8 @@ def kill_runs(
         trial += 1
         url = f"sqlite:///{folder}/run-{trial}.db"
         while True:
-            # Long enough to get somewhere, short enough to be hit several times a run; now and
-            # then counted from the very start, so that opening is hit too.
-            delay = rng.uniform(0.0, 0.6) * reference["seconds"]
-            late = rng.random() < 0.8
-            answer = server(url=url, kill_after=delay, when_open=late, **RUN)
+            moment = random_moment(rng, reference["working"])
+            answer = server(url=url, **moment, **RUN)
             if answer["signal"] != KILLED:
                 assert answer["code"] == 0
                 break
@@ -108,7 +114,7 @@ def test_a_killed_run_asks_what_an_undisturbed_one_asks(
 def test_fifty_kills_of_a_run(server: Server, reference: dict[str, Any], tmp_path: Path) -> None:
     phases = kill_runs(server, reference, tmp_path, kills=50, seed=1)
     inside = sum(phases[name] for name in ("ask", "tell", "fit", "save", "log", "record"))
-    assert inside >= 0.5 * phases.total(), phases
+    assert inside >= 0.25 * phases.total(), phases  # the rest: scoring, evaluating, opening
     assert phases["done"] <= 0.1 * phases.total(), phases
     assert all(phases[name] for name in ("ask", "tell", "save", "log")), phases
 
@@ -149,13 +155,13 @@ def test_a_run_killed_at_every_step(server: Server, memory_folder: Path, warm_st
 def kill_tells(server: Server, folder: Path, kills: int, seed: int) -> Counter[str]:
     rng = random.Random(seed)
     phases: Counter[str] = Counter()
-    seconds = server(url=f"sqlite:///{folder}/whole.db", work="tell")["seconds"]
+    working = server(url=f"sqlite:///{folder}/whole.db", work="tell")["working"]
     trial = 0
     while phases.total() < kills:
         trial += 1
         url = f"sqlite:///{folder}/tell-{trial}.db"
         while True:
-            answer = server(url=url, work="tell", kill_after=rng.uniform(0.0, 0.4) * seconds)
+            answer = server(url=url, work="tell", **random_moment(rng, working))
             if answer["signal"] != KILLED:
                 assert answer["code"] == 0
                 break
@@ -184,11 +190,11 @@ def test_fifty_kills_while_telling(server: Server, tmp_path: Path) -> None:
 def test_a_tell_that_returned_is_kept_exactly(server: Server, data: Any, tmp_path: Path) -> None:
     """On a new store, the labels kept are those whose tell returned, or one more."""
     names = list(data[1])
-    seconds = server(url=f"sqlite:///{tmp_path}/whole.db", work="tell")["seconds"]
+    working = server(url=f"sqlite:///{tmp_path}/whole.db", work="tell")["working"]
     hit = 0
     for trial in range(40):
         url = f"sqlite:///{tmp_path}/{trial}.db"
-        delay = (0.05 + 0.02 * trial) * seconds
+        delay = (0.05 + 0.02 * trial) * working
         answer = server(url=url, work="tell", kill_after=delay, when_open=True)
         if answer["signal"] == KILLED and answer["count"]:
             events = SQLStore(url).history()
@@ -207,14 +213,14 @@ def kill_asks(server: Server, folder: Path, kills: int, seed: int) -> Counter[st
     answer = server(url=whole, **order)
     assert answer["code"] == 0
     expected = asks(whole)
-    seconds = answer["seconds"]
+    working = answer["working"]
     phases: Counter[str] = Counter()
     trial = 0
     while phases.total() < kills:
         trial += 1
         url = f"sqlite:///{folder}/ask-{trial}.db"
         while True:
-            answer = server(url=url, kill_after=rng.uniform(0.0, 0.5) * seconds, **order)
+            answer = server(url=url, **random_moment(rng, working), **order)
             if answer["signal"] != KILLED:
                 assert answer["code"] == 0
                 break
