@@ -45,8 +45,8 @@ def test_core_names_load_no_optional_library():
     names = [name for name in al.__all__ if name not in ("TextClassification",)]
     loaded = _loaded_after("\n".join(f"from altasks import {name}" for name in names))
     assert "torch" in loaded
-    core = {"torch", "rapidfuzz", "sqlalchemy"}
-    assert loaded.isdisjoint(set(OPTIONAL) - core)
+    # SQLAlchemy and rapidfuzz are core, but take long to import: they load at first use.
+    assert loaded.isdisjoint(set(OPTIONAL) - {"torch"})
 
 
 def test_naming_a_task_loads_no_optional_library():

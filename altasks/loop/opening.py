@@ -9,7 +9,6 @@ import numpy as np
 
 from altasks.errors import StoreError, invalid
 from altasks.loop.base import Store
-from altasks.loop.store import SQLStore
 from altasks.loop.work import WorkFolder
 
 
@@ -21,6 +20,9 @@ def require_whole(argument: str, value: Any, least: int) -> None:
 
 def open_store(store: Any) -> Store:
     """Return the store that a user's `store=` names."""
+    # SQLAlchemy takes half a second to import, which scoring alone should not pay.
+    from altasks.loop.store import SQLStore
+
     if store is None:
         return SQLStore("sqlite://")
     if isinstance(store, str | Path):
