@@ -58,15 +58,20 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except (OSError, ValueError) as error:
         name = os.fspath(source)
-        local = Path(name).exists() or name.startswith((".", "~", os.sep))
-        found = f"{name!r}, which can't be read as one ({str(error).splitlines()[0]})"
+        if "trust_remote_code" in str(error):
+            hint = (
+                "Code that comes with a checkpoint is never run here (trust_remote_code is off): "
+                "load the model yourself, if you trust it, and pass the object."
+            )
+        elif Path(name).exists() or name.startswith((".", "~", os.sep)):
+            hint = "Give the folder that holds config.json."
+        else:
+            hint = "A hub name needs the network, or the checkpoint in the local cache."
         raise invalid(
             "model",
             "a local folder with a checkpoint, or the name of one on a hub",
-            found,
-            hint="Give the folder that holds config.json."
-            if local
-            else "A hub name needs the network, or the checkpoint in the local cache.",
+            f"{name!r}, which can't be read as one ({str(error).splitlines()[0]})",
+            hint=hint,
         ) from error
 
 
