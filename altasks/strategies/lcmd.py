@@ -15,6 +15,8 @@ from altasks.strategies.base import Candidates, check_request
 EQUAL_CLUSTERS = 1e-5
 #: Squared distances within this share are equal, and the hash decides.
 EQUAL = 1e-12
+#: How many centres' products with the pool are made in one reading of it.
+AHEAD = 16
 
 
 class LCMD:
@@ -67,8 +69,7 @@ class LCMD:
                 taken = Rows(getattr(candidates, name), pool.device)
                 for _, _, part in taken.blocks():
                     require_finite(part.square().sum(1), f"candidates.{name}")
-                    for centre in part.to(torch.float64):
-                        clusters.add(centre)
+                    clusters.add_all(part.to(torch.float64))
             picks: list[int] = []
             while len(picks) < n:
                 row = clusters.farthest() if clusters.count else clusters.longest()
@@ -78,7 +79,7 @@ class LCMD:
                 picks.append(row)
                 clusters.leave(row)
                 if len(picks) < n:
-                    clusters.add(pool.take(clusters.index(row), torch.float64)[0])
+                    clusters.add_row(row)
         return [candidates.ids[i] for i in picks]
 
 
@@ -99,16 +100,15 @@ class _Clusters:
             require_finite(self.square[start:stop], "candidates.embeddings", ties.ids[start:stop])
         self.near = torch.full((size,), torch.inf, dtype=pool.dtype, device=place)
         self.cluster = torch.zeros(size, dtype=torch.int64, device=place)
+        self.root = self.square.sqrt()
         self.gone = torch.zeros(size, dtype=torch.bool, device=place)
-        self.centres: list[Tensor] = []
+        self.ahead: dict[int, Tensor] = {}  # row -> its products with all, made beforehand
+        # As they come, in float64; made longer when it is full.
+        self.centres = torch.empty((64, pool.width), dtype=torch.float64, device=place)
         self.slack = (pool.width + 16) * torch.finfo(pool.dtype).eps / 2
 
     def _move(self, block: Tensor) -> Tensor:
         return block - self.shift if self.moved else block
-
-    def index(self, row: int) -> Tensor:
-        """Return `row` as an index on the pool's device."""
-        return torch.tensor([row], device=self.pool.device)
 
     def longest(self) -> int:
         """Return the row of the longest embedding."""
@@ -123,18 +123,54 @@ class _Clusters:
         """Take a picked sample out; its distance is 0, so it weighs nothing."""
         self.gone[row] = True
 
-    def add(self, centre: Tensor) -> None:
-        """Give a new centre the samples that are nearer to it than to their own."""
-        self.centres.append(centre)
-        moved = centre.to(self.shift) - self.shift
-        length = moved.square().sum()
-        far = torch.empty_like(self.near)
+    def add_all(self, centres: Tensor) -> None:
+        """Add the centres `[L, d]`, in order."""
+        for part in centres.split(AHEAD):
+            for centre, products in zip(part, self._products(part), strict=True):
+                self._add(centre, products)
+
+    def add_row(self, row: int) -> None:
+        """Add a sample of the pool as a centre.
+
+        Reading the pool takes most of the time, so one reading serves several centres: this one
+        and the likeliest of the next.
+        """
+        if row not in self.ahead:
+            rows = [row, *self._likely(row)] if self.count else [row]
+            products = self._products(self.pool.take(self._index(rows), torch.float64))
+            self.ahead = dict(zip(rows, products, strict=True))
+        self._add(self.pool.take(self._index([row]), torch.float64)[0], self.ahead.pop(row))
+
+    def _index(self, rows: list[int]) -> Tensor:
+        return torch.tensor(rows, device=self.pool.device)
+
+    def _likely(self, row: int) -> list[int]:
+        """Return the samples that are the farthest of `row`'s cluster after it.
+
+        A far sample takes few others with it, so that the largest cluster mostly stays it.
+        """
+        inside = ((self.cluster == self.cluster[row]) & ~self.gone).nonzero()[:, 0]
+        farthest = self.near[inside].topk(min(AHEAD - 1, len(inside))).indices
+        return [int(other) for other in inside[farthest].tolist()]
+
+    def _products(self, centres: Tensor) -> Tensor:
+        """Return the products of shifted centres with all shifted rows, `[centres, N]`."""
+        moved = centres.to(self.shift) - self.shift
+        products = torch.empty((len(moved), len(self.near)), dtype=moved.dtype, device=moved.device)
         for start, stop, block in self.pool.blocks():
-            far[start:stop] = self._move(block) @ moved
-        far.mul_(-2).add_(self.square).add_(length).clamp_min_(0)
-        error = self.slack * (self.square.sqrt() + length.sqrt()).square_()
+            torch.mm(moved, self._move(block).T, out=products[:, start:stop])
+        return products
+
+    def _add(self, centre: Tensor, products: Tensor) -> None:
+        """Give a new centre the samples that are nearer to it than to their own."""
+        if self.count == len(self.centres):
+            self.centres = torch.cat([self.centres, torch.empty_like(self.centres)])
+        self.centres[self.count] = centre
+        length = (centre.to(self.shift) - self.shift).square().sum()
+        far = products.mul_(-2).add_(self.square).add_(length).clamp_min_(0)
         if self.count:
-            unsure = ((far - self.near).abs() <= 2 * error).nonzero()[:, 0]
+            error = (self.root + length.sqrt()).square_().mul_(2 * self.slack)
+            unsure = ((far - self.near).abs_() <= error).nonzero()[:, 0]
             closer = far < self.near
             if len(unsure):
                 mine = self._exact(unsure, self.cluster[unsure])
@@ -142,20 +178,20 @@ class _Clusters:
                 closer[unsure] = other < mine * (1 - EQUAL)
                 self.near[unsure] = mine.to(self.near)
                 far[unsure] = other.to(far)
+            self.near = torch.where(closer, far, self.near)
+            self.cluster.masked_fill_(closer, self.count)
         else:
-            closer = torch.ones_like(self.gone)
-        self.near = torch.where(closer, far, self.near)
-        self.cluster[closer] = self.count
+            self.near = far.clone()
+            self.cluster.zero_()
         self.count += 1
 
     def _exact(self, rows: Tensor, clusters: Tensor) -> Tensor:
         """Return float64 squared distances of `rows` to the centres of `clusters`."""
         found = torch.empty(len(rows), dtype=torch.float64, device=rows.device)
-        for number in torch.unique(clusters).tolist():
-            where = (clusters == number).nonzero()[:, 0]
-            for part in where.split(65536):
-                block = self.pool.take(rows[part], torch.float64)
-                found[part] = (block - self.centres[number]).square_().sum(1)
+        for start in range(0, len(rows), 65536):
+            part = slice(start, start + 65536)
+            block = self.pool.take(rows[part], torch.float64)
+            found[part] = block.sub_(self.centres[clusters[part]]).square_().sum(1)
         return found
 
     def farthest(self) -> int | None:
@@ -168,7 +204,7 @@ class _Clusters:
         inside = (large[self.cluster] & ~self.gone).nonzero()[:, 0]
         value = near[inside]
         # Bounds of float32's error: of what may be farthest, the exact distances decide.
-        length = self.square[inside].to(torch.float64).sqrt()
+        length = self.root[inside].to(torch.float64)
         error = self.slack * (2 * length + value.sqrt()).square_()
         unsure = inside[value + error >= (value - error).max()]
         exact = self._exact(unsure, self.cluster[unsure])
