@@ -197,5 +197,10 @@ class _Inside:
         return squares
 
     def _mean_distance(self, squares: Tensor) -> Tensor:
-        nearest = squares.topk(self.neighbours, largest=False, sorted=False).values
-        return nearest.sqrt_().mean(1)
+        if squares.device.type == "cpu":
+            # NumPy's partition is vectorised: several times as fast as topk on rows of hundreds.
+            values = np.partition(squares.numpy(), self.neighbours - 1, axis=1)
+            values = values[:, : self.neighbours]
+            values.sort(axis=1)  # equal neighbourhoods have equal sums
+            return torch.from_numpy(values).sqrt_().mean(1)
+        return squares.topk(self.neighbours, largest=False).values.sqrt_().mean(1)
