@@ -34,10 +34,18 @@ from altasks.strategies import Candidates, Strategy
 REPO = Path(__file__).resolve().parents[2]
 #: The parts that decide what a run measures.
 MEASURED = (
-    "altasks.acquisition",
+    *(f"altasks.acquisition.{part}" for part in ("_kernels", "_rows", "bald", "margin")),
     "altasks.predictions",
     "altasks.scoring",
-    "altasks.strategies",
+    *(
+        f"altasks.strategies.{part}"
+        for part in (
+            *("_blocks", "_kmeans", "_lazy", "_linkage", "_neighbours", "_race", "_rows"),
+            *("badge", "balanced", "batch_bald", "cluster_margin", "density_weighted"),
+            *("facility_location", "hybrid", "k_center", "lcmd", "max_det", "power"),
+            *("prob_cover", "random", "top_k", "typiclust"),
+        )
+    ),
     "altasks._random",
 )
 #: Raise it when this file changes what is measured.
