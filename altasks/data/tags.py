@@ -66,10 +66,9 @@ def spans_of(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = False)
         >>> spans_of(["O", "I-PER"], repair=True)
         [Span(start=1, end=2, label='PER')]
     """
-    if not repair:
-        fault = find_fault(tags, scheme)
-        if fault is not None:
-            raise InvalidInputError(fault.describe("tags", f"word {fault.word}"))
+    fault = find_fault(tags, scheme, repair=repair)
+    if fault is not None:
+        raise InvalidInputError(fault.describe("tags", f"word {fault.word}"))
     spans: list[Span] = []
     letter, label, start = "O", "", 0  # of the word before
     for i, (now, label_now) in enumerate(_read(tags, scheme)):
@@ -165,13 +164,18 @@ class Fault(NamedTuple):
         return describe_fault(argument, self.expected, self.found, where=where, hint=self.hint)
 
 
-def find_fault(tags: Sequence[str], scheme: str = "IOB2") -> Fault | None:
-    """Return the first place where the tags break the scheme, or None.
+def find_fault(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = False) -> Fault | None:
+    """Return what is wrong with the tags, or None: why `spans_of` would refuse them.
 
     For whoever can say more about the place than the word's index, such as a file's line.
 
+    Args:
+        tags: one tag a word.
+        scheme: how they are written, see the module.
+        repair: pass over what `spans_of` with `repair=True` can read.
+
     Raises:
-        InvalidInputError: for a tag that is not of the scheme at all.
+        InvalidInputError: for an unknown scheme, or a string in place of the tags.
 
     Example:
         >>> find_fault(["O", "I-PER"]).found
@@ -180,27 +184,12 @@ def find_fault(tags: Sequence[str], scheme: str = "IOB2") -> Fault | None:
         True
     """
     scheme = _scheme(scheme)
-    hint = f"With repair=True it is read as conlleval does; are these tags {scheme}?"
-    letter, label = "O", ""  # of the word before
-    for i, (now, label_now) in enumerate(_read(tags, scheme)):
-        after = f"{tags[i]!r} after {tags[i - 1]!r}" if i else f"{tags[i]!r} at the start"
-        # Whether the word before is of a span that may go on here.
-        open_before = letter in "BI" and label == label_now
-        if scheme == "IOB1":
-            if now == "B" and not open_before:
-                return Fault(
-                    i, f"B- only directly after a span of its label ({scheme})", after, hint
-                )
-        elif now in "IE" and not open_before:
-            return Fault(
-                i, f"{tags[i][0]}- only inside a span of its label ({scheme})", after, hint
-            )
-        if len(_LETTERS[scheme]) == 4 and letter in "BI" and not (open_before and now in "IE"):
-            return Fault(i - 1, _ended(scheme), f"{tags[i - 1]!r} before {tags[i]!r}", hint)
-        letter, label = now, label_now
-    if len(_LETTERS[scheme]) == 4 and letter in "BI":
-        return Fault(len(tags) - 1, _ended(scheme), f"{tags[-1]!r} at the end", hint)
-    return None
+    if isinstance(tags, str):  # its letters would pass for tags, if they were O
+        raise invalid("tags", "a sequence of tags, one a word", f"the string {tags!r}")
+    for i, tag in enumerate(tags):
+        if _parts(tag, _LETTERS[scheme]) is None:
+            return Fault(i, _tag_of(_LETTERS[scheme], f" of {scheme}"), repr(tag), "")
+    return None if repair else _ill_formed(tags, scheme)
 
 
 def find_scheme(sequences: Iterable[Sequence[str]], *, repair: bool = False) -> str:
@@ -242,7 +231,7 @@ def scheme_found(
         for w, tag in enumerate(tags):
             parts = _parts(tag, "BIESLU")
             if parts is None:
-                raise _no_tag(tag, "BIESLU", "", place(s, w))
+                raise invalid("tags", _tag_of("BIESLU", ""), repr(tag), where=place(s, w))
             now, label_now = parts
             if now in "BI":
                 begins = letter not in "BI" or label != label_now
@@ -262,6 +251,31 @@ def scheme_found(
     if not repair:
         _agree(first, "IOB1", "IOB2")
     return "IOB1" if "IOB1" in first and "IOB2" not in first else "IOB2"
+
+
+def _ill_formed(tags: Sequence[str], scheme: str) -> Fault | None:
+    """Return the first place where tags of a scheme follow each other as it forbids."""
+    hint = f"With repair=True it is read as conlleval does; are these tags {scheme}?"
+    letter, label = "O", ""  # of the word before
+    for i, (now, label_now) in enumerate(_read(tags, scheme)):
+        after = f"{tags[i]!r} after {tags[i - 1]!r}" if i else f"{tags[i]!r} at the start"
+        # Whether the word before is of a span that may go on here.
+        open_before = letter in "BI" and label == label_now
+        if scheme == "IOB1":
+            if now == "B" and not open_before:
+                return Fault(
+                    i, f"B- only directly after a span of its label ({scheme})", after, hint
+                )
+        elif now in "IE" and not open_before:
+            return Fault(
+                i, f"{tags[i][0]}- only inside a span of its label ({scheme})", after, hint
+            )
+        if len(_LETTERS[scheme]) == 4 and letter in "BI" and not (open_before and now in "IE"):
+            return Fault(i - 1, _ended(scheme), f"{tags[i - 1]!r} before {tags[i]!r}", hint)
+        letter, label = now, label_now
+    if len(_LETTERS[scheme]) == 4 and letter in "BI":
+        return Fault(len(tags) - 1, _ended(scheme), f"{tags[-1]!r} at the end", hint)
+    return None
 
 
 def _agree(first: dict[str, tuple[str, str]], one: str, other: str) -> None:
@@ -285,18 +299,10 @@ def _scheme(name: str) -> str:
 
 
 def _read(tags: Sequence[str], scheme: str) -> list[tuple[str, str]]:
-    """Return (letter of O, B, I, E, S; label) for each tag."""
-    scheme = _scheme(scheme)
-    if isinstance(tags, str):  # its letters would pass for tags, if they were O
-        raise invalid("tags", "a sequence of tags, one a word", f"the string {tags!r}")
-    read = []
-    for i, tag in enumerate(tags):
-        parts = _parts(tag, _LETTERS[scheme])
-        if parts is None:
-            raise _no_tag(tag, _LETTERS[scheme], f" of {scheme}", f"word {i}")
-        letter, label = parts
-        read.append((_READ_AS.get(letter, letter), label))
-    return read
+    """Return (letter of O, B, I, E, S; label) for each tag; they are known to be tags."""
+    allowed = _LETTERS[_scheme(scheme)]
+    parts = [_parts(tag, allowed) or ("O", "") for tag in tags]
+    return [(_READ_AS.get(letter, letter), label) for letter, label in parts]
 
 
 def _parts(tag: Any, allowed: str) -> tuple[str, str] | None:
@@ -307,9 +313,8 @@ def _parts(tag: Any, allowed: str) -> tuple[str, str] | None:
     return tag[0], tag[2:]
 
 
-def _no_tag(tag: Any, allowed: str, of: str, where: str) -> InvalidInputError:
-    letters = ", ".join(f"{letter}-" for letter in allowed)
-    return invalid("tags", f"O or {letters} and a label{of}", repr(tag), where=where)
+def _tag_of(allowed: str, of: str) -> str:
+    return f"O or {', '.join(f'{letter}-' for letter in allowed)} and a label{of}"
 
 
 def _ended(scheme: str) -> str:
