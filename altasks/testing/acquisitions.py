@@ -103,7 +103,7 @@ def rebuilt(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Predi
         [[0.75, 0.25]]
     """
     if isinstance(prediction, Categorical | Bernoulli):
-        return type(prediction)(change(prediction.probs))
+        return type(prediction)(change(prediction.probs), prediction.features)
     assert isinstance(prediction, Normal)
     return Normal(change(prediction.mean), change(prediction.variance), prediction.scale)
 
@@ -336,7 +336,7 @@ def _tensors(prediction: Prediction) -> list[Tensor]:
 def _widened(prediction: Prediction) -> Prediction:
     if isinstance(prediction, Categorical):
         # Past the door: rounded to bfloat16, rows sum to 1 as bfloat16 can, not as float64 must.
-        return Categorical._trusted(prediction.probs.double(), None)
+        return Categorical._trusted(prediction.probs.double(), prediction.features)
     return rebuilt(prediction, lambda values: values.double())
 
 
