@@ -97,6 +97,7 @@ ACQUISITIONS = Registry(
             "edit_disagreement",
             "entropy",
             "epistemic_variance",
+            "expected_gradient_length",
             "least_confidence",
             "margin",
             "mnlp",

@@ -13,6 +13,7 @@ from altasks.acquisition.consensus_kl import consensus_kl
 from altasks.acquisition.edit_disagreement import edit_disagreement
 from altasks.acquisition.entropy import entropy
 from altasks.acquisition.epistemic_variance import epistemic_variance
+from altasks.acquisition.expected_gradient_length import expected_gradient_length
 from altasks.acquisition.least_confidence import least_confidence
 from altasks.acquisition.margin import margin
 from altasks.acquisition.mnlp import mnlp
@@ -30,6 +31,7 @@ __all__ = [
     "edit_disagreement",
     "entropy",
     "epistemic_variance",
+    "expected_gradient_length",
     "least_confidence",
     "margin",
     "mnlp",
