@@ -125,7 +125,8 @@ class _Clusters:
 
     def add_all(self, centres: Tensor) -> None:
         """Add the centres `[L, d]`, in order."""
-        for part in centres.split(AHEAD):
+        for start in range(0, len(centres), AHEAD):
+            part = centres[start : start + AHEAD]
             for centre, products in zip(part, self._products(part), strict=True):
                 self._add(centre, products)
 
