@@ -14,6 +14,7 @@ from altasks._version import __version__
 if TYPE_CHECKING:
     from altasks.acquisition import (
         bald,
+        by_span,
         consensus_kl,
         edit_disagreement,
         entropy,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         least_confidence,
         margin,
         mnlp,
+        sequence_variation_ratio,
         variance,
         variation_ratio,
         vote_entropy,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
 # name -> the module that holds it
 _HOMES = {
     "bald": "altasks.acquisition",
+    "by_span": "altasks.acquisition",
     "consensus_kl": "altasks.acquisition",
     "edit_disagreement": "altasks.acquisition",
     "entropy": "altasks.acquisition",
@@ -79,6 +82,7 @@ _HOMES = {
     "least_confidence": "altasks.acquisition",
     "margin": "altasks.acquisition",
     "mnlp": "altasks.acquisition",
+    "sequence_variation_ratio": "altasks.acquisition",
     "variance": "altasks.acquisition",
     "variation_ratio": "altasks.acquisition",
     "vote_entropy": "altasks.acquisition",
@@ -172,6 +176,7 @@ __all__ = [
     "__version__",
     "as_pool",
     "bald",
+    "by_span",
     "consensus_kl",
     "edit_disagreement",
     "entropy",
@@ -185,6 +190,7 @@ __all__ = [
     "margin",
     "mnlp",
     "score",
+    "sequence_variation_ratio",
     "variance",
     "variation_ratio",
     "vote_entropy",

@@ -93,6 +93,7 @@ ACQUISITIONS = Registry(
         name: f"altasks.acquisition:{name}"
         for name in (
             "bald",
+            "by_span",
             "consensus_kl",
             "edit_disagreement",
             "entropy",
@@ -101,6 +102,7 @@ ACQUISITIONS = Registry(
             "least_confidence",
             "margin",
             "mnlp",
+            "sequence_variation_ratio",
             "variance",
             "variation_ratio",
             "vote_entropy",

@@ -9,6 +9,7 @@ from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, StreamedReduction, reduce_units
 from altasks.acquisition._rows import Labels
 from altasks.acquisition.bald import bald
+from altasks.acquisition.by_span import by_span
 from altasks.acquisition.consensus_kl import consensus_kl
 from altasks.acquisition.edit_disagreement import edit_disagreement
 from altasks.acquisition.entropy import entropy
@@ -17,6 +18,7 @@ from altasks.acquisition.expected_gradient_length import expected_gradient_lengt
 from altasks.acquisition.least_confidence import least_confidence
 from altasks.acquisition.margin import margin
 from altasks.acquisition.mnlp import mnlp
+from altasks.acquisition.sequence_variation_ratio import sequence_variation_ratio
 from altasks.acquisition.variance import variance
 from altasks.acquisition.variation_ratio import variation_ratio
 from altasks.acquisition.vote_entropy import vote_entropy
@@ -27,6 +29,7 @@ __all__ = [
     "StreamedReduction",
     "acquisition",
     "bald",
+    "by_span",
     "consensus_kl",
     "edit_disagreement",
     "entropy",
@@ -36,6 +39,7 @@ __all__ = [
     "margin",
     "mnlp",
     "reduce_units",
+    "sequence_variation_ratio",
     "units_of",
     "variance",
     "variation_ratio",

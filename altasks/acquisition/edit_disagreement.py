@@ -1,4 +1,4 @@
-"""How differently the members read a line."""
+"""How differently the members read a line, or tag a sentence."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from torch import Tensor
 
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
+from altasks.acquisition._sequences import best_classes, lengths_of
 from altasks.errors import invalid
-from altasks.predictions import Prediction, Transcripts
+from altasks.predictions import Categorical, Prediction, Transcripts
+from altasks.predictions._checks import working_dtype
 
 #: Unicode normalisation forms.
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
@@ -26,7 +28,7 @@ _BLOCK = 2048
 _Row = tuple[str | tuple[Hashable, ...], ...]
 
 
-@acquisition(reads=(Transcripts,), min_members=2)
+@acquisition(reads=(Transcripts, Categorical), min_members=2)
 def edit_disagreement(
     prediction: Prediction,
     *,
@@ -42,6 +44,11 @@ def edit_disagreement(
     deletion and substitution of a code point (of a symbol, where readings are sequences of them)
     cost 1 each.
 
+    Over a `Ragged` of `Categorical` a member's reading of a sample is the sequence of its units'
+    best classes, such as the tags of a sentence. All have the same length, yet it is a Levenshtein
+    distance: a name that one member sees a word further on costs less than its words' tags
+    compared place by place. A task's lists of entities come as `Transcripts`.
+
     Strings are compared as they are: an e with an accent and an e followed by a combining accent
     differ by two edits. Nothing is normalised unless `normalize` says so.
 
@@ -49,20 +56,25 @@ def edit_disagreement(
     (`torch.get_num_threads()`); samples whose readings are all equal cost nothing.
 
     Args:
-        prediction: a `Transcripts` with K >= 2, or a `Ragged` of one.
+        prediction: a `Transcripts` with K >= 2, or a `Ragged` of one; or a `Ragged` of
+            `Categorical` (a plain one is read as sequences of one unit). Where a member's best
+            classes of a unit tie, it says the one of lowest index.
         normalize: the Unicode form to bring strings to first, such as `"NFC"`; None: none.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
+        reduce: over a `Ragged` of `Transcripts`: `"mean"`, `"sum"` or `"max"` of a sample's units,
+            `"top_k"` (mean of the `k` largest, of all if fewer), or `"none"` for the unit scores
+            `[M]`. Over a `Ragged` of `Categorical` a unit is a symbol and has no score of its
+            own, and only the default is accepted.
         k: for `"top_k"`.
         empty: the score of a sample with no unit.
 
     Returns:
-        `[N]` in [0, 1], float32, on the device of `log_probs` if there are any, else on the CPU.
+        `[N]` in [0, 1]: for `Transcripts` float32, on the device of `log_probs` if there are any,
+        else on the CPU; for `Categorical` float32 (float64 for float64) on its device.
 
     Raises:
         UnsupportedPredictionError: for any other prediction, or K = 1.
-        InvalidInputError: for an option outside its range, or `normalize` where a reading is not
-            a string.
+        InvalidInputError: for an option outside its range, `normalize` where a reading is not a
+            string, or another `reduce` than the default over classes.
 
     Source:
         Reul et al. 2018, "Improving OCR accuracy on early printed books by combining pretraining,
@@ -75,6 +87,8 @@ def edit_disagreement(
     """
     check_reduction(reduce, k, empty)
     units = units_of(prediction)
+    if isinstance(units, Categorical):
+        return _of_tags(units, prediction, normalize, reduce, empty)
     assert isinstance(units, Transcripts)
     if normalize is not None and normalize not in get_args(Form):
         raise invalid("normalize", "None, 'NFC', 'NFD', 'NFKC' or 'NFKD'", f"{normalize!r}")
@@ -82,6 +96,37 @@ def edit_disagreement(
     device = "cpu" if units.log_probs is None else units.log_probs.device
     scores = torch.from_numpy(_mean_distances(rows)).to(device, torch.float32)  # M
     return reduce_units(scores, prediction, reduce=reduce, k=k, empty=empty)
+
+
+def _of_tags(
+    units: Categorical, prediction: Prediction, normalize: Form | None, reduce: Reduce, empty: float
+) -> Tensor:
+    """Return `[N]`: each sample's units are the symbols of one reading."""
+    if normalize is not None:
+        raise invalid("normalize", "None for classes: they are no strings", f"{normalize!r}")
+    if reduce != "mean":
+        raise invalid(
+            "reduce",
+            "the default: over classes a sample is one sequence, and its units have no scores",
+            f"{reduce!r}",
+            hint="For scores by unit use variation_ratio or vote_entropy.",
+        )
+    lengths = lengths_of(prediction)  # N
+    tags = best_classes(units).cpu()  # M x K
+    # Each class as one character: a member's tags of the whole pool are one string, cut up in C.
+    spoken = [
+        column.to(torch.int32).numpy().astype("<i4").tobytes().decode("utf-32-le", "surrogatepass")
+        for column in tags.unbind(1)
+    ]  # K of M characters
+    stops = lengths.cumsum(0).tolist()
+    rows = [
+        tuple(text[start:stop] for text in spoken)
+        for start, stop in itertools.pairwise([0, *stops])
+    ]
+    distances = torch.from_numpy(_mean_distances(rows)).masked_fill(lengths == 0, empty)  # N
+    device = units.probs.device
+    # By way of the type first: not every device has float64.
+    return distances.to(working_dtype(units.probs.dtype)).to(device)
 
 
 def _mean_distances(rows: Sequence[_Row]) -> np.ndarray:

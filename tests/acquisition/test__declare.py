@@ -89,7 +89,7 @@ def test_another_kind_is_told_what_suits_it():
     with pytest.raises(UnsupportedPredictionError) as caught:
         al.edit_disagreement(Bernoulli(torch.full((2, 3, 4), 0.5)))
     message = str(caught.value)
-    assert "reads Transcripts (or a Ragged of these)" in message
+    assert "reads Transcripts and Categorical (or a Ragged of these)" in message
     assert "found Bernoulli(N=2, K=3, C=4, float32, cpu)" in message
     for name in ("bald", "consensus_kl", "entropy", "variation_ratio"):
         assert name in message
