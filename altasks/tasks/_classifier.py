@@ -1,4 +1,4 @@
-"""Loading a sequence classifier whose head fits the labels."""
+"""Loading a Hugging Face classifier whose head fits the labels."""
 
 from __future__ import annotations
 
@@ -27,11 +27,15 @@ _GENERIC = re.compile(r"LABEL_\d+")
 
 
 def load_classifier(
-    model: str | os.PathLike[str] | nn.Module, labels: Sequence[Any] | None, multi_label: bool
+    auto_class: str,
+    model: str | os.PathLike[str] | nn.Module,
+    labels: Sequence[Any] | None,
+    multi_label: bool = False,
 ) -> Loaded:
     """Return the model with one output for each label.
 
     Args:
+        auto_class: `"AutoModelForSequenceClassification"` and the like.
         model: hub name, folder, or a model object, which is taken as it is.
         labels: class names, or None for those the checkpoint has.
         multi_label: sets the loss that the model trains with.
@@ -46,7 +50,7 @@ def load_classifier(
         if config is None or not hasattr(config, "num_labels"):
             raise invalid(
                 "model",
-                "a Hugging Face sequence classifier",
+                f"a Hugging Face model as {auto_class} makes them",
                 type(model).__name__,
                 hint="Its config.num_labels says how many classes it has.",
             )
@@ -56,7 +60,7 @@ def load_classifier(
         config.problem_type = problem
         return Loaded(model, head_parameters(model))
     if labels is None:
-        loaded = load_model("AutoModelForSequenceClassification", model, problem_type=problem)
+        loaded = load_model(auto_class, model, problem_type=problem)
         if loaded.new:
             raise invalid(
                 "labels",
@@ -72,7 +76,7 @@ def load_classifier(
             os.fspath(model), trust_remote_code=False
         ).id2label
     loaded = load_model(
-        "AutoModelForSequenceClassification",
+        auto_class,
         model,
         problem_type=problem,
         num_labels=len(names),

@@ -193,7 +193,7 @@ def weighted_loss(
         logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
         values = loss(logits, labels[:, :-1]) * labels[:, -1]
         # Trainer counts the entries of all batches of one step; each sample has a row of them.
-        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[1]
+        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[-1]
         return values.sum() / count
 
     return compute

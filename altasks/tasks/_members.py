@@ -9,7 +9,6 @@ from torch import nn
 
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import CommitteeError, invalid
-from altasks.tasks._classifier import load_classifier
 
 
 def first_source(committee: Any) -> Any:
@@ -76,7 +75,7 @@ class EnsembleMembers:
         if source is None:
             self._shared._start = task._starting_point()
             return self._shared
-        loaded = load_classifier(source, task.labels, task.multi_label)
+        loaded = task._load(source, task.labels)
         _copy_weights(loaded.model, self._shared.model, k)
         # Its own weights are what its fits start from, not those of the member before.
         self._shared._start, self._shared._new = None, loaded.new

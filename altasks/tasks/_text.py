@@ -17,8 +17,8 @@ Text = str | tuple[str, str]
 #: One tokenised sentence: the tokenizer's names to a list of numbers.
 Encoded = dict[str, list[int]]
 
-# No tokenizer makes more tokens of a text than it has bytes, and UTF-8 has at most 4 a character.
-_TOKENS_PER_CHARACTER = 4
+#: No tokenizer makes more tokens of a text than it has bytes, and UTF-8 has at most 4 a character.
+TOKENS_PER_CHARACTER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,7 @@ class TextEncoder:
         """
         texts = _as_texts(samples)
         if self.too_long == "error":
-            limit = self.max_length // _TOKENS_PER_CHARACTER
+            limit = self.max_length // TOKENS_PER_CHARACTER
             rows = [row for row, text in enumerate(texts) if characters(text) > limit]
             for start in range(0, len(rows), 1000):
                 part = rows[start : start + 1000]
@@ -174,29 +174,32 @@ class TextEncoder:
         """
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]["input_ids"]))
         chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
-        return [Batch(rows, self._pad([encoded[row] for row in rows])) for rows in chunks]
+        return [Batch(rows, pad(self.tokenizer, [encoded[row] for row in rows])) for rows in chunks]
 
-    def _pad(self, encoded: Sequence[Encoded]) -> dict[str, Tensor]:
-        longest = max(len(tokens["input_ids"]) for tokens in encoded)
-        left = getattr(self.tokenizer, "padding_side", "right") == "left"
-        inputs = {}
-        for name in encoded[0]:
-            fill = self._padding_value(name)
-            padded = torch.full((len(encoded), longest), fill, dtype=torch.int64)  # n x L
-            for row, tokens in enumerate(encoded):
-                values = torch.tensor(tokens[name], dtype=torch.int64)
-                start = longest - len(values) if left else 0
-                padded[row, start : start + len(values)] = values
-            inputs[name] = padded
-        return inputs
 
-    def _padding_value(self, name: str) -> int:
-        if name == "input_ids":
-            # Without a padding token any will do: the attention mask hides it.
-            return int(self.tokenizer.pad_token_id or 0)
-        if name == "token_type_ids":
-            return int(getattr(self.tokenizer, "pad_token_type_id", 0))
-        return 0
+def pad(tokenizer: Any, encoded: Sequence[Encoded]) -> dict[str, Tensor]:
+    """Return tokenised texts as tensors `[n, L]`, padded to the longest on the tokenizer's side."""
+    longest = max(len(tokens["input_ids"]) for tokens in encoded)
+    left = getattr(tokenizer, "padding_side", "right") == "left"
+    inputs = {}
+    for name in encoded[0]:
+        fill = _padding_value(tokenizer, name)
+        padded = torch.full((len(encoded), longest), fill, dtype=torch.int64)  # n x L
+        for row, tokens in enumerate(encoded):
+            values = torch.tensor(tokens[name], dtype=torch.int64)
+            start = longest - len(values) if left else 0
+            padded[row, start : start + len(values)] = values
+        inputs[name] = padded
+    return inputs
+
+
+def _padding_value(tokenizer: Any, name: str) -> int:
+    if name == "input_ids":
+        # Without a padding token any will do: the attention mask hides it.
+        return int(tokenizer.pad_token_id or 0)
+    if name == "token_type_ids":
+        return int(getattr(tokenizer, "pad_token_type_id", 0))
+    return 0
 
 
 def longest_input(model: nn.Module, tokenizer: Any) -> int:
