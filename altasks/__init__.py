@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         TopK,
         TypiClust,
     )
+    from altasks.strategies.budget import select_within
     from altasks.tasks import Task, TextClassification
 
 # name -> the module that holds it
@@ -117,6 +118,7 @@ _HOMES = {
     "Softmax": "altasks.strategies",
     "Subsampled": "altasks.strategies",
     "TypiClust": "altasks.strategies",
+    "select_within": "altasks.strategies.budget",
     "Power": "altasks.strategies",
     "Random": "altasks.strategies",
     "Strategy": "altasks.strategies",
@@ -190,6 +192,7 @@ __all__ = [
     "margin",
     "mnlp",
     "score",
+    "select_within",
     "sequence_variation_ratio",
     "variance",
     "variation_ratio",
