@@ -14,21 +14,33 @@ A tag is `O` or a letter, a hyphen and a label (`B-PER`, `I-ARGM-TMP`). What the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any, NamedTuple
 
+from altasks.data._schemes import (
+    LETTERS,
+    READ_AS,
+    SCHEMES,
+    described,
+    find_scheme,
+    known_scheme,
+    parts_of,
+    scheme_found,
+)
 from altasks.errors import InvalidInputError, describe_fault, invalid
 
-# scheme -> its letters, in the order: begin, inside, end, single
-_LETTERS = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
-_ALIASES = {"BIO": "IOB2", "IOBES": "BIOES", "BILUO": "BILOU"}
-# BILOU's letters, read as those of BIOES.
-_READ_AS = {"L": "E", "U": "S"}
-_ONLY_IN = {"E": "BIOES", "S": "BIOES", "L": "BILOU", "U": "BILOU"}
-
-SCHEMES = tuple(_LETTERS)
-"""The schemes that are read and written."""
+__all__ = [
+    "SCHEMES",
+    "Fault",
+    "Span",
+    "convert",
+    "find_fault",
+    "find_scheme",
+    "scheme_found",
+    "spans_of",
+    "tags_of",
+]
 
 
 class Span(NamedTuple):
@@ -103,7 +115,7 @@ def tags_of(spans: Iterable[Sequence[Any]], length: int, scheme: str = "IOB2") -
         >>> tags_of([(0, 2, "PER"), (2, 3, "PER")], 4, scheme="BIOES")
         ['B-PER', 'E-PER', 'S-PER', 'O']
     """
-    scheme = _scheme(scheme)
+    scheme = known_scheme(scheme)
     ordered = sorted(_span(span, i, length) for i, span in enumerate(spans))
     tags = ["O"] * length
     before: Span | None = None
@@ -183,74 +195,13 @@ def find_fault(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = Fals
         >>> find_fault(["O", "I-PER"], "IOB1") is None
         True
     """
-    scheme = _scheme(scheme)
+    scheme = known_scheme(scheme)
     if isinstance(tags, str):  # its letters would pass for tags, if they were O
         raise invalid("tags", "a sequence of tags, one a word", f"the string {tags!r}")
     for i, tag in enumerate(tags):
-        if _parts(tag, _LETTERS[scheme]) is None:
-            return Fault(i, _tag_of(_LETTERS[scheme], f" of {scheme}"), repr(tag), "")
+        if parts_of(tag, LETTERS[scheme]) is None:
+            return Fault(i, described(LETTERS[scheme], f" of {scheme}"), repr(tag), "")
     return None if repair else _ill_formed(tags, scheme)
-
-
-def find_scheme(sequences: Iterable[Sequence[str]], *, repair: bool = False) -> str:
-    """Return the scheme that the tags of many sentences are written in.
-
-    `E-` and `S-` are only in BIOES, `L-` and `U-` only in BILOU; an `I-` that begins a span is
-    only in IOB1, a `B-` that doesn't follow a span of its label only in IOB2. One span is
-    therefore enough to know. Sentences without any span read the same in every scheme: IOB2.
-
-    Args:
-        sequences: one sequence of tags for each sentence; all that there are, since the scheme
-            is decided by all of them.
-        repair: read a mixture of IOB1 and IOB2 as IOB2 with slips, which `spans_of` with
-            `repair=True` then puts right.
-
-    Raises:
-        InvalidInputError: for what is no tag, or if the tags contradict each other (both places
-            are named).
-
-    Example:
-        >>> find_scheme([["O", "I-PER"], ["I-LOC", "B-LOC"]])
-        'IOB1'
-    """
-    return scheme_found(sequences, lambda s, w: f"sentence {s}, word {w}", repair=repair)
-
-
-def scheme_found(
-    sequences: Iterable[Sequence[str]], place: Callable[[int, int], str], *, repair: bool = False
-) -> str:
-    """Return what `find_scheme` does; errors say `place(sentence, word)`.
-
-    Example:
-        >>> scheme_found([["O", "S-PER"]], lambda sentence, word: f"line {word + 1}")
-        'BIOES'
-    """
-    first: dict[str, tuple[str, str]] = {}  # scheme -> (tag that only it has, where)
-    for s, tags in enumerate(sequences):
-        letter, label = "O", ""
-        for w, tag in enumerate(tags):
-            parts = _parts(tag, "BIESLU")
-            if parts is None:
-                raise invalid("tags", _tag_of("BIESLU", ""), repr(tag), where=place(s, w))
-            now, label_now = parts
-            if now in "BI":
-                begins = letter not in "BI" or label != label_now
-                only = ("IOB1" if now == "I" else "IOB2") if begins else ""
-            else:
-                only = _ONLY_IN.get(now, "")
-            if only and only not in first:
-                first[only] = (tag, place(s, w))
-            letter, label = now, label_now
-    # In BIOES and BILOU, B- proves nothing, and an I- that begins a span is a slip, which reading
-    # the tags will name.
-    if "BIOES" in first:
-        _agree(first, "BIOES", "BILOU")
-        return "BIOES"
-    if "BILOU" in first:
-        return "BILOU"
-    if not repair:
-        _agree(first, "IOB1", "IOB2")
-    return "IOB1" if "IOB1" in first and "IOB2" not in first else "IOB2"
 
 
 def _ill_formed(tags: Sequence[str], scheme: str) -> Fault | None:
@@ -270,55 +221,23 @@ def _ill_formed(tags: Sequence[str], scheme: str) -> Fault | None:
             return Fault(
                 i, f"{tags[i][0]}- only inside a span of its label ({scheme})", after, hint
             )
-        if len(_LETTERS[scheme]) == 4 and letter in "BI" and not (open_before and now in "IE"):
+        if len(LETTERS[scheme]) == 4 and letter in "BI" and not (open_before and now in "IE"):
             return Fault(i - 1, _ended(scheme), f"{tags[i - 1]!r} before {tags[i]!r}", hint)
         letter, label = now, label_now
-    if len(_LETTERS[scheme]) == 4 and letter in "BI":
+    if len(LETTERS[scheme]) == 4 and letter in "BI":
         return Fault(len(tags) - 1, _ended(scheme), f"{tags[-1]!r} at the end", hint)
     return None
 
 
-def _agree(first: dict[str, tuple[str, str]], one: str, other: str) -> None:
-    if one in first and other in first:
-        (tag, where), (tag_too, where_too) = first[one], first[other]
-        raise invalid(
-            "tags",
-            "tags of one scheme",
-            f"{tag!r} as only {one} has it ({where}) and {tag_too!r} as only {other} has it "
-            f"({where_too})",
-            hint="Name the scheme to see what breaks it; repair=True reads a mixture of IOB1 and "
-            "IOB2 as conlleval does.",
-        )
-
-
-def _scheme(name: str) -> str:
-    known = _ALIASES.get(name, name)
-    if known not in _LETTERS:
-        raise invalid("scheme", f"one of {', '.join((*SCHEMES, *_ALIASES))}", repr(name))
-    return known
-
-
 def _read(tags: Sequence[str], scheme: str) -> list[tuple[str, str]]:
     """Return (letter of O, B, I, E, S; label) for each tag; they are known to be tags."""
-    allowed = _LETTERS[_scheme(scheme)]
-    parts = [_parts(tag, allowed) or ("O", "") for tag in tags]
-    return [(_READ_AS.get(letter, letter), label) for letter, label in parts]
-
-
-def _parts(tag: Any, allowed: str) -> tuple[str, str] | None:
-    if tag == "O":
-        return "O", ""
-    if not isinstance(tag, str) or len(tag) < 3 or tag[1] != "-" or tag[0] not in allowed:
-        return None
-    return tag[0], tag[2:]
-
-
-def _tag_of(allowed: str, of: str) -> str:
-    return f"O or {', '.join(f'{letter}-' for letter in allowed)} and a label{of}"
+    allowed = LETTERS[known_scheme(scheme)]
+    parts = [parts_of(tag, allowed) or ("O", "") for tag in tags]
+    return [(READ_AS.get(letter, letter), label) for letter, label in parts]
 
 
 def _ended(scheme: str) -> str:
-    end = _LETTERS[scheme][2]
+    end = LETTERS[scheme][2]
     return f"a span of several words to end in {end}- ({scheme})"
 
 
@@ -329,7 +248,7 @@ def _written(scheme: str, *, touching: bool) -> tuple[str, str, str, str]:
         return first, "I", "I", first
     if scheme == "IOB2":
         return "B", "I", "I", "B"
-    letters = _LETTERS[scheme]
+    letters = LETTERS[scheme]
     return letters[0], letters[1], letters[2], letters[3]
 
 
