@@ -68,6 +68,10 @@ class PoolExhaustedWarning(LoopWarning):
     """More samples were asked for than are left; what is left was given."""
 
 
+class TooDearWarning(LoopWarning):
+    """Samples that cost more than the whole budget were left out."""
+
+
 def describe_fault(
     argument: str, expected: str, found: str, *, where: str = "", hint: str = ""
 ) -> str:

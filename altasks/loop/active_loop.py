@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import Tensor
 
 from altasks.data import as_pool
 from altasks.errors import (
     InvalidInputError,
-    PoolExhaustedWarning,
     UnknownNameError,
     invalid,
 )
-from altasks.loop.base import AskedSample, Event, LoggedFit, State, Store
+from altasks.loop.asking import Asker
+from altasks.loop.base import Event, LoggedFit, Store
+from altasks.loop.costs import Costs
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fitting import Fitter, check_test
 from altasks.loop.jsonable import to_json
 from altasks.loop.opening import open_store, require_whole, work_folder
+from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
-from altasks.loop.selection import Selector, given_scores, unknown_id
+from altasks.loop.selection import Selector, Wanted, given_scores, unknown_id
 from altasks.loop.settings import (
     acquisition_name,
     check_settings,
@@ -60,6 +61,8 @@ class ActiveLoop:
         work_dir: where weights go; None: beside an SQLite file (`reviews.db.work`), in
             `altasks-DATABASE.work` for a server, nowhere for a store in memory.
         acquisition_options: keyword arguments of the acquisition function.
+        costs: what labelling a sample costs, for `ask(cost=...)`: a dict from id to number, or a
+            function of the sample; None: `task.cost(sample)`, or 1 without one.
         accept_changes: go on with another seed, strategy or acquisition function than the store
             was made with, and remember the new ones. From then on the run is not the one that
             either would have given from the start.
@@ -94,6 +97,7 @@ class ActiveLoop:
         progress: bool | None = None,
         work_dir: Path | str | None = None,
         acquisition_options: Mapping[str, Any] | None = None,
+        costs: Mapping[str, float] | Callable[[Any], float] | None = None,
         accept_changes: bool = False,
     ) -> None:
         require_whole("seed", seed, 0)
@@ -122,10 +126,14 @@ class ActiveLoop:
         work = work_folder(self.store, work_dir)
         self.work_dir = None if work is None else work.path
         self._fitter = Fitter(task, self.pool, self.store, work, self.seed)
-        self._selector = Selector(
-            task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,
+        priced = Costs(task, self.pool, costs)
+        selector = Selector(
+            task, self.pool, priced, self.strategy, acquisition, acquisition_options, self.seed,
             batch_size, progress,
         )  # fmt: skip
+        self._asker = Asker(
+            task, self.pool, self.store, self._fitter, selector, self.cold_start, priced
+        )
         if hasattr(task, "fit"):
             self._fitter.catch_up(self.store.state().fit)
 
@@ -163,110 +171,56 @@ class ActiveLoop:
 
     def pending_queries(self) -> list[Query]:
         """Return what is still unanswered as queries, one for each round, oldest first."""
-        state = self.store.state()
-        rounds = dict.fromkeys(state.asked[name] for name in state.pending)
-        queries = []
-        for number in rounds:
-            open_ones = [one for one in self.store.asked(number) if state.is_open(one.id)]
-            queries.append(self._query(number, open_ones, ""))
-        return queries
+        return self._asker.pending()
 
-    def _query(self, number: int, rows: list[AskedSample], note: str) -> Query:
-        return Query(
-            ids=[row.id for row in rows],
-            samples=[self.pool[row.id] for row in rows],
-            scores=[row.score for row in rows],
-            round=number,
-            descriptions={row.id: row.description for row in rows if row.description is not None},
-            note=note,
-        )
+    @property
+    def spent(self) -> float:
+        """What all samples asked and not skipped cost.
+
+        What was asked by cost counts as it did then, other samples as they would now.
+        """
+        return math.fsum(self._asker.spent(self.store.state()).values())
 
     # The cycle.
 
-    def ask(self, n: int, *, scores: Any = None) -> Query:
-        """Pick the `n` samples to label next, and write them to the store.
+    def ask(
+        self,
+        n: int | None = None,
+        *,
+        scores: Any = None,
+        cost: float | None = None,
+        per_cost: bool = False,
+    ) -> Query:
+        """Pick the samples to label next, and write them to the store.
+
+        Give either `n`, how many, or `cost`, what labelling them may cost in all: in words, boxes,
+        characters, seconds, whatever the loop's costs are in. See `altasks.select_within` for how
+        a budget is spent.
 
         Left out are samples that have a label, were asked before, or were skipped. If fewer are
         left, those are given, with a `PoolExhaustedWarning` and a note on the query; if none are,
-        the query is empty and does not count as a round.
+        the query is empty and does not count as a round. A sample that costs more than all of
+        `cost` is left out with a `TooDearWarning`, the same note, and its id in `too_dear`.
 
         Args:
             n: at least 1.
             scores: made elsewhere, higher = label first: a dict from id to number (only its ids
                 are candidates), a `Scores`, or one number for each sample in the pool's order.
+            cost: above 0. The query costs no more, and its `cost` says how much.
+            per_cost: with `cost`: pick by score per cost instead of by score. Asks before the
+                first fit, which have no scores, are as without it.
 
         Raises:
-            InvalidInputError: for a bad `n` or scores that don't fit, or if the strategy reads
-                scores and there is neither a task nor `scores=`.
+            InvalidInputError: for a bad `n` or `cost`, both or neither; scores that don't fit; a
+                cost of a sample that isn't above 0; or if the strategy reads scores and there is
+                neither a task nor `scores=`.
             UnknownNameError: if `scores` names an id that is not in the pool.
             StoreError: if the query can't be written; then nothing was asked.
         """
-        require_whole("n", n, 1)
+        wanted = Wanted(n, cost, per_cost)
+        wanted.check(self.strategy)
         given = None if scores is None else given_scores(scores, self.pool)
-        warned = False
-        made: tuple[int, int, Any] | None = None  # round, fit and scores of an earlier attempt
-        while True:
-            state = self.store.state()
-            number = state.round + 1
-            left = self._left(state, given)
-            note = "" if len(left) >= n else self._exhausted(n, len(left), given is not None)
-            if note and not warned:
-                # Before anything is written: where warnings are errors, nothing was asked.
-                warnings.warn(note, PoolExhaustedWarning, stacklevel=2)
-                warned = True
-            if not left:
-                return self._query(state.round, [], note)
-            if hasattr(self.task, "fit"):
-                self._fitter.catch_up(state.fit)
-            selector = self._selector_of(state, given is not None)
-            table = given
-            if table is None and selector.reads_scores:
-                fit = 0 if state.fit is None else state.fit.fit
-                if made is None or made[:2] != (number, fit):
-                    made = (number, fit, selector.score(left, number))
-                table = made[2]
-            if table is not None:
-                allowed = set(left)
-                rows = [row for row, name in enumerate(table.ids) if name in allowed]
-                table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
-                left = table.ids
-            picks, values = selector.pick(left, int(n), number, state, table)
-            told = {} if self._is_cold(state) else selector.describe(picks, number)
-            asked = [
-                AskedSample(name, value, told.get(name))
-                for name, value in zip(picks, values, strict=True)
-            ]
-            how = {"wanted": int(n), "strategy": strategy_name(selector.strategy)}
-            how["given_scores"] = given is not None
-            how["fit"] = None if state.fit is None else state.fit.fit
-            if self.store.record_ask(number, asked, how):
-                return self._query(number, asked, note)
-
-    def _left(self, state: State, given: Any) -> list[str]:
-        ids = self.pool.ids if given is None else given.ids
-        gone = state.asked.keys() | state.labelled | state.skipped
-        return [name for name in ids if name not in gone]
-
-    def _exhausted(self, n: int, left: int, given: bool) -> str:
-        where = "of the scored samples" if given else f"of the pool's {len(self.pool)} samples"
-        return (
-            f"Asked for {n}, and {left} {where} are left: the others are labelled, asked or "
-            "skipped."
-        )
-
-    def _is_cold(self, state: State) -> bool:
-        """Whether the model has not been trained here: its predictions say nothing yet.
-
-        A task that can't be trained is one that was trained elsewhere.
-        """
-        if not hasattr(self.task, "predict"):
-            return True
-        return state.fit is None and hasattr(self.task, "fit")
-
-    def _selector_of(self, state: State, given: bool) -> Selector:
-        if given or not self._is_cold(state):
-            return self._selector
-        return self._selector.with_strategy(self.cold_start)
+        return self._asker.ask(wanted, given)
 
     def tell(self, labels: Mapping[str, Any], *, annotator: str = "", replace: bool = False) -> int:
         """Keep labels: late, partial, for samples asked or not. All are kept, or none is.
@@ -364,13 +318,16 @@ class ActiveLoop:
     def run(
         self,
         oracle: Oracle,
-        budget: int,
-        batch: int,
+        budget: int | None = None,
+        batch: int | None = None,
         *,
+        cost_budget: float | None = None,
+        cost_batch: float | None = None,
+        per_cost: bool = False,
         test: Any = None,
         target: Mapping[str, float] | tuple[str, float] | None = None,
         stop: Callable[[list[Round]], bool] | None = None,
-        initial: int | None = None,
+        initial: float | None = None,
     ) -> Iterator[Round]:
         """Ask, let `oracle` answer, fit, evaluate, and again: yields each completed round.
 
@@ -379,22 +336,33 @@ class ActiveLoop:
         completed before are in `rounds` and are not yielded again. Ctrl-C leaves everything told
         so far.
 
+        The budget is in samples (`budget`, `batch`), or in the unit of the loop's costs
+        (`cost_budget`, `cost_batch`). By cost, after r rounds about r batches are spent and never
+        more: what a round leaves over goes to the next. A run by cost ends when what is left is
+        less than the samples asked so far cost on average, or buys none of those that are left.
+        Samples that fit into no batch are named in a `TooDearWarning` and not asked.
+
         Args:
             oracle: anything with `label(query) -> {id: label}`; answers may be partial.
             budget: how many samples to ask in all, those of earlier runs included and skipped
                 ones not.
             batch: how many to ask a round.
+            cost_budget: what all samples asked may cost, counted alike.
+            cost_batch: what those of a round may cost.
+            per_cost: in a run by cost: pick by score per cost instead of by score.
             test: (samples, labels) to evaluate on after each fit.
             target: metric -> value; stops when all are reached (`>=`).
             stop: called with all rounds so far after each; True stops.
-            initial: how many to ask the first time, before any fit; by default `batch`.
+            initial: how much to ask the first time, before any fit, in the unit of the batch;
+                by default a batch.
 
         Raises:
-            InvalidInputError: for numbers out of range, or a target without a test set.
+            InvalidInputError: for numbers out of range, budgets in both units or in none, or a
+                target without a test set.
         """
-        for name, value in (("budget", budget), ("batch", batch), ("initial", initial)):
-            if not (name == "initial" and value is None):
-                require_whole(name, value, 1)
+        plan = make_plan(
+            self, self._asker, budget, batch, cost_budget, cost_batch, per_cost, initial
+        )
         if not callable(getattr(oracle, "label", None)):
             raise invalid("oracle", "an object with label(query)", type(oracle).__name__)
         if not hasattr(self.task, "fit"):
@@ -405,9 +373,7 @@ class ActiveLoop:
             target = dict([target])
         if target is not None and test is None:
             raise invalid("target", "a test set to measure it on", "test=None")
-        return Driver(
-            self, oracle, budget, batch, test=test, target=target, stop=stop, initial=initial
-        ).rounds()
+        return Driver(self, oracle, plan, test=test, target=target, stop=stop).rounds()
 
     def close(self) -> None:
         """Let go of the store."""

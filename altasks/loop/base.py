@@ -174,6 +174,10 @@ class Store(Protocol):
         """Return the query of a round, in the order asked."""
         ...
 
+    def asks(self) -> dict[int, dict[str, Any]]:
+        """Return what `record_ask` was told of how each query was made."""
+        ...
+
     def tell(
         self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
     ) -> int:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.errors import InvalidInputError, LoopWarning, invalid
 from altasks.loop.base import State
 from altasks.loop.jsonable import to_json
+from altasks.loop.plan import Plan
 from altasks.loop.query import Round
 
 if TYPE_CHECKING:
@@ -35,26 +36,23 @@ class Driver:
         self,
         loop: ActiveLoop,
         oracle: Oracle,
-        budget: int,
-        batch: int,
+        plan: Plan,
         *,
         test: Any,
         target: Mapping[str, float] | None,
         stop: Callable[[list[Round]], bool] | None,
-        initial: int | None,
     ) -> None:
         self.loop = loop
         self.oracle = oracle
-        self.budget = budget
-        self.batch = batch
+        self.plan = plan
         self.test = test
         self.target = target
         self.stop = stop
-        self.initial = batch if initial is None else initial
 
     def rounds(self) -> Iterator[Round]:
         """Yield each round as it is completed."""
         begun = time.perf_counter()
+        self.plan.announce()
         told = self._late_answers()
         if told:
             late = self._complete(begun, told)
@@ -73,11 +71,10 @@ class Driver:
             elif dry or self._is_over(state):
                 return
             else:
-                wanted = self.batch if state.round else self.initial
-                query = self.loop.ask(min(wanted, self.budget - _spent(state)))
-                dry = bool(query.note)  # the warning was given; there is nothing left to ask
-                if not len(query):
+                query = self.plan.ask(state)
+                if query is None or not len(query):
                     return
+                dry = bool(query.note)  # the warning was given; there is nothing left to ask
 
     def _late_answers(self) -> int:
         """Let the oracle answer what it left open in a recorded round; return how many it did."""
@@ -85,7 +82,7 @@ class Driver:
         return self._answer() if state.recorded == state.round and state.pending else 0
 
     def _is_over(self, state: State) -> bool:
-        if _spent(state) >= self.budget:
+        if self.plan.is_spent(state):
             return True
         past = self.loop.rounds
         if self.target is not None and past and self._is_reached(past[-1]):
@@ -140,6 +137,7 @@ class Driver:
             seconds=time.perf_counter() - begun,
             cost=None if cost_of is None else float(cost_of(answered)),
             unanswered=len(state.pending),
+            spent=self.plan.spent(state),
         )
         record = {name: value for name, value in vars(done).items() if name != "round"}
         loop.store.record_round(state.round, to_json(record, "round", f"round {state.round}"))
@@ -158,7 +156,3 @@ class Driver:
                 )
             told += self.loop.tell(answers)
         return told
-
-
-def _spent(state: State) -> int:
-    return sum(name not in state.skipped for name in state.asked)

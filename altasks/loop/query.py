@@ -18,6 +18,8 @@ class Query:
         round: which ask this was; the first is 1.
         descriptions: id -> what `task.describe` said of it, JSON; empty before the first fit.
         note: what the user should know, such as that fewer samples were left than asked for.
+        cost: what labelling all of it costs, where it was asked by cost; else None.
+        too_dear: where it was asked by cost, the ids that cost more than all of that.
     """
 
     ids: list[str]
@@ -26,6 +28,8 @@ class Query:
     round: int
     descriptions: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+    cost: float | None = None
+    too_dear: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return n."""
@@ -48,6 +52,7 @@ class Round:
         seconds: labelling, fitting and evaluating, in this process.
         cost: what the oracle says this round's labels cost, if it says.
         unanswered: how many asked samples had no answer when the model was fitted.
+        spent: in a run by cost: what all samples asked so far cost, by the loop's own costs.
     """
 
     round: int
@@ -57,3 +62,4 @@ class Round:
     seconds: float
     cost: float | None = None
     unanswered: int = 0
+    spent: float | None = None

@@ -13,11 +13,58 @@ from altasks._random import derive_rng
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 from altasks.loop.base import State
+from altasks.loop.costs import Costs
 from altasks.loop.jsonable import to_json
+from altasks.loop.opening import require_whole
+from altasks.strategies._inner import reads_scores
 from altasks.strategies.base import Candidates, Strategy
+from altasks.strategies.budget import check_budget, select_within
 
 #: The fields of `Candidates` that scoring can keep.
 _SCORED = frozenset({"embeddings", "mean_probs", "draws"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How much is asked for: either of the first two.
+
+    Args:
+        n: so many samples.
+        cost: so much in all.
+        per_cost: with `cost`: in the order of score per cost.
+        dearest: with `cost`: leave out what costs more than this as well. Who says so has told
+            the user: nothing is reported as too dear.
+    """
+
+    n: int | None = None
+    cost: float | None = None
+    per_cost: bool = False
+    dearest: float | None = None
+
+    def check(self, strategy: Strategy) -> None:
+        """Refuse what can't be asked for."""
+        if self.n is None and self.cost is None:
+            raise invalid(
+                "n", "a whole number of at least 1, or cost=, what the samples may cost", "None"
+            )
+        if self.n is not None and self.cost is not None:
+            raise invalid(
+                "n",
+                "either n, how many samples, or cost, what they may cost in all",
+                f"n={self.n!r} and cost={self.cost!r}",
+            )
+        if self.n is not None:
+            require_whole("n", self.n, 1)
+            if self.per_cost:
+                raise invalid("per_cost", "False with n; it orders what cost= buys", "True")
+            return
+        check_budget("cost", self.cost)
+        if self.per_cost and not reads_scores(strategy):
+            raise invalid(
+                "per_cost",
+                "a strategy that reads the scores",
+                f"{type(strategy).__name__}, which reads none",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +74,7 @@ class Selector:
     Args:
         task: with `predict`, or None.
         pool: all samples.
+        costs: what each costs.
         strategy: picks.
         acquisition: scores; a name or a callable, or None.
         options: keyword arguments of the acquisition function.
@@ -37,6 +85,7 @@ class Selector:
 
     task: Any
     pool: Pool
+    costs: Costs
     strategy: Strategy
     acquisition: str | Callable[..., Tensor] | None
     options: Mapping[str, Any] | None
@@ -74,28 +123,37 @@ class Selector:
         )
 
     def pick(
-        self, ids: Sequence[str], n: int, round: int, state: State, scores: Any
+        self, ids: Sequence[str], wanted: Wanted, round: int, state: State, scores: Any
     ) -> tuple[list[str], list[float | None]]:
-        """Return up to `n` of `ids` (rows of `scores`, if there are any) and their scores."""
+        """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores."""
         rng = derive_rng(self.seed, "ask", round)
         if scores is None:
             values, fields = np.zeros(len(ids)), {}
         else:
             values = scores.values
             fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
-        fields |= self._beside_scores(ids, state)
-        picks = self.strategy.select(Candidates(ids, values, **fields), n, rng=rng)
+        fields |= self._beside_scores(ids, state, costs=wanted.cost is not None)
+        candidates = Candidates(ids, values, **fields)
+        if wanted.cost is None:
+            assert wanted.n is not None
+            picks = self.strategy.select(candidates, int(wanted.n), rng=rng)
+        else:
+            # A cold start may read no scores, which is no reason to refuse the later asks.
+            dense = wanted.per_cost and reads_scores(self.strategy)
+            picks = select_within(
+                self.strategy, candidates, wanted.cost, rng=rng, per_cost=dense
+            ).picks
         if scores is None:
             return picks, [None] * len(picks)
         chosen = set(picks)
         value = {name: float(v) for name, v in zip(ids, values, strict=True) if name in chosen}
         return picks, [value[name] for name in picks]
 
-    def _beside_scores(self, ids: Sequence[str], state: State) -> dict[str, Any]:
+    def _beside_scores(self, ids: Sequence[str], state: State, *, costs: bool) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         needs = self.strategy.needs
-        if "costs" in needs:
-            fields["costs"] = [self.task.cost(self.pool[name]) for name in ids]
+        if costs or "costs" in needs:
+            fields["costs"] = self.costs.of(ids)
         if "labelled_embeddings" in needs:
             fields["labelled_embeddings"] = self._embed(
                 [name for name in self.pool.ids if name in state.labelled]

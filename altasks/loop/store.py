@@ -213,6 +213,13 @@ class SQLStore:
             ]
         )
 
+    def asks(self) -> dict[int, dict[str, Any]]:
+        """Return what `record_ask` was told of how each query was made."""
+        rows = select(ASKS.c.round, ASKS.c.how).order_by(ASKS.c.round)
+        return self._database.read(
+            lambda connection: {row.round: json.loads(row.how) for row in connection.execute(rows)}
+        )
+
     # Answers.
 
     def tell(

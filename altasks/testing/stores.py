@@ -79,6 +79,7 @@ class StoreSuite:
         assert store.labels().values == {}
         assert (store.history(), store.fits(), store.rounds()) == ([], [], {})
         assert store.asked(1) == []
+        assert store.asks() == {}
 
     def test_claim(self, open_store: OpenStore) -> None:
         """The first value stays until it is put."""
@@ -202,6 +203,7 @@ class StoreSuite:
         assert open_store().record_ask(1, rows, {"wanted": 2})
         assert open_store().record_ask(2, asked("c"), {})
         store = open_store()
+        assert store.asks() == {1: {"wanted": 2}, 2: {}}
         assert store.asked(1) == rows
         assert store.asked(2) == asked("c")
         state = store.state()

@@ -1,0 +1,174 @@
+"""How much `ActiveLoop.run` asks each round: so many samples, or so much of what they cost.
+
+Both read where they stand from the store, so that a resumed run asks what the uninterrupted one
+would have.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from altasks.errors import TooDearWarning, invalid
+from altasks.loop.asking import Asker, too_dear_note
+from altasks.loop.base import State
+from altasks.loop.opening import require_whole
+from altasks.loop.query import Query
+from altasks.loop.selection import Wanted
+from altasks.strategies.budget import check_budget, remaining
+
+if TYPE_CHECKING:
+    from altasks.loop.active_loop import ActiveLoop
+
+
+class Plan(Protocol):
+    """What a driver asks."""
+
+    def announce(self) -> None:
+        """Warn of what the whole run will not ask."""
+        ...
+
+    def is_spent(self, state: State) -> bool:
+        """Whether the budget buys no more."""
+        ...
+
+    def ask(self, state: State) -> Query | None:
+        """Ask the next round; None if there is nothing that it could ask."""
+        ...
+
+    def spent(self, state: State) -> float | None:
+        """Return what was spent, where it is counted by cost."""
+        ...
+
+
+@dataclass(frozen=True)
+class BySamples:
+    """A budget of so many samples."""
+
+    loop: ActiveLoop
+    budget: int
+    batch: int
+    initial: int
+
+    def announce(self) -> None:
+        """Say nothing: any sample may be asked."""
+
+    def is_spent(self, state: State) -> bool:
+        """Whether so many were asked."""
+        return self._asked(state) >= self.budget
+
+    def ask(self, state: State) -> Query:
+        """Ask a batch, or what is left of the budget."""
+        wanted = self.batch if state.round else self.initial
+        return self.loop.ask(min(wanted, self.budget - self._asked(state)))
+
+    def spent(self, state: State) -> None:  # noqa: ARG002 - the protocol's
+        """Return None: samples are counted, not costs."""
+        return
+
+    def _asked(self, state: State) -> int:
+        return sum(name not in state.skipped for name in state.asked)
+
+
+@dataclass(frozen=True)
+class ByCost:
+    """A budget of so much cost.
+
+    What is spent is steered along the marks initial, initial + batch, initial + 2 batch, ...: each
+    round asks up to the next mark, so that rounds don't drift from them by what each leaves over.
+    A mark that is nearer than half a batch, or than a sample of average cost, counts as reached:
+    a fit for a few samples is not worth its time.
+    """
+
+    asker: Asker
+    budget: float
+    batch: float
+    initial: float
+    per_cost: bool
+
+    @property
+    def _dearest(self) -> float:
+        return max(self.batch, self.initial)
+
+    def announce(self) -> None:
+        """Name the samples that fit into no batch."""
+        ids = self.asker.open_ids(self.asker.store.state())
+        costs = self.asker.costs.of(ids)
+        dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > self._dearest)}
+        if dear:
+            note = too_dear_note(dear, self._dearest)
+            warnings.warn(TooDearWarning(note), stacklevel=4)
+
+    def is_spent(self, state: State) -> bool:
+        """Whether less is left than an asked sample costs on average."""
+        costs = list(self.asker.spent(state).values())
+        left = remaining(self.budget, costs)
+        return left <= 0 or left < _mean(costs)
+
+    def ask(self, state: State) -> Query | None:
+        """Ask up to the next mark, or what is left of the budget; None if that buys nothing."""
+        costs = list(self.asker.spent(state).values())
+        near = math.fsum(costs) + max(_mean(costs), self.batch / 2)
+        marks = max(0, math.ceil((near - self.initial) / self.batch)) if costs else 0
+        wanted = remaining(min(self.budget, self.initial + marks * self.batch), costs)
+        left = self.asker.costs.of(self.asker.open_ids(state))
+        # Looked up before anything is scored. The end of a budget is no warning.
+        if wanted <= 0 or not bool((left <= min(wanted, self._dearest)).any()):
+            return None
+        return self.asker.ask(Wanted(None, wanted, self.per_cost, self._dearest), None)
+
+    def spent(self, state: State) -> float:
+        """Return what all samples asked so far cost."""
+        return math.fsum(self.asker.spent(state).values())
+
+
+def _mean(costs: list[float]) -> float:
+    return math.fsum(costs) / len(costs) if costs else 0.0
+
+
+def make_plan(
+    loop: ActiveLoop,
+    asker: Asker,
+    budget: Any,
+    batch: Any,
+    cost_budget: Any,
+    cost_batch: Any,
+    per_cost: bool,
+    initial: Any,
+) -> Plan:
+    """Return the plan that the arguments of `ActiveLoop.run` make.
+
+    Raises:
+        InvalidInputError: for numbers out of range, or budgets in both units or in none.
+    """
+    given = {
+        "budget": budget, "batch": batch, "cost_budget": cost_budget, "cost_batch": cost_batch,
+    }  # fmt: skip
+    named = {name for name, value in given.items() if value is not None}
+    if named == {"budget", "batch"}:
+        for name in ("budget", "batch"):
+            require_whole(name, given[name], 1)
+        if initial is not None:
+            require_whole("initial", initial, 1)
+        if per_cost:
+            raise invalid("per_cost", "False in a run by samples", "True")
+        return BySamples(loop, budget, batch, batch if initial is None else initial)
+    if named == {"cost_budget", "cost_batch"}:
+        first = cost_batch if initial is None else initial
+        for name, value in (
+            ("cost_budget", cost_budget), ("cost_batch", cost_batch), ("initial", first),
+        ):  # fmt: skip
+            check_budget(name, value)
+        wanted = Wanted(None, float(cost_batch), per_cost)
+        wanted.check(loop.strategy)
+        return ByCost(asker, float(cost_budget), float(cost_batch), float(first), per_cost)
+    found = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in named)
+    raise invalid(
+        "budget",
+        "budget and batch, in samples, or cost_budget and cost_batch, in what they cost",
+        found or "neither",
+    )

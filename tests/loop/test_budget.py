@@ -1,0 +1,376 @@
+"""Asking and running by cost."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from fractions import Fraction
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import altasks as al
+from altasks.errors import (
+    InvalidInputError,
+    LoopWarning,
+    PoolExhaustedWarning,
+    TooDearWarning,
+    UnknownNameError,
+)
+from altasks.loop import SQLStore
+
+Data = tuple[dict[str, Any], dict[str, str]]
+
+
+@pytest.fixture
+def make(worker: ModuleType, data: Data, url: str) -> Any:
+    """A function that opens the same loop again, as another process would."""
+
+    def make(**options: Any) -> al.ActiveLoop:
+        task = options.pop("task", None) or worker.VectorTask()
+        return al.ActiveLoop(task, data[0], **{"store": url, "progress": False, **options})
+
+    return make
+
+
+def words(costs: dict[str, float], **options: Any) -> al.ActiveLoop:
+    """A loop without a model, whose samples are their own cost."""
+    return al.ActiveLoop(None, dict(costs), costs=float, **options)
+
+
+class Cheap:
+    """A trained task that scores a sample by itself, and says nothing of cost."""
+
+    default_acquisition = "least_confidence"
+
+    def predict(self, samples: Any) -> al.Categorical:
+        return al.Categorical([[1 - x, x] for x in samples])
+
+
+class TestAsk:
+    def test_the_best_that_fit(self) -> None:
+        loop = words({"a": 20, "b": 12, "c": 9, "d": 1})
+        query = loop.ask(cost=22, scores={"a": 0.7, "b": 0.8, "c": 0.5, "d": 0.1})
+        assert (query.ids, query.cost, query.too_dear) == (["b", "c", "d"], 22.0, [])
+        assert (query.scores, query.note) == ([0.8, 0.5, 0.1], "")
+        assert loop.spent == 22.0
+
+    def test_by_score_per_cost(self) -> None:
+        scores = {"long": 0.9, "short": 0.5, "tiny": 0.1}
+        loop = words({"long": 20, "short": 5, "tiny": 1})
+        assert loop.ask(cost=21, scores=scores).ids == ["long", "tiny"]
+        loop = words({"long": 20, "short": 5, "tiny": 1})
+        query = loop.ask(cost=21, scores=scores, per_cost=True)
+        assert query.ids == ["short", "tiny"]
+        # What is told is the score, not the score per cost.
+        assert query.scores == [0.5, 0.1]
+
+    def test_what_the_task_says_is_the_default(self, make: Any, worker: ModuleType) -> None:
+        loop = make()
+        query = loop.ask(cost=10)
+        task = worker.VectorTask()
+        assert query.cost == math.fsum(task.cost(sample) for sample in query.samples) <= 10
+        assert query.cost > 10 - 4  # the pool has cheap ones to fill up with
+
+    def test_a_dict_goes_before_the_task(self, make: Any, data: Data) -> None:
+        assert len(make(costs=dict.fromkeys(data[0], 2.0)).ask(cost=11).ids) == 5
+
+    def test_one_each_without_any(self) -> None:
+        loop = al.ActiveLoop(Cheap(), {"a": 0.9, "b": 0.6, "c": 0.7}, progress=False)
+        query = loop.ask(cost=2)
+        assert (query.ids, query.cost) == (["b", "c"], 2.0)
+
+    def test_costs_reach_a_strategy_that_needs_them(self, data: Data) -> None:
+        class Cheapest:
+            needs = frozenset({"costs"})
+
+            def select(self, candidates: al.Candidates, n: int, *, rng: Any) -> list[str]:
+                order = np.argsort(candidates.costs, kind="stable")
+                return [candidates.ids[i] for i in order[:n]]
+
+        pool = {"a": 3.0, "b": 1.0, "c": 2.0}
+        scores = dict.fromkeys(pool, 0.5)
+        loop = al.ActiveLoop(None, pool, strategy=Cheapest(), costs=float)
+        assert loop.ask(1, scores=scores).ids == ["b"]
+        assert loop.ask(cost=4, scores=scores).ids == ["c"]
+
+    def test_too_dear_is_reported_once(self) -> None:
+        loop = words({"a": 30, "b": 2, "c": 50, "d": 9})
+        with pytest.warns(TooDearWarning, match=r"2 samples cost more than the whole 10") as caught:
+            query = loop.ask(cost=10, scores=dict.fromkeys("abcd", 1.0))
+        assert len(caught) == 1
+        assert query.too_dear == ["a", "c"]
+        assert "'a' (30), 'c' (50)" in query.note
+
+    def test_all_too_dear(self) -> None:
+        loop = words({"a": 30, "b": 20})
+        with pytest.warns(TooDearWarning):
+            query = loop.ask(cost=10, scores=dict.fromkeys("ab", 1.0))
+        assert (query.ids, query.too_dear, query.round, query.cost) == ([], ["a", "b"], 0, None)
+        assert (loop.round, loop.pending) == (0, [])
+
+    def test_more_than_all_that_is_left_costs(self) -> None:
+        loop = words({"a": 3, "b": 2})
+        with pytest.warns(PoolExhaustedWarning, match="a cost of 10, and the 2 of .* cost 5"):
+            query = loop.ask(cost=10, scores=dict.fromkeys("ab", 1.0))
+        assert sorted(query.ids) == ["a", "b"]
+        with pytest.warns(PoolExhaustedWarning, match="the 0 of the scored samples"):
+            assert loop.ask(cost=10, scores={"a": 1.0}).ids == []
+
+    def test_where_warnings_are_errors_nothing_was_asked(self) -> None:
+        loop = words({"a": 30, "b": 2})
+        with pytest.raises(TooDearWarning):
+            loop.ask(cost=10, scores=dict.fromkeys("ab", 1.0))
+        assert loop.round == 0
+
+    def test_asked_by_number_has_no_cost(self) -> None:
+        loop = words({"a": 3, "b": 2})
+        assert loop.ask(1, scores={"a": 1.0, "b": 0.0}).cost is None
+        assert loop.spent == 3.0
+
+    def test_what_it_cost_is_kept(self, url: str) -> None:
+        pool = {"a": "one two", "b": "one", "c": "one two three"}
+        scores = {"a": 0.1, "b": 0.2, "c": 0.3}
+        loop = al.ActiveLoop(None, pool, store=url, costs=lambda text: len(text.split()))
+        assert loop.ask(cost=4, scores=scores).cost == 4.0
+        loop.tell({"c": "x"})
+        # Prices go up; what was asked was asked.
+        again = al.ActiveLoop(None, pool, store=url, costs={"a": 20.0, "b": 10.0, "c": 30.0})
+        assert again.spent == 4.0
+        (open_one,) = again.pending_queries()
+        assert (open_one.ids, open_one.cost) == (["b"], 1.0)
+        how = SQLStore(url).asks()[1]
+        assert (how["cost"], how["costs"], how["per_cost"]) == (4.0, [3.0, 1.0], False)
+        again.skip(["b"])
+        assert again.spent == 3.0
+        assert again.ask(1, scores={"a": 1.0}).ids == ["a"]
+        assert again.spent == 23.0
+
+    @settings(max_examples=25, deadline=None, derandomize=True)
+    @given(
+        costs=st.lists(
+            st.one_of(st.integers(1, 30).map(float), st.floats(0.01, 30.0)), min_size=1, max_size=15
+        ),
+        budgets=st.lists(st.floats(0.5, 60.0), min_size=1, max_size=4),
+        per_cost=st.booleans(),
+        seed=st.integers(0, 3),
+    )
+    def test_no_ask_exceeds_its_budget(
+        self, costs: list[float], budgets: list[float], per_cost: bool, seed: int
+    ) -> None:
+        pool = {f"s{i}": cost for i, cost in enumerate(costs)}
+        scores = dict(zip(pool, np.random.default_rng(seed).random(len(pool)), strict=True))
+        loop = words(pool, seed=seed)
+        seen: list[str] = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LoopWarning)
+            for budget in budgets:
+                query = loop.ask(cost=budget, scores=scores, per_cost=per_cost)
+                paid = sum(Fraction(pool[name]) for name in query.ids)
+                assert paid <= Fraction(budget)
+                left = [name for name in pool if name not in {*seen, *query.ids}]
+                assert all(paid + Fraction(pool[name]) > Fraction(budget) for name in left)
+                assert query.too_dear == [
+                    name for name in pool if name not in seen and pool[name] > budget
+                ]
+                seen += query.ids
+        assert loop.spent == math.fsum(pool[name] for name in seen)
+        loop.close()
+
+
+class TestErrors:
+    def test_one_of_the_two(self) -> None:
+        loop = words({"a": 1})
+        with pytest.raises(InvalidInputError, match=r"n: expected a whole number .* or cost="):
+            loop.ask()
+        with pytest.raises(InvalidInputError, match="found n=1 and cost=2"):
+            loop.ask(1, cost=2)
+        with pytest.raises(InvalidInputError, match="per_cost: expected False with n"):
+            loop.ask(1, per_cost=True)
+
+    @pytest.mark.parametrize("cost", [0, -1, math.nan, math.inf, True, "ten"])
+    def test_budgets_that_are_none(self, cost: Any) -> None:
+        with pytest.raises(InvalidInputError, match="cost: expected a finite number above 0"):
+            words({"a": 1}).ask(cost=cost)
+
+    @pytest.mark.parametrize("cost", [0, -1, math.nan, math.inf, "ten", None])
+    def test_costs_that_are_none_name_the_id(self, cost: Any) -> None:
+        scores = {"a": 1.0, "b": 1.0}
+        for costs in ({"a": 1, "b": cost}, lambda sample: cost if sample == "y" else 1):
+            loop = al.ActiveLoop(None, {"a": "x", "b": "y"}, costs=costs)
+            with pytest.raises(InvalidInputError, match=r"costs: .*above 0.*\(id 'b'\)"):
+                loop.ask(cost=3, scores=scores)
+            assert loop.round == 0
+
+    def test_the_tasks_own(self) -> None:
+        class Free(Cheap):
+            def cost(self, sample: float, prediction: Any = None) -> float:
+                return 0.0
+
+        loop = al.ActiveLoop(Free(), {"a": 0.9}, progress=False)
+        with pytest.raises(InvalidInputError, match=r"Free.cost: .*'a'.*1 \+ boxes"):
+            loop.ask(cost=3)
+
+    def test_a_dict_that_lacks_an_id(self) -> None:
+        loop = al.ActiveLoop(None, {"a": "x", "b": "y"}, costs={"a": 1.0})
+        with pytest.raises(UnknownNameError, match="it holds 1 costs and none of 'b'"):
+            loop.ask(cost=3, scores={"a": 1.0, "b": 1.0})
+
+    def test_what_costs_may_be(self) -> None:
+        with pytest.raises(InvalidInputError, match="costs: expected a dict"):
+            al.ActiveLoop(None, {"a": "x"}, costs=3)  # type: ignore[arg-type]
+
+    def test_score_per_cost_needs_scores(self, make: Any, data: Data) -> None:
+        for loop in (make(strategy="random"),):
+            with pytest.raises(InvalidInputError, match="Random, which reads none"):
+                loop.ask(cost=3, per_cost=True)
+            with pytest.raises(InvalidInputError, match="Random, which reads none"):
+                loop.run(al.Simulated(data[1]), cost_budget=9, cost_batch=3, per_cost=True)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({}, "cost_budget and cost_batch, in what they cost, found neither"),
+            ({"budget": 5}, "found budget=5"),
+            ({"cost_budget": 5.0}, "found cost_budget=5.0"),
+            ({"budget": 5, "batch": 1, "cost_batch": 1}, "found budget=5, batch=1, cost_batch=1"),
+            ({"cost_budget": 0, "cost_batch": 1}, "cost_budget: .* found 0"),
+            ({"cost_budget": -5, "cost_batch": 1}, "cost_budget: .* found -5"),
+            ({"cost_budget": 5, "cost_batch": 0}, "cost_batch: .* found 0"),
+            ({"cost_budget": 5, "cost_batch": 1, "initial": 0}, "initial: .* found 0"),
+            ({"budget": 5, "batch": 1, "per_cost": True}, "per_cost: expected False"),
+            ({"budget": 0, "batch": 1}, "budget: .* found 0"),
+        ],
+    )
+    def test_runs_without_a_budget(
+        self, make: Any, data: Data, options: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(InvalidInputError, match=message):
+            make().run(al.Simulated(data[1]), **options)
+
+
+class TestRun:
+    def test_rounds_keep_to_their_marks(self, make: Any, data: Data, worker: ModuleType) -> None:
+        task = worker.VectorTask()
+        loop = make()
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=70, cost_batch=20, initial=25))
+        assert [one.round for one in rounds] == [1, 2, 3, 4]
+        spent = 0.0
+        for one, mark in zip(rounds, (25, 45, 65, 70), strict=True):
+            spent += sum(task.cost(data[0][name]) for name in one.ids)
+            assert one.spent == pytest.approx(spent)
+            assert mark - 4 < spent <= mark
+        assert loop.spent == rounds[-1].spent <= 70
+        assert make().rounds == rounds
+        assert list(make().run(al.Simulated(data[1]), cost_budget=70, cost_batch=20)) == []
+
+    def test_by_samples_there_is_no_cost(self, make: Any, data: Data) -> None:
+        (one,) = make().run(al.Simulated(data[1]), 5, 5)
+        assert one.spent is None
+
+    def test_a_resumed_run_asks_the_same(self, make: Any, data: Data) -> None:
+        oracle = al.Simulated(data[1])
+        plan = {"cost_budget": 60, "cost_batch": 15, "per_cost": True}
+        whole = make(store=None)
+        rounds = list(whole.run(oracle, **plan))
+        assert len(rounds) >= 4
+        for _ in rounds:
+            # Each by a process of its own.
+            assert next(make().run(oracle, **plan)).round == make().round
+        assert list(make().run(oracle, **plan)) == []
+        assert [one.ids for one in make().rounds] == [one.ids for one in rounds]
+        assert [one.spent for one in make().rounds] == [one.spent for one in rounds]
+
+    def test_a_bigger_budget_goes_on(self, make: Any, data: Data) -> None:
+        oracle = al.Simulated(data[1])
+        list(make().run(oracle, cost_budget=40, cost_batch=20))
+        later = list(make().run(oracle, cost_budget=80, cost_batch=20))
+        assert [one.round for one in later] == [3, 4]
+        whole = make(store=None)
+        list(whole.run(oracle, cost_budget=80, cost_batch=20))
+        assert [one.ids for one in whole.rounds] == [one.ids for one in make().rounds]
+
+    def test_cut_off_between_asking_and_answering(self, make: Any, data: Data) -> None:
+        whole = make(store=None)
+        plan = {"cost_budget": 40, "cost_batch": 20}
+        list(whole.run(al.Simulated(data[1]), **plan))
+
+        class Dies:
+            def label(self, query: al.Query) -> dict[str, str]:
+                assert query.cost is not None
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            next(make().run(Dies(), **plan))
+        assert make().pending == whole.rounds[0].ids
+        list(make().run(al.Simulated(data[1]), **plan))
+        assert [one.ids for one in make().rounds] == [one.ids for one in whole.rounds]
+
+    def test_partial_answers_count_and_skips_do_not(self, make: Any, data: Data) -> None:
+        class Half:
+            def label(self, query: al.Query) -> dict[str, str]:
+                return {name: data[1][name] for name in query.ids[: len(query) // 2]}
+
+        loop = make()
+        first, *_ = loop.run(Half(), cost_budget=30, cost_batch=15)
+        before = loop.spent
+        assert first.unanswered == len(first.ids) - len(first.ids) // 2
+        assert 26 < before <= 30
+        loop.skip(loop.pending)
+        assert loop.spent < before - 5
+        more = list(make().run(al.Simulated(data[1]), cost_budget=30, cost_batch=15))
+        assert more
+        assert 26 < make().spent <= 30
+
+    def test_samples_that_fit_no_batch_are_named_once(self, make: Any, data: Data) -> None:
+        costs = dict.fromkeys(data[0], 1.0) | {"s007": 40.0, "s009": 6.5}
+        loop = make(costs=costs)
+        with pytest.warns(TooDearWarning, match=r"2 samples .* 's007' \(40\), 's009' \(6.5\)") as w:
+            rounds = list(loop.run(al.Simulated(data[1]), cost_budget=18, cost_batch=6))
+        assert len(w) == 1
+        assert [one.spent for one in rounds] == [6.0, 12.0, 18.0]
+        assert not {"s007", "s009"} & set(loop.labels)
+
+    def test_nothing_fits(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 9.0))
+        with pytest.warns(TooDearWarning, match="120 samples"):
+            assert list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=5)) == []
+        assert loop.round == 0
+
+    def test_what_rounds_leave_over_is_not_lost(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 3.0))
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=10))
+        assert [one.spent for one in rounds] == [9.0, 18.0, 30.0]
+        loop = make(costs=dict.fromkeys(data[0], 7.0), store=None)
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=10))
+        assert [one.spent for one in rounds] == [7.0, 14.0, 28.0]
+
+    def test_the_whole_pool(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 1.0))
+        with pytest.warns(PoolExhaustedWarning, match="cost 20 together") as caught:
+            rounds = list(loop.run(al.Simulated(data[1]), cost_budget=500, cost_batch=100))
+        assert len(caught) == 1
+        assert [len(one.ids) for one in rounds] == [100, 20]
+
+    def test_the_oracles_own_cost_is_another_thing(self, make: Any, data: Data) -> None:
+        oracle = al.Simulated(data[1], cost=lambda name, label: 0.5)
+        costs = dict.fromkeys(data[0], 2.0)
+        (one,) = make(costs=costs).run(oracle, cost_budget=10, cost_batch=10)
+        assert (len(one.ids), one.spent, one.cost) == (5, 10.0, 2.5)
+
+    def test_a_mixed_history(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 2.0))
+        query = loop.ask(4)
+        loop.tell({name: data[1][name] for name in query.ids})
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=10))
+        # Up to the mark of 10 it is less than half a batch.
+        assert [one.spent for one in rounds] == [8.0, 20.0, 30.0]
+
+    def test_a_small_beginning(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 1.0))
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=20, initial=5))
+        assert [one.spent for one in rounds] == [5.0, 25.0, 30.0]
