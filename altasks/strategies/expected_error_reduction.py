@@ -1,0 +1,173 @@
+"""The samples whose label is expected to lower the loss on the rest of the pool the most."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.errors import invalid
+from altasks.strategies._last_layer import (
+    LEAST,
+    extend,
+    read_inputs,
+    read_probs,
+    require_exclusive,
+)
+from altasks.strategies._refit import Loss, expected_loss, loss_after_refit, loss_after_step
+from altasks.strategies._rows import hash_order
+from altasks.strategies.base import Candidates, check_request
+
+#: How the model after one more label is made.
+Method = Literal["step", "refit"]
+
+
+class ExpectedErrorReduction:
+    """Pick what is expected to lower the pool's expected loss the most once it is labelled.
+
+    For every candidate and every label it could have, the model's last layer is changed as that
+    label would change it, and the loss that the model then expects on the pool is measured; the
+    labels are averaged by the model's own probabilities (Roy and McCallum 2001, "Toward optimal
+    active learning through sampling estimation of error reduction", who trained the model again for
+    each). Two ways to make the change, both of the last layer only:
+
+    - `"step"`: one gradient step on the cross-entropy. What it does to a logit is known in closed
+      form, so nothing is trained, and the loss after it is measured and not linearised: to first
+      order the gradient averaged over the model's own labels is 0, and with it every reduction.
+      O(N m (d + C)), linear in the pool.
+    - `"refit"`: the layer is fitted again with a ridge, by Newton's method. Where the layer was
+      such a fit, this is the fit with the true labels of the labelled samples, which are not
+      needed. O(N C (C d)^3 + N C^2 m d): for pools of hundreds and layers of dozens of weights.
+
+    The loss is averaged over `sample` drawn candidates. The picks are the n best, each found as if
+    it were the only one: a batch may hold near-copies, so put a diverse strategy after it
+    (docs/concepts/gradients.md) or keep batches small. Scores are not read. Picks don't depend on
+    the order of the pool, and equal reductions are ordered by a seeded hash of the ids.
+
+    Args:
+        method: see above.
+        loss: `"entropy"`, the log loss that a model expects of itself, or `"error"`, one minus its
+            largest probability.
+        step: for `"step"`: how far, in logits: by at most this on a sample of average squared
+            length when its own label is learned. The rate is `step` over the mean of |(h, 1)|^2.
+        ridge: for `"refit"`: the weight of |W|^2 / 2 beside the sum of the cross-entropies.
+        sample: over how many candidates the loss is averaged; None for all.
+        bias: whether the last layer has a bias; it is stepped and penalised like the weights.
+
+    Raises:
+        InvalidInputError: for options out of range, embeddings that aren't finite, or
+            probabilities that are not of exclusive classes.
+
+    Example:
+        >>> import numpy as np
+        >>> crowd, alone = [[1.0, 0.1 * i] for i in range(8)], [[-9.0, 0.0]]
+        >>> candidates = Candidates(
+        ...     [*"abcdefgh", "alone"],
+        ...     np.zeros(9),
+        ...     embeddings=np.array(crowd + alone),
+        ...     mean_probs=np.array([[0.5, 0.5]] * 8 + [[0.99, 0.01]]),
+        ... )
+        >>> picks = ExpectedErrorReduction().select(candidates, 8, rng=np.random.default_rng(0))
+        >>> "alone" in picks
+        False
+    """
+
+    reads_scores = False
+
+    def __init__(
+        self,
+        method: Method = "step",
+        *,
+        loss: Loss = "entropy",
+        step: float = 1.0,
+        ridge: float = 1.0,
+        sample: int | None = 256,
+        bias: bool = True,
+    ) -> None:
+        for name, value, options in (("method", method, Method), ("loss", loss, Loss)):
+            if value not in get_args(options):
+                names = " or ".join(repr(option) for option in get_args(options))
+                raise invalid(name, names, f"{value!r}")
+        for name, number in (("step", step), ("ridge", ridge)):
+            if not 0 < number < np.inf:
+                raise invalid(name, "a finite number above 0", f"{number!r}")
+        counts = isinstance(sample, int) and not isinstance(sample, bool) and sample >= 1
+        if sample is not None and not counts:
+            raise invalid("sample", "a whole number of at least 1, or None", f"{sample!r}")
+        if not isinstance(bias, bool):
+            raise invalid("bias", "True or False", f"{bias!r}")
+        self.method = method
+        self.loss = loss
+        self.step = float(step)
+        self.ridge = float(ridge)
+        self.sample = sample
+        self.bias = bias
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Which fields of `Candidates` it reads."""
+        fields = {"embeddings", "mean_probs"}
+        if self.method == "refit":
+            fields |= {"labelled_embeddings", "pending_embeddings"}
+        return frozenset(fields)
+
+    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
+        """Return `n` ids, the largest reduction first."""
+        n = check_request(self, candidates, n)
+        if n == 0:
+            return []
+        order = hash_order(candidates.ids, rng)
+        reductions = self._reductions(candidates, order)
+        best = np.argsort(-reductions, kind="stable")[:n]
+        return [candidates.ids[int(order[row])] for row in best]
+
+    def reductions(self, candidates: Candidates, *, rng: np.random.Generator) -> np.ndarray:
+        """Return by how much the pool's mean loss is expected to fall with each, `[N]`, in nats.
+
+        In the order of the candidates; `rng` draws those whose loss counts. To show, to combine
+        with other scores, or to hand to a strategy that reads scores. With `loss="error"` the unit
+        is a share of the pool.
+        """
+        check_request(self, candidates, 0)
+        order = hash_order(candidates.ids, rng)
+        found = np.empty(len(candidates))
+        found[order] = self._reductions(candidates, order)
+        return found
+
+    def _reductions(self, candidates: Candidates, order: np.ndarray) -> np.ndarray:
+        """Return the same in the order of the hash."""
+        if not len(order):
+            return np.empty(0)
+        with torch.inference_mode():
+            inputs = read_inputs(
+                candidates.embeddings, order, candidates.ids, "embeddings", bias=self.bias
+            )
+            probs = read_probs(candidates.mean_probs, order, candidates.ids, inputs)
+            hint = "Independent labels have no such class; use VarianceReduction('trace')."
+            require_exclusive(probs, order, candidates.ids, hint)
+            probs = probs / probs.sum(1, keepdim=True)  # they came rounded
+            drawn = slice(self.sample)  # of a random order
+            pool, logs = inputs[drawn], probs[drawn].clamp_min(LEAST).log()
+            now = float(expected_loss(logs, self.loss).mean())
+            if self.method == "step":
+                typical = float(inputs.square().sum()) / len(inputs)
+                rate = self.step / typical if typical > 0 else 0.0
+                after = loss_after_step(inputs, probs, pool, logs, rate, self.loss)
+            else:
+                known = self._known(candidates, inputs)
+                theirs = extend(inputs, probs, known)
+                after = loss_after_refit(
+                    inputs, probs, pool, logs, known, theirs, self.ridge, self.loss
+                )
+            found: np.ndarray = (now - after).cpu().numpy()
+        return found
+
+    def _known(self, candidates: Candidates, like: Tensor) -> Tensor:
+        # Of what is asked no label is known, and the average over its labels is its prediction:
+        # just what the labelled ones are fitted to.
+        names = ("labelled_embeddings", "pending_embeddings")
+        arrays = [(getattr(candidates, name), name) for name in names]
+        parts = [read_inputs(array, None, None, name, bias=self.bias) for array, name in arrays]
+        return torch.cat([part.to(like) for part in parts])
