@@ -5,12 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from altasks.errors import InvalidInputError, describe_fault
+from altasks.errors import InvalidInputError, describe_fault, invalid
 
 
 def fault(
@@ -47,6 +47,8 @@ def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> Iterator[t
             raise fault(path, None, "a gzip file", str(error)) from error
     try:
         text = data.decode(encoding)
+    except LookupError as error:
+        raise invalid("encoding", "an encoding that Python knows", repr(encoding)) from error
     except UnicodeDecodeError as error:
         place, byte = data.count(b"\n", 0, error.start) + 1, f"byte {data[error.start]:#04x}"
         raise fault(
@@ -55,6 +57,24 @@ def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> Iterator[t
         ) from error  # fmt: skip
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         yield number, line.removesuffix("\r")
+
+
+def cut_character(texts: Sequence[str]) -> str | None:
+    r"""Return the first text with half of a character in it, which no file can hold, or None.
+
+    JSON can say half of a surrogate pair, a text that was cut in the middle of a character.
+
+    Example:
+        >>> cut_character(["whole", "\ud83c"])
+        '\ud83c'
+    """
+    for text in texts:
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                return text
+    return None
 
 
 def read_json_lines(

@@ -32,7 +32,7 @@ _ENDINGS = {
 _NOUN_NAMES = {
     "given": _listed("Rose Olive Pearl Iris Violet Amber Hazel Ivy Lily Daisy Robin Jay"),
     "place": _listed("Bath Cork Sandwich Orange Bend Hull Battle Wells Ash Ferry Crook Dale"),
-    "firm": _listed("Beacon Anchor Compass Lantern Acorn Harbor Kettle Pillar Maple Bridge"),
+    "firm": _listed("Beacon Anchor Compass Lantern Acorn Saddle Kettle Pillar Maple Bridge"),
     "product": _listed("Spark Swift Echo Comet Pebble Arrow Feather Ember Ribbon Marble"),
 }
 

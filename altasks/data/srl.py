@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from altasks.data._files import fault, read_json_lines
+from altasks.data.tagged import check_words
 from altasks.data.tags import find_fault, spans_of
 from altasks.errors import InvalidInputError, describe_fault, invalid
 
@@ -91,8 +92,7 @@ def check_srl(sentence: SRLSentence) -> None:
         >>> check_srl({"tokens": ["It", "rains"], "frames": []})
     """
     tokens = sentence["tokens"]
-    if not tokens or not all(isinstance(token, str) for token in tokens):
-        raise invalid("tokens", "at least one word", repr(tokens)[:200])
+    check_words(tokens, ["O"] * len(tokens), lambda *said: invalid("tokens", *said))
     for i, frame in enumerate(sentence["frames"]):
         verb, tags = frame["verb"], frame["tags"]
         where = f"frame {i}"

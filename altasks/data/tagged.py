@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from altasks.data._files import cut_character
 from altasks.data.pool import Pool
 from altasks.data.tags import Span, convert, find_fault, scheme_found, spans_of
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
@@ -111,6 +112,9 @@ def check_words(words: Any, tags: Any, error: Callable[[str, str], InvalidInputE
     for kind, column in (("words", words), ("tags", tags)):
         if not isinstance(column, list | tuple) or not all(isinstance(x, str) for x in column):
             raise error(f"a list of {kind}", repr(column)[:80])
+        cut = cut_character(column)
+        if cut is not None:
+            raise error(f"{kind} of whole characters", repr(cut))
     if not words:
         raise error("at least one word in every sentence", "none")
     if len(words) != len(tags):

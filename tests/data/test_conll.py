@@ -113,6 +113,7 @@ def test_documents(read):
         ("a O\n", {"delimiter": ""}, "delimiter: expected at least one character"),
         ("a O\n", {"comments": ""}, "comments: expected at least one character"),
         ("a O\n", {"tag_column": 0}, "another column than the words'"),
+        ("a O\n", {"encoding": "utf8000"}, "encoding: .* found 'utf8000'"),
         ("a O\n", {"scheme": "IOB"}, "scheme: expected one of"),
     ],
 )
