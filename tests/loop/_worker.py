@@ -226,7 +226,8 @@ def work_run(order: dict[str, Any], marks: Marks) -> None:
     loop = open_loop(order)
     marks.set("between")
     oracle = al.Simulated(labels, noise=0.1)
-    for _round in loop.run(oracle, order["budget"], order["batch"], test=held_out, initial=9):
+    plan = order.get("plan") or {"budget": order["budget"], "batch": order["batch"], "initial": 9}
+    for _round in loop.run(oracle, **plan, test=held_out):
         pass
 
 

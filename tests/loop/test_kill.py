@@ -130,16 +130,25 @@ def memory_folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("warm_start", [False, True])
-def test_a_run_killed_at_every_step(server: Server, memory_folder: Path, warm_start: bool) -> None:
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        ({"warm_start": False, "budget": 21}, 60),
+        ({"warm_start": True, "budget": 21}, 60),
+        ({"plan": {"cost_budget": 40, "cost_batch": 13, "per_cost": True}}, 54),
+    ],
+    ids=["again", "warm", "by cost"],
+)
+def test_a_run_killed_at_every_step(
+    server: Server, memory_folder: Path, options: dict[str, Any], steps: int
+) -> None:
     """Before and after each call that writes anything: no moment between two steps is left out.
 
     With a warm start, a fit goes on from the one before, and is repeated from that.
     """
-    options = {"warm_start": warm_start, "budget": 21}
     whole = f"sqlite:///{memory_folder}/whole.db"
     points = finish(server, whole, **options)["count"]
-    assert points == 60
+    assert points == steps
     expected = outcome(whole)
     for point in range(points):
         url = f"sqlite:///{memory_folder}/point-{point}.db"
