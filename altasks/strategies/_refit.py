@@ -135,7 +135,7 @@ def _fit(inputs: Tensor, logs: Tensor, targets: Tensor, ridge: float) -> Tensor:
         own = torch.einsum("bsc,sd,se->bcde", probs, inputs, inputs)
         blocks.diagonal(dim1=1, dim2=3).add_(own.permute(0, 2, 3, 1))
         curve.diagonal(dim1=1, dim2=2).add_(ridge)
-        step = torch.linalg.solve(curve, slope.flatten(1)).view_as(change)
+        step: Tensor = torch.linalg.solve(curve, slope.flatten(1)).view_as(change)
         gain = (slope * step).sum((1, 2))  # twice what the quadratic promises
         if float(gain.max()) <= 1e-20 + 1e-14 * float(value.max()):
             return change - step
