@@ -54,7 +54,9 @@ if TYPE_CHECKING:
         ClusterMargin,
         DensityWeighted,
         EpsilonGreedy,
+        ExpectedErrorReduction,
         FacilityLocation,
+        FisherMatching,
         Hybrid,
         KCenter,
         MaxDet,
@@ -67,9 +69,10 @@ if TYPE_CHECKING:
         Subsampled,
         TopK,
         TypiClust,
+        VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import Task, TextClassification
+    from altasks.tasks import NER, Task, TextClassification
 
 # name -> the module that holds it
 _HOMES = {
@@ -112,6 +115,9 @@ _HOMES = {
     "ClusterMargin": "altasks.strategies",
     "DensityWeighted": "altasks.strategies",
     "EpsilonGreedy": "altasks.strategies",
+    "ExpectedErrorReduction": "altasks.strategies",
+    "FisherMatching": "altasks.strategies",
+    "VarianceReduction": "altasks.strategies",
     "Hybrid": "altasks.strategies",
     "ProbCover": "altasks.strategies",
     "SoftRank": "altasks.strategies",
@@ -131,6 +137,7 @@ _HOMES = {
     "BadgeRegression": "altasks.strategies",
     "Badge": "altasks.strategies",
     "KCenter": "altasks.strategies",
+    "NER": "altasks.tasks",
     "Task": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
@@ -138,6 +145,7 @@ _HOMES = {
 __all__ = [
     "KDPP",
     "LCMD",
+    "NER",
     "ActiveLoop",
     "AltasksError",
     "Badge",
@@ -151,7 +159,9 @@ __all__ = [
     "DensityWeighted",
     "Ensemble",
     "EpsilonGreedy",
+    "ExpectedErrorReduction",
     "FacilityLocation",
+    "FisherMatching",
     "Hybrid",
     "KCenter",
     "MCDropout",
@@ -175,6 +185,7 @@ __all__ = [
     "TopK",
     "Transcripts",
     "TypiClust",
+    "VarianceReduction",
     "__version__",
     "as_pool",
     "bald",

@@ -128,12 +128,15 @@ STRATEGIES = Registry(
         "cluster_margin": "altasks.strategies:ClusterMargin",
         "density_weighted": "altasks.strategies:DensityWeighted",
         "epsilon_greedy": "altasks.strategies:EpsilonGreedy",
+        "expected_error_reduction": "altasks.strategies:ExpectedErrorReduction",
+        "fisher_matching": "altasks.strategies:FisherMatching",
         "hybrid": "altasks.strategies:Hybrid",
         "prob_cover": "altasks.strategies:ProbCover",
         "soft_rank": "altasks.strategies:SoftRank",
         "softmax": "altasks.strategies:Softmax",
         "subsampled": "altasks.strategies:Subsampled",
         "typiclust": "altasks.strategies:TypiClust",
+        "variance_reduction": "altasks.strategies:VarianceReduction",
         "k_center": "altasks.strategies:KCenter",
     },
 )
@@ -141,7 +144,10 @@ STRATEGIES = Registry(
 TASKS = Registry(
     "task",
     "altasks.tasks",
-    {"text-classification": "altasks.tasks.text_classification:TextClassification"},
+    {
+        "ner": "altasks.tasks.ner:NER",
+        "text-classification": "altasks.tasks.text_classification:TextClassification",
+    },
 )
 
 ORACLES = Registry("oracle", "altasks.oracles", {"simulated": "altasks.oracles:Simulated"})

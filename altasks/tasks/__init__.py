@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
+    from altasks.tasks.ner import NER
     from altasks.tasks.text_classification import TextClassification
 
-__all__ = ["Predictor", "StreamingPredictor", "Task", "TextClassification"]
+# name -> the module that holds it
+_HOMES = {
+    "NER": "altasks.tasks.ner",
+    "TextClassification": "altasks.tasks.text_classification",
+}
+
+__all__ = ["NER", "Predictor", "StreamingPredictor", "Task", "TextClassification"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "TextClassification":
-        from altasks.tasks.text_classification import TextClassification
-
-        return TextClassification
-    raise AttributeError(f"module 'altasks.tasks' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'altasks.tasks' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

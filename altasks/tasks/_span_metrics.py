@@ -21,7 +21,7 @@ def entity_metrics(
         >>> entity_metrics([["B-PER", "O", "B-LOC"]], [["B-PER", "O", "O"]])["f1"]
         0.6666666666666666
     """
-    seqeval = require("seqeval.metrics", "text", "Measuring entities")
+    seqeval = require("seqeval.metrics.sequence_labeling", "text", "Measuring entities")
     true, found = [list(tags) for tags in truth], [list(tags) for tags in guess]
     micro = seqeval.precision_recall_fscore_support(true, found, average="micro", zero_division=0)
     names = {span.label for tags in (*true, *found) for span in spans_of(tags)}
