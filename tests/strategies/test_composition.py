@@ -21,8 +21,11 @@ WRAPPERS: dict[str, Callable[[Strategy], Strategy]] = {
         Hybrid(EpsilonGreedy(Balanced(inner), 0.2), 3), 30, "seals", neighbours=8
     ),
 }
-#: Where the default is made for larger pools than these.
-OPTIONS = {"batch_bald": {"configurations": 100}}
+_RNG = np.random.default_rng(0)
+OPTIONS = {
+    "batch_bald": {"configurations": 100},  # the default is made for larger pools than these
+    "fisher_matching": {"target": (_RNG.normal(size=(9, 5)), _RNG.dirichlet(np.ones(4), 9))},
+}
 PLAIN = sorted(set(STRATEGIES.names()) - set(WRAPPERS))
 
 
