@@ -14,7 +14,9 @@ from altasks.strategies.batch_bald import BatchBALD
 from altasks.strategies.cluster_margin import ClusterMargin
 from altasks.strategies.density_weighted import DensityWeighted
 from altasks.strategies.epsilon_greedy import EpsilonGreedy
+from altasks.strategies.expected_error_reduction import ExpectedErrorReduction
 from altasks.strategies.facility_location import FacilityLocation
+from altasks.strategies.fisher_matching import FisherMatching
 from altasks.strategies.hybrid import Hybrid
 from altasks.strategies.k_center import KCenter
 from altasks.strategies.k_dpp import KDPP
@@ -28,6 +30,7 @@ from altasks.strategies.softmax import Softmax
 from altasks.strategies.subsampled import Subsampled
 from altasks.strategies.top_k import TopK
 from altasks.strategies.typiclust import TypiClust
+from altasks.strategies.variance_reduction import VarianceReduction
 
 __all__ = [
     "KDPP",
@@ -40,7 +43,9 @@ __all__ = [
     "ClusterMargin",
     "DensityWeighted",
     "EpsilonGreedy",
+    "ExpectedErrorReduction",
     "FacilityLocation",
+    "FisherMatching",
     "Hybrid",
     "KCenter",
     "MaxDet",
@@ -53,6 +58,7 @@ __all__ = [
     "Subsampled",
     "TopK",
     "TypiClust",
+    "VarianceReduction",
     "check_request",
     "id_hashes",
     "id_uniforms",
