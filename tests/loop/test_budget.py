@@ -326,6 +326,29 @@ class TestRun:
         assert more
         assert 26 < make().spent <= 30
 
+    def test_less_than_a_sample_on_average_ends_it(self, make: Any, data: Data) -> None:
+        costs = {name: 1.0 + 8.0 * (i % 2) for i, name in enumerate(data[0])}
+
+        class AllButOneCheap:
+            def label(self, query: al.Query) -> dict[str, str]:
+                spared = next(name for name in query.ids if costs[name] == 1.0)
+                return {name: data[1][name] for name in query.ids if name != spared}
+
+        loop = make(costs=costs)
+        list(loop.run(AllButOneCheap(), cost_budget=30, cost_batch=30))
+        assert loop.spent == 30
+        loop.skip(loop.pending)
+        assert loop.spent == 29  # and samples of 1 are left
+        assert list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=30)) == []
+
+    def test_score_per_cost_after_the_first_fit(self, make: Any, data: Data, url: str) -> None:
+        plan = {"cost_budget": 30, "cost_batch": 15}
+        by_score = list(make(store=None).run(al.Simulated(data[1]), **plan))
+        rounds = list(make().run(al.Simulated(data[1]), **plan, per_cost=True))
+        assert rounds[0].ids == by_score[0].ids  # random: there are no scores yet
+        assert len(rounds[1].ids) > len(by_score[1].ids)
+        assert [how["per_cost"] for how in SQLStore(url).asks().values()] == [True, True]
+
     def test_samples_that_fit_no_batch_are_named_once(self, make: Any, data: Data) -> None:
         costs = dict.fromkeys(data[0], 1.0) | {"s007": 40.0, "s009": 6.5}
         loop = make(costs=costs)

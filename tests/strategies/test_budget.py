@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import math
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -20,6 +21,14 @@ from altasks.testing.strategies import POOLS, make_candidates
 WRAPPERS = {"balanced", "epsilon_greedy", "hybrid", "subsampled"}
 OPTIONS: dict[str, dict[str, Any]] = {"batch_bald": {"configurations": 100}}
 
+
+def needs_options(name: str) -> bool:
+    """Whether a strategy can't be made without saying more, as a wrapper's inner one."""
+    parameters = inspect.signature(get_strategy(name)).parameters.values()
+    return any(one.default is one.empty and one.kind is not one.VAR_KEYWORD for one in parameters)
+
+
+PLAIN = [name for name in STRATEGIES.names() if not needs_options(name)]
 COSTS = st.one_of(
     st.integers(1, 40).map(float),
     st.floats(0.01, 40.0),
@@ -85,7 +94,11 @@ def test_a_walk_down_the_whole_order(
     assert found.picks == walk(order, cost_of, budget)
 
 
-@pytest.mark.parametrize("name", sorted(set(STRATEGIES.names()) - WRAPPERS))
+def test_the_strategies_at_hand_are_many() -> None:
+    assert len(PLAIN) > 15
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_every_strategy_keeps_within_the_budget(name: str) -> None:
     strategy: Strategy = get_strategy(name)(**OPTIONS.get(name, {}))
     for seed, kind in enumerate(POOLS):
@@ -167,6 +180,19 @@ def test_what_is_left_over_is_a_batch_that_knows_the_picks(as_tensor: bool) -> N
         *[[-1.0]] * (len(strategy.asked) - 1),
         [-1.0, 0.0, 1.0],
     ]
+
+
+def test_a_strategy_that_likes_the_cheap_still_gives_one_batch() -> None:
+    costs = np.repeat([1.0, 3.0], 50)  # the mean of 2 says 20 samples, and there are 40 to be had
+    candidates = pool(
+        np.linspace(1, 0, 100), costs,
+        embeddings=np.zeros((100, 1)), pending_embeddings=np.zeros((0, 1)),
+    )  # fmt: skip
+    strategy = Counted()
+    found = select_within(strategy, candidates, 40.0, rng=rng())
+    assert found.picks == [f"s{i}" for i in range(40)]
+    assert strategy.asked == sorted(strategy.asked)
+    assert all(len(block) == 0 for block in strategy.pending)  # nothing was left to a second one
 
 
 def test_costly_strategies_are_asked_for_little() -> None:
