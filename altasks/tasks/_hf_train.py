@@ -135,6 +135,51 @@ def _denormals_flushed(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def lower_layers_frozen(model: nn.Module, layers: int) -> Iterator[None]:
+    """Keep the embeddings and the first `layers` layers as they are meanwhile.
+
+    The layers are the longest `nn.ModuleList` of equal modules in the model; everything that
+    comes before layer number `layers` stays as it is.
+
+    Raises:
+        InvalidInputError: if the model has fewer layers.
+    """
+    if not layers:
+        yield
+        return
+    prefix, found = _layers_of(model)
+    if not 0 < layers <= len(found):
+        raise invalid("frozen_layers", f"0 to {len(found)}, which {prefix!r} has", f"{layers}")
+    last = {id(parameter) for parameter in found[layers - 1].parameters()}
+    parameters = list(model.parameters())
+    end = 1 + max(place for place, one in enumerate(parameters) if id(one) in last)
+    frozen = [parameter for parameter in parameters[:end] if parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+def _layers_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    lists = [
+        (name, part)
+        for name, part in model.named_modules()
+        if isinstance(part, nn.ModuleList) and len({type(one) for one in part}) == 1
+    ]
+    if not lists:
+        raise invalid(
+            "frozen_layers",
+            "a model with a list of equal layers",
+            type(model).__name__,
+            hint="Freeze its parameters yourself: requires_grad_(False).",
+        )
+    return max(lists, key=lambda one: len(one[1]))
+
+
+@contextmanager
 def _young_garbage_only() -> Iterator[None]:
     """Let the garbage collector look only at what is made meanwhile.
 
@@ -212,6 +257,7 @@ def train(
     valid: Sequence[Mapping[str, Any]] | None = None,
     compute_loss: Callable[..., Tensor] | None = None,
     compute_metrics: Callable[[Any], dict[str, float]] | None = None,
+    frozen_layers: int = 0,
 ) -> None:
     """Train `model` in place on encoded `rows`; generators, modes and device come back.
 
@@ -228,6 +274,7 @@ def train(
         valid: rows to evaluate on, if the arguments ask for it.
         compute_loss: Trainer's `compute_loss_func`.
         compute_metrics: Trainer's.
+        frozen_layers: how many of the lower layers stay as they are, and the embeddings with them.
     """
     transformers = require("transformers", "text", "Training a Hugging Face model")
     require("accelerate", "text", "Training a Hugging Face model")
@@ -236,6 +283,7 @@ def train(
         _training_arguments(arguments, len(rows), _width(model), device, seed) as settings,
         isolated(derive_seed(seed, "fit")),
         every_mode_restored(model),
+        lower_layers_frozen(model, frozen_layers),
         _young_garbage_only(),
         _denormals_flushed(settings.device),
     ):

@@ -4,12 +4,15 @@ import gc
 
 import pytest
 import torch
+import transformers
 
+from altasks.errors import InvalidInputError
 from altasks.tasks._hf_train import (
     MINIMUM_STEPS,
     _denormals_flushed,
     _young_garbage_only,
     default_arguments,
+    lower_layers_frozen,
 )
 
 
@@ -68,3 +71,39 @@ def test_objects_someone_froze_stay_frozen():
         assert gc.get_freeze_count() == frozen
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_lower_layers_stay_as_they_are(layers):
+    config = transformers.BertConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=8,
+    )  # fmt: skip
+    model = transformers.BertForSequenceClassification(config)
+    model.bert.pooler.dense.bias.requires_grad_(False)  # someone else's choice
+    with lower_layers_frozen(model, layers):
+        trained = {name for name, one in model.named_parameters() if one.requires_grad}
+    assert not any(name.startswith("bert.embeddings") for name in trained) or layers == 0
+    for layer in range(2):
+        assert any(f"layer.{layer}." in name for name in trained) == (layer >= layers)
+    assert "classifier.weight" in trained
+    left = [name for name, one in model.named_parameters() if not one.requires_grad]
+    assert left == ["bert.pooler.dense.bias"]
+
+
+def test_more_layers_than_there_are():
+    config = transformers.BertConfig(
+        vocab_size=20, hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=8,
+    )  # fmt: skip
+    model = transformers.BertForSequenceClassification(config)
+    with (
+        pytest.raises(InvalidInputError, match=r"frozen_layers: expected 0 to 2, .*found 3"),
+        lower_layers_frozen(model, 3),
+    ):
+        pass
+    with (
+        pytest.raises(InvalidInputError, match="a model with a list of equal layers"),
+        lower_layers_frozen(torch.nn.Linear(2, 2), 1),
+    ):
+        pass
