@@ -27,12 +27,15 @@ class _Open:
 
     Args:
         ids: their ids, in the pool's order.
+        costs: what each of these costs, if it is asked by cost. Looked up once an ask: a price
+            that changes meanwhile can't break the budget.
         too_dear: ids that cost more than all that is asked for.
         note: what the user should know.
         warnings: the same, each in its category.
     """
 
     ids: list[str]
+    costs: dict[str, float]
     too_dear: list[str]
     note: str
     warnings: tuple[Warning, ...]
@@ -94,7 +97,7 @@ class Asker:
                 rows = [row for row, name in enumerate(table.ids) if name in allowed]
                 table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
                 left = table.ids
-            picks, values = selector.pick(left, wanted, number, state, table)
+            picks, values = selector.pick(left, wanted, number, state, table, open_now.costs)
             told = {} if self._is_cold(state) else selector.describe(picks, number)
             asked = [
                 AskedSample(name, value, told.get(name))
@@ -108,7 +111,7 @@ class Asker:
             }
             costs: dict[str, float] = {}
             if wanted.cost is not None:
-                costs = dict(zip(picks, self.costs.of(picks).tolist(), strict=True))
+                costs = {name: open_now.costs[name] for name in picks}
                 how |= {"cost": float(wanted.cost), "per_cost": wanted.per_cost}
                 # In the order asked. What a sample costs is settled when it is asked.
                 how["costs"] = list(costs.values())
@@ -131,9 +134,9 @@ class Asker:
         others = "the others are labelled, asked or skipped."
         if wanted.n is not None:
             if len(left) >= wanted.n:
-                return _Open(left, [], "", ())
+                return _Open(left, {}, [], "", ())
             note = f"Asked for {wanted.n}, and {len(left)} {where} are left: {others}"
-            return _Open(left, [], note, (PoolExhaustedWarning(note),))
+            return _Open(left, {}, [], note, (PoolExhaustedWarning(note),))
         assert wanted.cost is not None
         costs = self.costs.of(left)
         warned: list[Warning] = []
@@ -154,8 +157,9 @@ class Asker:
                     f"left cost {total:g} together: {others}"
                 )
             )
-        there = [left[row] for row in np.flatnonzero(costs <= wanted.cost).tolist()]
-        return _Open(there, list(too_dear), " ".join(map(str, warned)), tuple(warned))
+        fits = np.flatnonzero(costs <= wanted.cost)
+        there = dict(zip([left[row] for row in fits.tolist()], costs[fits].tolist(), strict=True))
+        return _Open(list(there), there, list(too_dear), " ".join(map(str, warned)), tuple(warned))
 
     def _is_cold(self, state: State) -> bool:
         """Whether the model has not been trained here: its predictions say nothing yet.

@@ -123,16 +123,27 @@ class Selector:
         )
 
     def pick(
-        self, ids: Sequence[str], wanted: Wanted, round: int, state: State, scores: Any
+        self,
+        ids: Sequence[str],
+        wanted: Wanted,
+        round: int,
+        state: State,
+        scores: Any,
+        costs: Mapping[str, float],
     ) -> tuple[list[str], list[float | None]]:
-        """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores."""
+        """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores.
+
+        Asked by cost, `costs` has what each costs.
+        """
         rng = derive_rng(self.seed, "ask", round)
         if scores is None:
             values, fields = np.zeros(len(ids)), {}
         else:
             values = scores.values
             fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
-        fields |= self._beside_scores(ids, state, costs=wanted.cost is not None)
+        fields |= self._beside_scores(ids, state)
+        if wanted.cost is not None:
+            fields["costs"] = [costs[name] for name in ids]
         candidates = Candidates(ids, values, **fields)
         if wanted.cost is None:
             assert wanted.n is not None
@@ -149,10 +160,10 @@ class Selector:
         value = {name: float(v) for name, v in zip(ids, values, strict=True) if name in chosen}
         return picks, [value[name] for name in picks]
 
-    def _beside_scores(self, ids: Sequence[str], state: State, *, costs: bool) -> dict[str, Any]:
+    def _beside_scores(self, ids: Sequence[str], state: State) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         needs = self.strategy.needs
-        if costs or "costs" in needs:
+        if "costs" in needs:
             fields["costs"] = self.costs.of(ids)
         if "labelled_embeddings" in needs:
             fields["labelled_embeddings"] = self._embed(

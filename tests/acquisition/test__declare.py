@@ -99,7 +99,9 @@ def test_another_kind_is_told_what_suits_it():
 def test_another_kind_of_one_member_is_told_what_suits_one():
     with pytest.raises(UnsupportedPredictionError) as caught:
         al.variance(Categorical([[0.5, 0.5]]))
-    assert "entropy, least_confidence, margin or mnlp" in str(caught.value)
+    assert "entropy, expected_gradient_length, least_confidence, margin or mnlp" in str(
+        caught.value
+    )
     assert "bald" not in str(caught.value)
 
 

@@ -98,6 +98,18 @@ class TestAsk:
         assert loop.ask(1, scores=scores).ids == ["b"]
         assert loop.ask(cost=4, scores=scores).ids == ["c"]
 
+    def test_prices_that_change_while_asking(self) -> None:
+        asked = {"a": 0, "b": 0, "c": 0}
+
+        def rising(sample: str) -> float:
+            asked[sample] += 1
+            return float(asked[sample])
+
+        loop = al.ActiveLoop(None, {name: name for name in asked}, costs=rising)
+        query = loop.ask(cost=2, scores=dict.fromkeys(asked, 1.0))
+        assert (len(query), query.cost, loop.spent) == (2, 2.0, 2.0)
+        assert set(asked.values()) == {1}
+
     def test_too_dear_is_reported_once(self) -> None:
         loop = words({"a": 30, "b": 2, "c": 50, "d": 9})
         with pytest.warns(TooDearWarning, match=r"2 samples cost more than the whole 10") as caught:
