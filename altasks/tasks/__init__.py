@@ -9,15 +9,17 @@ from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
     from altasks.tasks.ner import NER
+    from altasks.tasks.srl import SRL
     from altasks.tasks.text_classification import TextClassification
 
 # name -> the module that holds it
 _HOMES = {
     "NER": "altasks.tasks.ner",
+    "SRL": "altasks.tasks.srl",
     "TextClassification": "altasks.tasks.text_classification",
 }
 
-__all__ = ["NER", "Predictor", "StreamingPredictor", "Task", "TextClassification"]
+__all__ = ["NER", "SRL", "Predictor", "StreamingPredictor", "Task", "TextClassification"]
 
 
 def __getattr__(name: str) -> Any:

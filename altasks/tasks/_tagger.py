@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
-from altasks.data.tags import spans_of
+from altasks.data.tags import Span, spans_of
 from altasks.errors import invalid
 from altasks.predictions import Categorical, Prediction, Ragged, Transcripts
 from altasks.tasks._classifier import class_names, find_tokenizer, load_classifier
@@ -152,14 +152,17 @@ class WordTagger(FineTuned):
         assert isinstance(prediction, Ragged)
         assert isinstance(prediction.units, Categorical)
         best = prediction.units.probs.argmax(-1).cpu().numpy()  # M x K
-        starts = prediction.offsets.tolist()
+        frames = torch.as_tensor(prediction.fields.get("frame", [0] * len(best))).tolist()
         texts = []
-        for first, last in pairwise(starts):
+        for first, last in pairwise(prediction.offsets.tolist()):
+            # No span goes on from one sequence of a sample to the next.
+            seams = [i for i in range(first + 1, last) if frames[i] != frames[i - 1]]
             members = []
             for k in range(best.shape[1]):
-                tags = [self._tagset.tags[c] for c in best[first:last, k].tolist()]
-                spans = spans_of(tags, self.scheme, repair=True) if of == "spans" else tags
-                members.append(tuple(spans))
+                tags: list[Any] = [self._tagset.tags[c] for c in best[first:last, k].tolist()]
+                if of == "spans":
+                    tags = self._read([first, *seams, last], tags)
+                members.append(tuple(tags))
             texts.append(members)
         return Transcripts(texts)
 
@@ -186,7 +189,12 @@ class WordTagger(FineTuned):
         max_length = self._settings["max_length"]
         if max_length is not None and not 8 <= max_length <= reads:
             raise invalid("max_length", f"8 to {reads}, which the model reads", f"{max_length}")
-        self._encoder = WordEncoder(self.tokenizer, max_length or reads, self._settings["overlap"])
+        self._encoder = WordEncoder(
+            self.tokenizer,
+            max_length or reads,
+            self._settings["overlap"],
+            kinds=getattr(self.model.config, "type_vocab_size", 0),
+        )
         self._settings |= {"labels": self.tags, "scheme": self.scheme, "tokenizer": self.tokenizer}
         return len(self._tagset.tags)
 
@@ -256,6 +264,15 @@ class WordTagger(FineTuned):
         )
 
     # Inside.
+
+    def _read(self, seams: Sequence[int], tags: Sequence[str]) -> list[Span]:
+        """Return the spans of a sample whose sequences begin and end at units `seams`."""
+        first = seams[0]
+        return [
+            Span(start - first + span.start, start - first + span.end, span.label)
+            for start, stop in pairwise(seams)
+            for span in spans_of(tags[start - first : stop - first], self.scheme, repair=True)
+        ]
 
     def _guesses(
         self, units: Categorical, sequences: Sequence[Sequence[Marked]]

@@ -83,12 +83,15 @@ class WordEncoder:
         tokenizer: a fast Hugging Face tokenizer.
         max_length: the most tokens the model reads.
         overlap: how many tokens neighbouring windows share; None: a quarter of `max_length`.
+        kinds: how many token types the model tells apart, whatever the tokenizer says.
 
     Raises:
         InvalidInputError: for a slow tokenizer, or an overlap that leaves no room.
     """
 
-    def __init__(self, tokenizer: Any, max_length: int, overlap: int | None = None) -> None:
+    def __init__(
+        self, tokenizer: Any, max_length: int, overlap: int | None = None, *, kinds: int = 2
+    ) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise invalid(
                 "tokenizer",
@@ -99,7 +102,7 @@ class WordEncoder:
             )
         self.tokenizer = tokenizer
         self.max_length = max_length
-        self._frame = _Frame(tokenizer)
+        self._frame = _Frame(tokenizer, kinds)
         self._fallback = next(
             (
                 int(number)
@@ -120,6 +123,11 @@ class WordEncoder:
         self.overlap = room // 4 if overlap is None else overlap
         if isinstance(overlap, bool) or not 0 <= self.overlap <= room // 2:
             raise invalid("overlap", f"0 to {room // 2} tokens, half a window", repr(overlap))
+
+    @property
+    def marks(self) -> bool:
+        """Whether a marked word can be told from an equal one."""
+        return self._frame.marks
 
     def _differs(self, one: str, other: str) -> bool:
         ids = [
@@ -227,18 +235,28 @@ class WordEncoder:
 class _Frame:
     """What stands around the words: the special tokens, and the marked word repeated after them."""
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, kinds: int) -> None:
         self._one = _around(tokenizer, ["a"])
         self._two = _around(tokenizer, ["a", "a"])
+        # A tokenizer may say two kinds where the model knows one (DeBERTa) or none (DistilBERT).
+        self.typed = kinds > 1 and self._two[1][0] != self._two[1][1]
         # Where no kind of token tells which of two equal words is meant, it stands in quotes.
         quote = next(
             (
                 number
-                for number in (tokenizer.sep_token_id, tokenizer.eos_token_id)
+                for number in (
+                    tokenizer.sep_token_id,
+                    tokenizer.eos_token_id,
+                    tokenizer.cls_token_id,
+                    tokenizer.bos_token_id,
+                    tokenizer.mask_token_id,
+                    tokenizer.unk_token_id,
+                )
                 if number is not None
             ),
             None,
         )
+        self.marks = self.typed or quote is not None
         self._quote = [] if self.typed or quote is None else [int(quote)]
 
     def width(self, *, marked: bool) -> int:
@@ -281,11 +299,6 @@ class _Frame:
         if self.typed:
             inputs["token_type_ids"] = kinds
         return inputs, places
-
-    @property
-    def typed(self) -> bool:
-        """Whether the tokenizer says which of two kinds a token is of."""
-        return self._two[1][0] != self._two[1][1]
 
 
 def _around(tokenizer: Any, parts: Sequence[str]) -> tuple[list[list[int]], tuple[int, int]]:
