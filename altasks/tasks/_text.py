@@ -177,10 +177,18 @@ class TextEncoder:
         return [Batch(rows, pad(self.tokenizer, [encoded[row] for row in rows])) for rows in chunks]
 
 
-def pad(tokenizer: Any, encoded: Sequence[Encoded]) -> dict[str, Tensor]:
-    """Return tokenised texts as tensors `[n, L]`, padded to the longest on the tokenizer's side."""
+def pad(
+    tokenizer: Any, encoded: Sequence[Encoded], *, side: Literal["left", "right"] | None = None
+) -> dict[str, Tensor]:
+    """Return tokenised texts as tensors `[n, L]`, padded to the longest on the tokenizer's side.
+
+    Args:
+        tokenizer: whose padding token is used.
+        encoded: at least one.
+        side: another side than the tokenizer's.
+    """
     longest = max(len(tokens["input_ids"]) for tokens in encoded)
-    left = getattr(tokenizer, "padding_side", "right") == "left"
+    left = (side or getattr(tokenizer, "padding_side", "right")) == "left"
     inputs = {}
     for name in encoded[0]:
         fill = _padding_value(tokenizer, name)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.tasks._text import TOKENS_PER_CHARACTER, pad
+from altasks.tasks._text import pad
 
 #: Label of a token that has none, as torch's cross-entropy and transformers have it.
 IGNORED = -100
@@ -76,8 +76,11 @@ class WordEncoder:
 
     A sentence of more tokens than the model reads becomes overlapping windows. Neighbours share
     at least `overlap` tokens (and whole words); a shared word is answered for by the window in
-    which it stands farther from the cut, so each has at least about `overlap / 2` tokens of
-    context on either side, or all there are.
+    which it stands farther from the cut. So a word of s tokens has at least `(overlap - s) / 2`
+    tokens of context on either side, or all there are.
+
+    Padding always stands on the right, where it moves no token: on the left, a model that counts
+    positions would say something else of a sentence in longer company.
 
     Args:
         tokenizer: a fast Hugging Face tokenizer.
@@ -116,12 +119,13 @@ class WordEncoder:
             ),
             0,
         )
-        # Byte-level BPE tells "word" from " word", and in a sentence the space is there; others
-        # drop it.
-        self._prefix = " " if self._differs("word", " word") else ""
+        self._forbidden = {*map(int, tokenizer.all_special_ids)} - {self._fallback}
+        self._prefix = self._space_before_words()
         room = max_length - self._frame.width(marked=False)
         self.overlap = room // 4 if overlap is None else overlap
-        if isinstance(overlap, bool) or not 0 <= self.overlap <= room // 2:
+        if not isinstance(self.overlap, int) or isinstance(self.overlap, bool):
+            raise invalid("overlap", "a whole number of tokens, or None", repr(overlap))
+        if not 0 <= self.overlap <= room // 2:
             raise invalid("overlap", f"0 to {room // 2} tokens, half a window", repr(overlap))
 
     @property
@@ -129,12 +133,21 @@ class WordEncoder:
         """Whether a marked word can be told from an equal one."""
         return self._frame.marks
 
-    def _differs(self, one: str, other: str) -> bool:
-        ids = [
-            self.tokenizer([[text]], is_split_into_words=True, add_special_tokens=False).input_ids
-            for text in (one, other)
-        ]
-        return bool(ids[0] != ids[1])
+    def _space_before_words(self) -> str:
+        """Return what must stand before a word for it to be read as in running text.
+
+        Byte-level BPE tells "word" from " word", unless it adds the space itself; others drop the
+        space, or add one of their own.
+        """
+
+        def ids(text: Any, **options: Any) -> list[int]:
+            encoded = self.tokenizer(text, add_special_tokens=False, **options)
+            return [int(number) for number in encoded["input_ids"]]
+
+        bare = ids(["word"], is_split_into_words=True)
+        spaced = ids([" word"], is_split_into_words=True)
+        running = ids("word word")
+        return " " if spaced != bare and running[-len(spaced) :] == spaced else ""
 
     def _tokenise(self, sequences: Sequence[Marked]) -> list[list[list[int]]]:
         """Return the tokens of every word: sequence -> word -> at least one token."""
@@ -149,7 +162,8 @@ class WordEncoder:
         for row, sequence in enumerate(sequences):
             tokens: list[list[int]] = [[] for _ in sequence.words]
             for number, word in zip(encoded["input_ids"][row], encoded.word_ids(row), strict=True):
-                tokens[word].append(number)
+                # Unigram knows "</s>" as a piece of text too; it may not end a sentence there.
+                tokens[word].append(self._fallback if number in self._forbidden else number)
             result.append([part or [self._fallback] for part in tokens])
         return result
 
@@ -173,10 +187,9 @@ class WordEncoder:
         Raises:
             InvalidInputError: as `encode`.
         """
-        limit = self.max_length // TOKENS_PER_CHARACTER // 4
         for row, parts in enumerate(samples):
             for part in parts:
-                if any(len(word) > limit for word in part.words):
+                if max(map(_most_tokens, part.words)) > self.max_length // 8:
                     self._windows(0, row, part, self._tokenise([part])[0])
 
     def _windows(
@@ -185,7 +198,8 @@ class WordEncoder:
         mark = None if sequence.mark is None else tokens[sequence.mark]
         room = self.max_length - self._frame.width(marked=mark is not None) - len(mark or ())
         sizes = [len(part) for part in tokens]
-        most = room - (2 * self.overlap if sum(sizes) > room else 0)
+        # So short that a window which shares `overlap` tokens with the last still gets on.
+        most = (room - self.overlap + 1) // 2 if sum(sizes) > room else room
         for word, size in enumerate(sizes):
             if size > most:
                 text = sequence.words[word]
@@ -217,19 +231,11 @@ class WordEncoder:
         first = torch.tensor([starts[window.row] + window.start for window in windows])
         inside = torch.cat([torch.arange(count) for count in counts.tolist()])
         return WordBatch(
-            pad(self.tokenizer, [window.inputs for window in windows]),
+            pad(self.tokenizer, [window.inputs for window in windows], side="right"),
             torch.arange(len(windows)).repeat_interleave(counts),
-            torch.tensor([place for window in windows for place in window.places])
-            + self._shift(windows).repeat_interleave(counts),
+            torch.tensor([place for window in windows for place in window.places]),
             first.repeat_interleave(counts) + inside,
         )
-
-    def _shift(self, windows: Sequence[Window]) -> Tensor:
-        """Return by how much padding moves the tokens of each window."""
-        lengths = torch.tensor([len(window.inputs["input_ids"]) for window in windows])
-        if getattr(self.tokenizer, "padding_side", "right") == "left":
-            return lengths.max() - lengths
-        return torch.zeros_like(lengths)
 
 
 class _Frame:
@@ -404,6 +410,15 @@ def check_unicode(text: str, where: str) -> None:
         ) from error
 
 
+def _most_tokens(word: str) -> int:
+    """Return a bound on a word's tokens.
+
+    A token is at least a byte of the normalised text, beside a mark of the word's beginning. ASCII
+    stays as it is; no character's NFKC form has more than 33 bytes (U+FDFA).
+    """
+    return 1 + len(word) * (1 if word.isascii() else 33)
+
+
 def label_tokens(windows: Sequence[Window], tags: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
     """Return each window with the class of each token: that of its word, or `IGNORED`.
 
@@ -419,10 +434,10 @@ def label_tokens(windows: Sequence[Window], tags: Sequence[Sequence[int]]) -> li
 
 
 class WordCollator:
-    """Pads windows and their labels to the longest of the batch.
+    """Pads windows and their labels to the longest of the batch, on the right.
 
     Args:
-        tokenizer: whose padding token and side are used.
+        tokenizer: whose padding token is used.
     """
 
     def __init__(self, tokenizer: Any) -> None:
@@ -431,14 +446,11 @@ class WordCollator:
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """Return tensors `[n, L]`; labels `[n, L, 2]`, class and weight, if rows have weights."""
         names = [name for name in rows[0] if name not in ("labels", "weight")]
-        batch = pad(self.tokenizer, [{name: list(row[name]) for name in names} for row in rows])
-        longest = batch["input_ids"].shape[1]
-        labels = torch.full((len(rows), longest), IGNORED)
-        left = getattr(self.tokenizer, "padding_side", "right") == "left"
+        inputs = [{name: list(row[name]) for name in names} for row in rows]
+        batch = pad(self.tokenizer, inputs, side="right")
+        labels = torch.full(batch["input_ids"].shape, IGNORED)
         for row, source in enumerate(rows):
-            values = torch.tensor(source["labels"])
-            start = longest - len(values) if left else 0
-            labels[row, start : start + len(values)] = values
+            labels[row, : len(source["labels"])] = torch.tensor(source["labels"])
         if "weight" in rows[0]:
             weights = torch.tensor([row["weight"] for row in rows])[:, None].expand(labels.shape)
             # Ignored in both columns, so that Trainer counts two entries for each labelled word.
