@@ -183,7 +183,15 @@ class WordTagger(FineTuned):
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         wanted = None if labels is None else TagSet.of(labels, self._scheme).tags
-        self._tagset = TagSet.of(class_names(self.model, wanted), self._scheme)
+        names = class_names(self.model, wanted)
+        if "O" not in names:
+            raise invalid(
+                "model",
+                "outputs named as tags ('O', 'B-PER', ...)",
+                f"{', '.join(map(repr, names[:4]))}{', ...' if len(names) > 4 else ''}",
+                hint="Pass labels= the tags, in the order of the outputs.",
+            )
+        self._tagset = TagSet.of(names, self._scheme)
         self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
         reads = longest_input(self.model, self.tokenizer)
         max_length = self._settings["max_length"]
@@ -232,11 +240,16 @@ class WordTagger(FineTuned):
             ]
         windows = self._encoder.encode(sequences).windows
         rows = label_tokens(windows, tags)
-        if weights is not None:
+        if weights is not None and windows:
             owners = [row for row, parts in enumerate(sequences) for _ in parts]
-            for window, tokens in zip(windows, rows, strict=True):
-                tokens["weight"] = weights[owners[window.row]]
-        return rows
+            shares = [weights[owners[window.row]] for window in windows]
+            counts = [len(window.places) for window in windows]
+            # Of mean 1 over the words, which is what the loss averages over.
+            mean = float(np.average(shares, weights=counts)) or 1.0
+            for tokens, share in zip(rows, shares, strict=True):
+                tokens["weight"] = share / mean
+        # A window may answer for no word: nothing to learn, and a mean over nothing in its batch.
+        return [row for row, window in zip(rows, windows, strict=True) if window.places]
 
     def _collator(self) -> Any:
         return WordCollator(self.tokenizer)
@@ -254,7 +267,8 @@ class WordTagger(FineTuned):
         logits = evaluated.predictions
         logits = logits[0] if isinstance(logits, tuple) else logits
         truth = evaluated.label_ids
-        truth = truth[..., 0] if truth.ndim == 3 else truth  # the other column is the weight
+        # The other column is the weight, and has made the classes floats.
+        truth = truth[..., 0].astype(int) if truth.ndim == 3 else truth
         kept = [row != IGNORED for row in truth]
         guess = np.asarray(logits).argmax(-1)
         # Windows are measured here; a sentence cut into several counts as several.

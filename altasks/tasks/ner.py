@@ -13,7 +13,7 @@ from torch import nn
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tags import convert, spans_of, tags_of
-from altasks.data.words import word_offsets
+from altasks.data.words import tag_text, word_offsets
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks._span_metrics import entity_metrics
@@ -41,7 +41,9 @@ class NER(WordTagger):
 
     A label is a list of tags, one a word (`["B-PER", "O"]`, in `label_scheme`), or a list of
     spans: mappings with `start`, `end` and `label`, over words where the sample is words and over
-    characters where it is raw text, end exclusive. It is kept as IOB2 tags.
+    characters where it is raw text, end exclusive. It is kept as IOB2 tags, and what is kept can
+    be given again: tags that are well-formed IOB2 are read as IOB2 whatever `label_scheme` says,
+    which is safe, since in no scheme do they mean other spans.
 
     Args:
         model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
@@ -175,7 +177,13 @@ class NER(WordTagger):
         sentence = _as_sentence(sample, "one sample")
         assert isinstance(prediction, Ragged)
         assert isinstance(prediction.units, Categorical)
-        means = prediction[0].units.mean_probs  # type: ignore[attr-defined]
+        if len(prediction) != 1 or len(prediction.units) != len(sentence.words):
+            raise invalid(
+                "prediction",
+                f"that of one sample, of {len(sentence.words)} words",
+                f"one of {len(prediction)} samples and {len(prediction.units)} words",
+            )
+        means = prediction.units.mean_probs  # M x C
         sure = means.amax(-1).tolist()
         spans = []
         for span in spans_of(self._tagset.decode(means.argmax(-1).tolist())):
@@ -200,7 +208,7 @@ class NER(WordTagger):
         return [Marked(_as_sentence(sample, where).words)]
 
     def _tags_of(self, sample: Any, label: Any, where: str) -> list[list[str]]:
-        return [self._read_label(_as_sentence(sample, where), label, where, kept=True)]
+        return [self._read_label(_as_sentence(sample, where), label, where)]
 
     def _fields(
         self, samples: Sequence[Any], sequences: Sequence[Sequence[Marked]]
@@ -219,16 +227,13 @@ class NER(WordTagger):
 
     # Inside.
 
-    def _read_label(
-        self, sentence: _Sentence | None, label: Any, where: str, *, kept: bool = False
-    ) -> list[str]:
+    def _read_label(self, sentence: _Sentence | None, label: Any, where: str) -> list[str]:
         """Return a label as IOB2 tags.
 
         Args:
             sentence: what it is of, or None if that isn't known.
             label: tags or spans.
             where: for messages.
-            kept: whether tags may be IOB2 already, as the store keeps them.
         """
         if isinstance(label, str | bytes | Mapping) or not isinstance(label, Sequence):
             raise invalid("labels", "a list of tags or of spans", f"{label!r}", where=where)
@@ -250,7 +255,7 @@ class NER(WordTagger):
                         where=where,
                     )
                 tags = ["O"] * len(sentence.words)
-            scheme = "IOB2" if kept and _reads_as_iob2(tags) else self.label_scheme
+            scheme = "IOB2" if _reads_as_iob2(tags) else self.label_scheme
             try:
                 tags = convert(tags, scheme, "IOB2", repair=self.repair)
             except InvalidInputError as error:
@@ -296,7 +301,7 @@ def _as_sentence(sample: Any, where: str) -> _Sentence:
 
 
 def _from_spans(sentence: _Sentence, spans: Sequence[Any], where: str) -> list[str]:
-    found = []
+    found: list[tuple[Any, Any, Any]] = []
     for place, span in enumerate(spans):
         if not isinstance(span, Mapping) or not {"start", "end", "label"} <= set(span):
             raise invalid(
@@ -305,28 +310,29 @@ def _from_spans(sentence: _Sentence, spans: Sequence[Any], where: str) -> list[s
                 f"{span!r}",
                 where=f"{where}, span {place}" if where else f"span {place}",
             )
-        start, end = span["start"], span["end"]
         if sentence.text is not None:
-            start, end = _words_between(sentence, start, end, f"{where}, span {place}")
-        found.append((start, end, span["label"]))
+            _require_words(sentence, span["start"], span["end"], f"{where}, span {place}")
+        found.append((span["start"], span["end"], span["label"]))
     try:
-        return tags_of(found, len(sentence.words))
+        if sentence.text is None:
+            return tags_of(found, len(sentence.words))
+        return tag_text(sentence.text, found)[1]
     except InvalidInputError as error:
         raise type(error)(f"{where}: {error}" if where else str(error)) from error
 
 
-def _words_between(sentence: _Sentence, start: Any, end: Any, where: str) -> tuple[int, int]:
-    """Return the words that characters start to end are, exactly."""
-    first = [i for i, (left, _) in enumerate(sentence.offsets) if left == start]
-    last = [i for i, (_, right) in enumerate(sentence.offsets) if right == end]
-    if not first or not last or last[0] < first[0]:
-        assert sentence.text is not None
-        raise invalid(
-            "labels",
-            "a span from the beginning of a word to the end of one",
-            f"characters {start} to {end}, {sentence.text[start:end]!r}",
-            where=where.lstrip(", "),
-            hint="Words are split at whitespace and at punctuation on their edges; pass lists of "
-            "words if yours are others.",
-        )
-    return first[0], last[0] + 1
+def _require_words(sentence: _Sentence, start: Any, end: Any, where: str) -> None:
+    """Refuse characters that are not, exactly, some words."""
+    firsts, lasts = zip(*sentence.offsets, strict=True)
+    if start in firsts and end in lasts and start < end:
+        return
+    whole = isinstance(start, int) and isinstance(end, int)
+    text = f", {sentence.text[start:end]!r}" if sentence.text and whole else ""
+    raise invalid(
+        "labels",
+        "a span from the beginning of a word to the end of one",
+        f"characters {start!r} to {end!r}{text}",
+        where=where.removeprefix(", "),
+        hint="Words are split at whitespace and at punctuation on their edges; pass lists of words "
+        "if yours are others.",
+    )
