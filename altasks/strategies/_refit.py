@@ -11,6 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from altasks.strategies._last_layer import LEAST
+
 #: What is expected to be lost on a sample: its entropy, or the chance that its best class is wrong.
 Loss = Literal["entropy", "error"]
 
@@ -102,23 +104,37 @@ def loss_after_refit(
     - ridge W, which turns |V|^2 into |W + V|^2 up to a constant.
     """
     found = inputs.new_empty(len(inputs))
-    classes = probs.shape[1]
-    labels = torch.eye(classes).to(probs)
-    for row in range(len(inputs)):
-        every = torch.cat((known_inputs, inputs[row : row + 1]))  # S x D
-        now = torch.cat((known_probs, probs[row : row + 1]))  # S x C
-        targets = now.repeat(classes, 1, 1)  # labels x S x C
-        targets[:, -1] = labels
-        change = _fit(every, now.clamp_min(1e-30).log(), targets, ridge)  # labels x C x D
-        logits = pool_logs + pool_inputs @ change.mT  # labels x m x C
-        found[row] = probs[row] @ expected_loss(logits, loss).mean(1)
+    classes, width = probs.shape[1], inputs.shape[1]
+    known = len(known_inputs)
+    # Small systems are solved many at a time: starting an operation costs more than its work.
+    size = classes * classes * width * (classes * width + known + 1) + classes * pool_logs.numel()
+    step = max(1, _BLOCK // size)
+    for start in range(0, len(inputs), step):
+        some, chances = inputs[start : start + step], probs[start : start + step]
+        count = len(some)
+        # S = known + 1 samples in each of count x C fits
+        every = torch.cat((known_inputs.expand(count, -1, -1), some[:, None]), 1)
+        now = torch.cat((known_probs.expand(count, -1, -1), chances[:, None]), 1)
+        every, now = every.repeat_interleave(classes, 0), now.repeat_interleave(classes, 0)
+        targets = now.clone()
+        targets[:, -1] = torch.eye(classes).to(probs).repeat(count, 1)
+        change = _fit(every, now.clamp_min(LEAST).log(), targets, ridge)
+        losses = expected_loss(pool_logs + pool_inputs @ change.mT, loss).mean(1)
+        found[start : start + step] = (losses.view(count, classes) * chances).sum(1)
     return found
 
 
 def _fit(inputs: Tensor, logs: Tensor, targets: Tensor, ridge: float) -> Tensor:
-    """Return V `[B, C, D]` for each set of targets `[B, S, C]`, by Newton's method with halving."""
+    """Return V `[B, C, D]` for each of B fits, by Newton's method with halving.
+
+    Args:
+        inputs: `[B, S, D]`.
+        logs: `[B, S, C]`, logits where V is 0.
+        targets: `[B, S, C]`, distributions.
+        ridge: the weight of |V|^2 / 2.
+    """
     sets, _, classes = targets.shape
-    width = inputs.shape[1]
+    width = inputs.shape[2]
     change = inputs.new_zeros(sets, classes, width)
 
     def objective(v: Tensor) -> Tensor:
@@ -129,12 +145,15 @@ def _fit(inputs: Tensor, logs: Tensor, targets: Tensor, ridge: float) -> Tensor:
     for _ in range(_NEWTON_STEPS):
         probs = torch.softmax(logs + inputs @ change.mT, 2)  # B x S x C
         slope = (probs - targets).mT @ inputs + ridge * change  # B x C x D
-        each = (probs[:, :, :, None] * inputs[:, None]).flatten(2)  # B x S x CD
+        each = (probs[..., None] * inputs[:, :, None]).flatten(2)  # B x S x CD
         curve = -(each.mT @ each)
         blocks = curve.view(sets, classes, width, classes, width)
-        own = torch.einsum("bsc,sd,se->bcde", probs, inputs, inputs)
+        own = each.view(*probs.shape, width).permute(0, 2, 3, 1) @ inputs[:, None]  # B x C x D x D
         blocks.diagonal(dim1=1, dim2=3).add_(own.permute(0, 2, 3, 1))
-        curve.diagonal(dim1=1, dim2=2).add_(ridge)
+        # Softmax doesn't see what is added to all classes; what a tiny ridge leaves singular is
+        # damped. That bends the way to the optimum, not the optimum.
+        damping = 1e-12 * own.diagonal(dim1=2, dim2=3).sum((1, 2))
+        curve.diagonal(dim1=1, dim2=2).add_(ridge + damping[:, None])
         step: Tensor = torch.linalg.solve(curve, slope.flatten(1)).view_as(change)
         gain = (slope * step).sum((1, 2))  # twice what the quadratic promises
         if float(gain.max()) <= 1e-20 + 1e-14 * float(value.max()):
