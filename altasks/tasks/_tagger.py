@@ -247,7 +247,11 @@ class WordTagger(FineTuned):
             # Of mean 1 over the words, which is what the loss averages over.
             mean = float(np.average(shares, weights=counts)) or 1.0
             for tokens, share in zip(rows, shares, strict=True):
-                tokens["weight"] = share / mean
+                # In the labels, since Trainer hands the collator nothing the model doesn't take.
+                tokens["labels"] = [
+                    (float(label), float(IGNORED) if label == IGNORED else share / mean)
+                    for label in tokens["labels"]
+                ]
         # A window may answer for no word: nothing to learn, and a mean over nothing in its batch.
         return [row for row, window in zip(rows, windows, strict=True) if window.places]
 

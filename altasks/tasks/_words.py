@@ -444,16 +444,15 @@ class WordCollator:
         self.tokenizer = tokenizer
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        """Return tensors `[n, L]`; labels `[n, L, 2]`, class and weight, if rows have weights."""
-        names = [name for name in rows[0] if name not in ("labels", "weight")]
+        """Return tensors `[n, L]`; labels `[n, L, 2]`, class and weight, if they are pairs.
+
+        Both are ignored together, so Trainer counts two entries for each labelled word.
+        """
+        names = [name for name in rows[0] if name != "labels"]
         inputs = [{name: list(row[name]) for name in names} for row in rows]
         batch = pad(self.tokenizer, inputs, side="right")
-        labels = torch.full(batch["input_ids"].shape, IGNORED)
-        for row, source in enumerate(rows):
-            labels[row, : len(source["labels"])] = torch.tensor(source["labels"])
-        if "weight" in rows[0]:
-            weights = torch.tensor([row["weight"] for row in rows])[:, None].expand(labels.shape)
-            # Ignored in both columns, so that Trainer counts two entries for each labelled word.
-            weights = weights.where(labels != IGNORED, float(IGNORED))
-            return {**batch, "labels": torch.stack([labels.float(), weights], -1)}
+        values = [torch.tensor(row["labels"]) for row in rows]
+        labels = values[0].new_full((*batch["input_ids"].shape, *values[0].shape[1:]), IGNORED)
+        for row, own in enumerate(values):
+            labels[row, : len(own)] = own
         return {**batch, "labels": labels}
