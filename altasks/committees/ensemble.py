@@ -16,6 +16,7 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
+from altasks._labels import check_label
 from altasks._random import derive_seed, isolated
 from altasks.committees._join import join_members
 from altasks.errors import CommitteeError, InvalidInputError, invalid
@@ -227,9 +228,11 @@ class Ensemble:
         """Return the members' `cost`."""
         return float(self._any().cost(sample, prediction))
 
-    def check_label(self, label: Any) -> Any:
-        """Return the label as the members keep it."""
-        return self._any().check_label(label)
+    def check_label(self, label: Any, sample: Any = None) -> Any:
+        """Return the label as the members keep it, checked with its sample if they can."""
+        if sample is None:
+            return self._any().check_label(label)
+        return check_label(self._any(), label, lambda: sample)
 
     def check_samples(self, samples: Sequence[Any]) -> None:
         """Let the members refuse samples they can't read."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from altasks._labels import check_label
 from altasks.data import as_pool
 from altasks.errors import (
     InvalidInputError,
@@ -261,7 +262,7 @@ class ActiveLoop:
             )  # fmt: skip
         if hasattr(self.task, "check_label"):
             try:
-                label = self.task.check_label(label)
+                label = check_label(self.task, label, lambda: self.pool[name])
             except (InvalidInputError, UnknownNameError) as error:
                 raise type(error)(f"labels ({where}): {error}") from error
         return to_json(label, "labels", where)

@@ -70,7 +70,11 @@ class Task(Predictor, Protocol):
         ...
 
     def check_label(self, label: Any) -> Any:
-        """Return the label in the form the store keeps (JSON), or raise `InvalidInputError`."""
+        """Return the label in the form the store keeps (JSON), or raise `InvalidInputError`.
+
+        A task whose labels depend on their samples has a second parameter, `sample=None`, and is
+        then given it.
+        """
         ...
 
     def fit(
