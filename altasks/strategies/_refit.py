@@ -36,7 +36,7 @@ def expected_loss(logits: Tensor, loss: Loss) -> Tensor:
 def loss_after_step(
     inputs: Tensor, probs: Tensor, pool_inputs: Tensor, pool_logs: Tensor, rate: float, loss: Loss
 ) -> Tensor:
-    """Return the pool's mean loss after a gradient step on each sample, over its labels, `[N]`.
+    """Return the pool's losses after a gradient step on each sample, over its labels, `[N, m]`.
 
     The step on (x, c) changes the logits of x_j by t (e_c - p), t = rate <h, h_j>. The part with p
     is common to all labels, and the rest touches one class, so a loss after the step is O(1) for
@@ -50,7 +50,7 @@ def loss_after_step(
         rate: the step's length.
         loss: see `Loss`.
     """
-    found = inputs.new_empty(len(inputs))
+    found = inputs.new_empty(len(inputs), len(pool_logs))
     step = max(1, _BLOCK // pool_logs.numel())
     for start in range(0, len(inputs), step):
         rows = slice(start, start + step)
@@ -79,7 +79,7 @@ def loss_after_step(
             second = weights.scatter(2, place, 0.0).amax(2, keepdim=True)
             highest = torch.ones_like(weights).scatter_(2, place, second)
             after = 1 - torch.maximum(scale_others * highest, scale_own * weights).div_(totals)
-        found[rows] = after.mul_(chances).sum(2).mean(1)
+        found[rows] = after.mul_(chances).sum(2)
     return found
 
 
@@ -93,7 +93,7 @@ def loss_after_refit(
     ridge: float,
     loss: Loss,
 ) -> Tensor:
-    """Return the pool's mean loss after fitting the layer with each sample, over its labels, `[N]`.
+    """Return the pool's losses after fitting the layer with each, over its labels, `[N, m]`.
 
     The fit minimises, over the change V of the weights,
 
@@ -103,7 +103,7 @@ def loss_after_refit(
     two differ by a term linear in V, <sum (p - y) (x) h, V>, and at the optimum that sum is
     - ridge W, which turns |V|^2 into |W + V|^2 up to a constant.
     """
-    found = inputs.new_empty(len(inputs))
+    found = inputs.new_empty(len(inputs), len(pool_logs))
     classes, width = probs.shape[1], inputs.shape[1]
     known = len(known_inputs)
     # Small systems are solved many at a time: starting an operation costs more than its work.
@@ -119,8 +119,8 @@ def loss_after_refit(
         targets = now.clone()
         targets[:, -1] = torch.eye(classes).to(probs).repeat(count, 1)
         change = _fit(every, now.clamp_min(LEAST).log(), targets, ridge)
-        losses = expected_loss(pool_logs + pool_inputs @ change.mT, loss).mean(1)
-        found[start : start + step] = (losses.view(count, classes) * chances).sum(1)
+        losses = expected_loss(pool_logs + pool_inputs @ change.mT, loss).view(count, classes, -1)
+        found[start : start + step] = (losses * chances[:, :, None]).sum(1)
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
+from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     LEAST,
     extend,
@@ -22,6 +23,9 @@ from altasks.strategies.base import Candidates, check_request
 
 #: How the model after one more label is made.
 Method = Literal["step", "refit"]
+
+#: How several are picked: one for each part of the pool, or the best as they come.
+Batch = Literal["cover", "best"]
 
 
 class ExpectedErrorReduction:
@@ -41,10 +45,11 @@ class ExpectedErrorReduction:
       such a fit, this is the fit with the true labels of the labelled samples, which are not
       needed. O(N C (C d)^3 + N C^2 m d): for pools of hundreds and layers of dozens of weights.
 
-    The loss is averaged over `sample` drawn candidates. The picks are the n best, each found as if
-    it were the only one: a batch may hold near-copies, so put a diverse strategy after it
-    (docs/concepts/gradients.md) or keep batches small. Scores are not read. Picks don't depend on
-    the order of the pool, and equal reductions are ordered by a seeded hash of the ids.
+    The loss is averaged over `sample` drawn candidates. The first pick is the one of the largest
+    reduction. The n best would be near-copies of it, so with `batch="cover"` each further pick adds
+    the most to what the drawn candidates gain from the pick that serves each of them best;
+    `batch="best"` takes the n largest reductions all the same. Scores are not read. Picks don't
+    depend on the order of the pool, and equals are ordered by a seeded hash of the ids.
 
     Args:
         method: see above.
@@ -53,7 +58,9 @@ class ExpectedErrorReduction:
         step: for `"step"`: how far, in logits: by at most this on a sample of average squared
             length when its own label is learned. The rate is `step` over the mean of |(h, 1)|^2.
         ridge: for `"refit"`: the weight of |W|^2 / 2 beside the sum of the cross-entropies.
-        sample: over how many candidates the loss is averaged; None for all.
+        batch: `"cover"` or `"best"`, see above.
+        sample: over how many candidates, m, the loss is averaged; None for all. N m numbers are
+            kept in memory.
         bias: whether the last layer has a bias; it is stepped and penalised like the weights.
 
     Raises:
@@ -81,12 +88,14 @@ class ExpectedErrorReduction:
         method: Method = "step",
         *,
         loss: Loss = "entropy",
+        batch: Batch = "cover",
         step: float = 1.0,
         ridge: float = 1.0,
         sample: int | None = 256,
         bias: bool = True,
     ) -> None:
-        for name, value, options in (("method", method, Method), ("loss", loss, Loss)):
+        named = (("method", method, Method), ("loss", loss, Loss), ("batch", batch, Batch))
+        for name, value, options in named:
             if value not in get_args(options):
                 names = " or ".join(repr(option) for option in get_args(options))
                 raise invalid(name, names, f"{value!r}")
@@ -100,6 +109,7 @@ class ExpectedErrorReduction:
             raise invalid("bias", "True or False", f"{bias!r}")
         self.method = method
         self.loss = loss
+        self.batch = batch
         self.step = float(step)
         self.ridge = float(ridge)
         self.sample = sample
@@ -114,14 +124,17 @@ class ExpectedErrorReduction:
         return frozenset(fields)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
-        """Return `n` ids, the largest reduction first."""
+        """Return `n` ids in the order picked, the largest reduction first."""
         n = check_request(self, candidates, n)
         if n == 0:
             return []
         order = hash_order(candidates.ids, rng)
         reductions = self._reductions(candidates, order)
-        best = np.argsort(-reductions, kind="stable")[:n]
-        return [candidates.ids[int(order[row])] for row in best]
+        if self.batch == "cover":
+            picks = cover(reductions, None, n)
+        else:
+            picks = np.argsort(-reductions.mean(1).cpu().numpy(), kind="stable")[:n].tolist()
+        return [candidates.ids[int(order[row])] for row in picks]
 
     def reductions(self, candidates: Candidates, *, rng: np.random.Generator) -> np.ndarray:
         """Return by how much the pool's mean loss is expected to fall with each, `[N]`, in nats.
@@ -131,15 +144,14 @@ class ExpectedErrorReduction:
         is a share of the pool.
         """
         check_request(self, candidates, 0)
-        order = hash_order(candidates.ids, rng)
         found = np.empty(len(candidates))
-        found[order] = self._reductions(candidates, order)
+        if len(found):
+            order = hash_order(candidates.ids, rng)
+            found[order] = self._reductions(candidates, order).mean(1).cpu().numpy()
         return found
 
-    def _reductions(self, candidates: Candidates, order: np.ndarray) -> np.ndarray:
-        """Return the same in the order of the hash."""
-        if not len(order):
-            return np.empty(0)
+    def _reductions(self, candidates: Candidates, order: np.ndarray) -> Tensor:
+        """Return those of each drawn sample, `[N, m]`, rows in the order of the hash."""
         with torch.inference_mode():
             inputs = read_inputs(
                 candidates.embeddings, order, candidates.ids, "embeddings", bias=self.bias
@@ -150,7 +162,7 @@ class ExpectedErrorReduction:
             probs = probs / probs.sum(1, keepdim=True)  # they came rounded
             drawn = slice(self.sample)  # of a random order
             pool, logs = inputs[drawn], probs[drawn].clamp_min(LEAST).log()
-            now = float(expected_loss(logs, self.loss).mean())
+            now = expected_loss(logs, self.loss)
             if self.method == "step":
                 typical = float(inputs.square().sum()) / len(inputs)
                 rate = self.step / typical if typical > 0 else 0.0
@@ -161,8 +173,7 @@ class ExpectedErrorReduction:
                 after = loss_after_refit(
                     inputs, probs, pool, logs, known, theirs, self.ridge, self.loss
                 )
-            found: np.ndarray = (now - after).cpu().numpy()
-        return found
+            return now - after
 
     def _known(self, candidates: Candidates, like: Tensor) -> Tensor:
         # Of what is asked no label is known, and the average over its labels is its prediction:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
+from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     extend,
     read_inputs,
@@ -18,9 +19,6 @@ from altasks.strategies._last_layer import (
 )
 from altasks.strategies._rows import blocks, hash_order
 from altasks.strategies.base import Candidates, check_request
-
-#: Gains below this share of all there is to gain are rounding.
-EQUAL = 1e-12
 
 #: (embeddings `[m, d]`, probabilities `[m, C]`) or with the labels `[m]` as the third.
 Target = tuple[Any, ...]
@@ -112,7 +110,7 @@ class FisherMatching:
             ).to(pool)
             theirs = extend(pool, probs, asked)
             covered = _similar(asked, theirs, *target).amax(0) if len(asked) else None
-            picks = _cover(_similar(pool, probs, *target), covered, n)
+            picks = cover(_similar(pool, probs, *target), covered, n)
         return [ids[int(order[row])] for row in picks]
 
     def _read_target(self, like: Tensor, classes: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -181,28 +179,3 @@ def _similar(
         found[rows] = product.div_(length.clamp_(min=tiny)).clamp_(min=0)
     # |g_x . g_t| / |g_x| can't exceed |g_t|; where |g_x| is all rounding, it would.
     return torch.minimum(found, slopes.norm(dim=1) * target.norm(dim=1))
-
-
-def _cover(similar: Tensor, covered: Tensor | None, n: int) -> list[int]:
-    """Return `n` rows, greedy for the sum over columns of the largest entry, lower rows first."""
-    least = EQUAL * float(similar.amax(0).sum()) if similar.numel() else 0.0
-    fresh = torch.zeros_like(similar[0])
-    reached = fresh if covered is None else covered
-    left = np.ones(len(similar), dtype=bool)
-    picks: list[int] = []
-    while len(picks) < n:
-        gains = np.empty(len(similar))
-        for rows in blocks(len(similar), similar.shape[1], 2**20):
-            gains[rows] = (similar[rows] - reached).clamp_(min=0).sum(1).cpu().numpy()
-        gains[~left] = -np.inf
-        row = int(gains.argmax())
-        if gains[row] <= least:
-            if reached is fresh:  # nothing is like anything that is left
-                rest: list[int] = np.flatnonzero(left).tolist()
-                return [*picks, *rest[: n - len(picks)]]
-            reached = fresh
-            continue
-        picks.append(row)
-        left[row] = False
-        reached = torch.maximum(reached, similar[row])
-    return picks

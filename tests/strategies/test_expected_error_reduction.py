@@ -80,6 +80,7 @@ def test_a_step_equals_a_step_of_sgd(classes, bias, loss):
         found = made.reductions(candidates, rng=np.random.default_rng(seed))
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-12)
         best = [f"s{row}" for row in np.argsort(-np.array(expected))]
+        made = ExpectedErrorReduction(loss=loss, batch="best", step=step, bias=bias)
         assert made.select(candidates, 7, rng=np.random.default_rng(seed)) == best
 
 
@@ -213,9 +214,57 @@ def test_many_among_the_undecided_beat_one_apart():
     )
     for method in ("step", "refit"):
         for loss in LOSSES:
-            made = ExpectedErrorReduction(method, loss=loss, bias=False)
+            made = ExpectedErrorReduction(method, loss=loss, batch="best", bias=False)
             picks = made.select(candidates, 30, rng=np.random.default_rng(0))
             assert not {"s30", "s31"} & set(picks)
+
+
+def test_a_batch_covers_the_pool():
+    """Each pick adds the most to what every sample gains from the pick that serves it best."""
+    for seed in range(4):
+        head, inputs, candidates = net(9, 3, 3, bias=True, seed=seed)
+        probs = candidates.mean_probs
+        rate = 1 / float((inputs.square().sum(1) + 1).mean())
+        gains = np.zeros((9, 9))  # of the column's sample by the label of the row's
+        for i in range(9):
+            moved = rate * (inputs @ inputs[i] + 1)
+            for label in range(3):
+                logits = head(inputs).detach() + torch.outer(moved, torch.eye(3)[label] - probs[i])
+                gains[i] += (
+                    float(probs[i, label])
+                    * (entropy_of(head(inputs)) - entropy_of(logits)).detach().numpy()
+                )
+        expected = [int(gains.sum(1).argmax())]
+        while len(expected) < 5:
+            left = [i for i in range(9) if i not in expected]
+            now = gains[expected].max(0).sum()
+            best = max(left, key=lambda i: gains[[*expected, i]].max(0).sum())
+            if gains[[*expected, best]].max(0).sum() <= now + 1e-12:
+                break
+            expected.append(best)
+        found = ExpectedErrorReduction().select(
+            candidates, len(expected), rng=np.random.default_rng(seed)
+        )
+        assert found == [f"s{row}" for row in expected]
+
+
+def test_a_batch_is_not_one_sample_many_times():
+    """Near-copies of the best serve whom the best serves already."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(3 * np.eye(4), [40, 30, 20, 10], axis=0)
+    points = groups + 0.05 * rng.normal(size=groups.shape)
+    candidates = Candidates(
+        [f"s{row}" for row in range(100)],
+        np.zeros(100),
+        embeddings=points,
+        mean_probs=np.full((100, 2), 0.5),
+    )
+    found = {}
+    for batch in ("cover", "best"):
+        made = ExpectedErrorReduction(batch=batch, bias=False, sample=None)
+        picks = made.select(candidates, 4, rng=np.random.default_rng(0))
+        found[batch] = sorted(int(groups[int(name[1:])].argmax()) for name in picks)
+    assert found == {"cover": [0, 1, 2, 3], "best": [0, 0, 0, 0]}
 
 
 def test_certain_and_huge():
@@ -246,6 +295,7 @@ def test_independent_labels_are_refused():
     [
         ({"method": "retrain"}, "method"),
         ({"loss": "hinge"}, "loss"),
+        ({"batch": "all"}, "batch"),
         ({"step": 0.0}, "step"),
         ({"ridge": np.inf}, "ridge"),
         ({"sample": 0}, "sample"),
