@@ -70,7 +70,7 @@ class WordTagger(FineTuned):
         self.repair = repair
         super().__init__(
             model,
-            None if labels is None else list(labels),
+            None if labels is None else list(TagSet.of(labels, scheme).tags),
             committee=committee,
             own={
                 "scheme": scheme,
@@ -128,7 +128,8 @@ class WordTagger(FineTuned):
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
         draws, sequences = self._draws(samples, None)
-        counts = torch.tensor([sum(len(part.words) for part in parts) for parts in sequences])
+        lengths = [sum(len(part.words) for part in parts) for parts in sequences]
+        counts = torch.tensor(lengths, dtype=torch.int64)
         owners = torch.arange(len(counts)).repeat_interleave(counts)
         features = draws.features.float().cpu()
         sums = torch.zeros(len(counts), features.shape[-1]).index_add_(0, owners, features)
@@ -215,6 +216,10 @@ class WordTagger(FineTuned):
         self, samples: Sequence[Any], committee: Committee | None
     ) -> tuple[Draws, list[list[Marked]]]:
         """Return what is said of every word of every sequence, and the sequences."""
+        if isinstance(samples, str):  # its letters would pass for texts
+            raise invalid(
+                "samples", "a list of them", f"the text {samples[:80]!r}", hint="Use [...]."
+            )
         sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(samples)]
         encoded = self._encoder.encode(sequences)
         batches = self._encoder.batches(encoded, self.batch_size)

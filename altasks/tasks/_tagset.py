@@ -61,18 +61,19 @@ class TagSet:
                 ("O", *(f"{letter}-{name}" for name in names for letter in letters)),
                 scheme or "IOB2",
             )
-        known = frozenset("BIESLU")
+        found = scheme or _scheme_of(names)
         for place, name in enumerate(names):
             letter, hyphen, label = name.partition("-")
-            if name != "O" and not (hyphen and label and letter in known):
+            known = len(letter) == 1 and letter in _LETTERS[found]
+            if name != "O" and not (known and hyphen and label):
                 raise invalid(
                     "labels",
-                    "'O' and tags of the form B-PER",
+                    f"'O' and tags of the form B-PER, with the letters {_LETTERS[found]} ({found})",
                     repr(name),
                     where=f"label {place}",
                     hint="Leave 'O' out to have the tags made from span labels.",
                 )
-        return cls(tuple(names), scheme or _scheme_of(names))
+        return cls(tuple(names), found)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

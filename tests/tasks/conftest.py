@@ -21,7 +21,7 @@ TAGGED = [
     ("who wrote the first program ?", "O O O O O O"),
     ("Charles went from London to Paris", "B-PER O O B-LOC O B-LOC"),
     ("Hopper !", "B-PER O"),
-    ("it was raining when Grace King came home from New York", "O O O O B-PER I-PER O O O B-LOC I-LOC"),
+    ("then Grace King came home from New York", "O B-PER I-PER O O O B-LOC I-LOC"),
 ]  # fmt: skip
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 SPECIAL = {
