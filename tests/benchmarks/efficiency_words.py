@@ -5,10 +5,11 @@
     python tests/benchmarks/efficiency_words.py ewt_propbank --seeds 3
 
 Each run (an arm and a seed) is an `ActiveLoop` over a pool of 2,000 sentences (600 for the roles),
-asking by words (for the roles, by words times predicates): MiniLM, its embeddings and lower four layers frozen, is fitted anew each round. A
-run is a row in `docs/results/`, keyed by its configuration and the version of the code; a row that
-is there is not run again. The data is not part of the project: `--data` is the folder that holds
-`ner/`, `text/` and `srl/`. `--table` prints what there is.
+asking by words (for the roles, by words times predicates): MiniLM, its embeddings and lower four
+layers frozen, is fitted anew each round. A run is a row in `docs/results/`, keyed by its
+configuration and the version of the code; a row that is there is not run again. The data is not
+part of the project: `--data` is the folder that holds `ner/`, `text/` and `srl/`. `--table` prints
+what there is.
 """
 
 from __future__ import annotations
