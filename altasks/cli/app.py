@@ -94,7 +94,8 @@ def rank(
     task: Annotated[str, typer.Option(help="What the model does; see `altasks tasks`.")],
     model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
     pool: Annotated[
-        Path, typer.Option(help="The unlabelled samples: a .csv, .tsv or .jsonl file.")
+        Path,
+        typer.Option(help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner."),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,

@@ -14,6 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
+from altasks.cli.rank_words import (
+    build_ner,
+    doubtful_spans,
+    read_sentences,
+    sentence_fields,
+    span_labels,
+)
 from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError, invalid
 from altasks.registry import TASKS, get_acquisition, get_strategy
 
@@ -307,7 +314,7 @@ def _summarise(
     table.add_column("sample", overflow="fold", ratio=1)
     table.add_column("why", overflow="fold", ratio=1)
     for row, reason in zip(rows, reasons, strict=False):
-        shown = " ".join(str(row.get("text", row["id"])).split())
+        shown = " ".join(str(row.get("text", " ".join(row.get("tokens", [row["id"]])))).split())
         if len(shown) > TEXT_WIDTH:
             shown = shown[: TEXT_WIDTH - 3] + "..."
         table.add_row(str(row["rank"]), f"{row['score']:.4g}", _plain(shown), _plain(reason))
@@ -397,6 +404,13 @@ def _text_reason(description: Mapping[str, Any]) -> str:
 
 #: Task name -> what the shell must know of it. A new task adds its entry, and its options above.
 RANKERS: dict[str, Ranker] = {
+    "ner": Ranker(
+        build=build_ner,
+        read=read_sentences,
+        fields=sentence_fields,
+        classes=span_labels,
+        reason=doubtful_spans,
+    ),
     "text-classification": Ranker(
         build=_build_text_classification,
         read=_read_texts,
