@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,9 +11,7 @@ from torch import Tensor
 
 from altasks.errors import invalid
 from altasks.tasks._text import pad
-
-#: Label of a token that has none, as torch's cross-entropy and transformers have it.
-IGNORED = -100
+from altasks.tasks._windows import cut
 
 
 @dataclass(frozen=True)
@@ -212,7 +209,7 @@ class WordEncoder:
                     hint="Shorten it (a URL, a hash), or give a smaller overlap=.",
                 )
         windows = []
-        for (first, last), (start, stop) in zip(*_cut(sizes, room, self.overlap), strict=True):
+        for (first, last), (start, stop) in zip(*cut(sizes, room, self.overlap), strict=True):
             inputs, places = self._frame.fill(tokens[first:last], mark, sequence.mark, first)
             windows.append(Window(row, inputs, start, places[start - first : stop - first]))
         return windows
@@ -246,7 +243,8 @@ class _Frame:
         self._two = _around(tokenizer, ["a", "a"])
         # A tokenizer may say two kinds where the model knows one (DeBERTa) or none (DistilBERT).
         self.typed = kinds > 1 and self._two[1][0] != self._two[1][1]
-        # Where no kind of token tells which of two equal words is meant, it stands in quotes.
+        # The marked word stands in quotes, whatever its kind: fine-tuned on 75 made-up sentences,
+        # MiniLM found roles with an F1 of 0.92 by both, and of 0.60 by the kind alone.
         quote = next(
             (
                 number
@@ -263,7 +261,7 @@ class _Frame:
             None,
         )
         self.marks = self.typed or quote is not None
-        self._quote = [] if self.typed or quote is None else [int(quote)]
+        self._quote = [] if quote is None else [int(quote)]
 
     def width(self, *, marked: bool) -> int:
         """Return how many tokens there are beside the words and the repeated one."""
@@ -324,47 +322,6 @@ def _around(tokenizer: Any, parts: Sequence[str]) -> tuple[list[list[int]], tupl
     return pieces, (kinds[0], kinds[-1])
 
 
-def _cut(
-    sizes: Sequence[int], room: int, overlap: int
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Return the windows over words of these sizes, and the words each answers for.
-
-    Args:
-        sizes: tokens of each word.
-        room: tokens a window holds.
-        overlap: tokens neighbours share at least.
-    """
-    ends = torch.tensor([0, *sizes]).cumsum(0).tolist()  # tokens before each word
-    count = len(sizes)
-    windows: list[tuple[int, int]] = []
-    first = 0
-    while True:
-        last = first
-        while last < count and ends[last + 1] - ends[first] <= room:
-            last += 1
-        windows.append((first, last))
-        if last == count:
-            break
-        following = last
-        while following > first + 1 and ends[last] - ends[following] < overlap:
-            following -= 1
-        first = following
-    if len(windows) > 1:  # the last one reaches back as far as it can: context costs nothing
-        first, last = windows[-1]
-        while ends[last] - ends[first - 1] <= room:
-            first -= 1
-        windows[-1] = (max(first, windows[-2][0] + 1), last)
-    seams = [0]
-    for (_, last), (first, _) in pairwise(windows):
-        middle = (ends[first] + ends[last]) / 2
-        seam = first
-        while seam < last and ends[seam] + sizes[seam] / 2 < middle:
-            seam += 1
-        seams.append(max(seam, seams[-1]))
-    seams.append(count)
-    return windows, list(pairwise(seams))
-
-
 def as_words(value: Any, where: str) -> tuple[str, ...]:
     """Return a pre-split sentence as words.
 
@@ -417,42 +374,3 @@ def _most_tokens(word: str) -> int:
     stays as it is; no character's NFKC form has more than 33 bytes (U+FDFA).
     """
     return 1 + len(word) * (1 if word.isascii() else 33)
-
-
-def label_tokens(windows: Sequence[Window], tags: Sequence[Sequence[int]]) -> list[dict[str, Any]]:
-    """Return each window with the class of each token: that of its word, or `IGNORED`.
-
-    A word in two windows is learned in one of them: the one that answers for it.
-    """
-    rows = []
-    for window in windows:
-        labels = [IGNORED] * len(window.inputs["input_ids"])
-        for word, place in enumerate(window.places, window.start):
-            labels[place] = tags[window.row][word]
-        rows.append({**window.inputs, "labels": labels})
-    return rows
-
-
-class WordCollator:
-    """Pads windows and their labels to the longest of the batch, on the right.
-
-    Args:
-        tokenizer: whose padding token is used.
-    """
-
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-
-    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        """Return tensors `[n, L]`; labels `[n, L, 2]`, class and weight, if they are pairs.
-
-        Both are ignored together, so Trainer counts two entries for each labelled word.
-        """
-        names = [name for name in rows[0] if name != "labels"]
-        inputs = [{name: list(row[name]) for name in names} for row in rows]
-        batch = pad(self.tokenizer, inputs, side="right")
-        values = [torch.tensor(row["labels"]) for row in rows]
-        labels = values[0].new_full((*batch["input_ids"].shape, *values[0].shape[1:]), IGNORED)
-        for row, own in enumerate(values):
-            labels[row, : len(own)] = own
-        return {**batch, "labels": labels}

@@ -34,9 +34,9 @@ class SRL(WordTagger):
     A sample is a mapping with `tokens`, a list of words, and its predicates: `verbs`, their
     indices, or `frames`, a list of mappings with `verb` (as `altasks.data.srl.read_srl` returns
     them; what else is in a frame is not looked at). The sentence goes through the model once for
-    each predicate, which is marked: it is repeated after the sentence, and stands out in it by its
-    token type, or between separators where the model knows one type only. Shi and Lin (2019),
-    "Simple BERT Models for Relation Extraction and Semantic Role Labeling", mark it likewise.
+    each predicate, which is marked: it is repeated after the sentence (Shi and Lin 2019, "Simple
+    BERT Models for Relation Extraction and Semantic Role Labeling"), and in the sentence its word
+    stands between separators, and is of another token type where the model knows two.
 
     The units of a sample are the words of all its frames, frame after frame; `fields["frame"]`
     says which frame a unit is of, `fields["word"]` which word of the sentence it is, and

@@ -244,10 +244,10 @@ def test_the_mark_tells_two_equal_words_apart(make, model):
 def test_the_input_is_the_sentence_and_the_predicate_again(make):
     sample = {"tokens": ["ann", "sold", "the", "cup"], "verbs": [1]}
     task = make()
-    ids = task.tokenizer("ann sold the cup", "sold", return_tensors="pt")
-    ids["token_type_ids"][0, 2] = 1
+    ids = task.tokenizer("ann [SEP] sold [SEP] the cup", "sold", return_tensors="pt")
+    ids["token_type_ids"][0, 2:5] = 1
     with torch.no_grad():
-        expected = task.model(**ids).logits.softmax(-1)[0, 1:5]
+        expected = task.model(**ids).logits.softmax(-1)[0, [1, 3, 5, 6]]
     assert torch.allclose(task.predict([sample]).units.probs[:, 0], expected, atol=1e-5)
     task = make("roberta")
     separators = task.tokenizer("ann [SEP] sold [SEP] the cup", "sold", return_tensors="pt")
