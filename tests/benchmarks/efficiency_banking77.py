@@ -358,8 +358,8 @@ def run(args: argparse.Namespace, data: Data, name: str, seed: int) -> dict[str,
 
 def code(args: argparse.Namespace) -> str:
     """Return the version of the code that a run measures."""
-    parts = (*MEASURED, "altasks.tasks", "altasks.committees")
-    return code_version(*(parts if args.study == "fine-tune" else MEASURED))
+    parts = (*MEASURED, "altasks.tasks._hf_train") if args.study == "fine-tune" else MEASURED
+    return code_version(*parts)
 
 
 def config(args: argparse.Namespace, name: str, seed: int) -> dict[str, Any]:
@@ -431,8 +431,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int)
     parser.add_argument("--budget", type=int)
     parser.add_argument("--passes", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--pool", type=int, help="only so many of the 10,003 (for a try)")
+    parser.add_argument("--epochs", type=int, default=6, help="of fine-tuning")
+    parser.add_argument("--pool", type=int, help="so many of the 10,003; 5,000 for --fine-tune")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
     args = parser.parse_args(arguments)
@@ -442,8 +442,9 @@ def main(arguments: list[str] | None = None) -> None:
     args.arms = args.arms or {"cold-start": COLD_ARMS, "fine-tune": FINE_TUNED_ARMS}.get(
         args.study, tuple(ARMS)
     )
-    args.batch = args.batch or (294 if args.fine_tune else 77)
+    args.batch = args.batch or (441 if args.fine_tune else 77)
     args.budget = args.budget or (231 if args.cold_start else 1400)
+    args.pool = args.pool or (5_000 if args.fine_tune else None)
     args.work = args.work or Path(tempfile.gettempdir()) / "altasks-banking77"
     args.out = args.out or REPO / "docs/results/banking77_strategies.jsonl"
     results = ResultRows(args.out, code=code(args))
