@@ -22,14 +22,8 @@ from altasks.tasks._hf import Loaded
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._tagset import TagSet
 from altasks.tasks._text import longest_input
-from altasks.tasks._words import (
-    IGNORED,
-    Marked,
-    WordBatch,
-    WordCollator,
-    WordEncoder,
-    label_tokens,
-)
+from altasks.tasks._word_rows import IGNORED, WordCollator, label_tokens
+from altasks.tasks._words import Marked, WordBatch, WordEncoder
 
 
 class WordTagger(FineTuned):

@@ -10,15 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altasks.errors import InvalidInputError
-from altasks.tasks._words import (
-    IGNORED,
-    Marked,
-    WordCollator,
-    WordEncoder,
-    _cut,
-    as_words,
-    label_tokens,
-)
+from altasks.tasks._windows import cut
+from altasks.tasks._word_rows import IGNORED, WordCollator, label_tokens
+from altasks.tasks._words import Marked, WordEncoder, as_words
 
 FAMILIES = ["wordpiece", "bytes", "bytes+space", "unigram", "llama"]
 ODD = [
@@ -227,7 +221,7 @@ def test_two_thousand_words(make_tokenizer, family, sentences):
 def test_windows_of_any_sizes(given_sizes):
     room, overlap, sizes = given_sizes
     sizes = [min(size, (room - overlap + 1) // 2) for size in sizes]
-    windows, answers = _cut(sizes, room, overlap)
+    windows, answers = cut(sizes, room, overlap)
     assert [word for start, end in answers for word in range(start, end)] == list(range(len(sizes)))
     for (first, last), (start, end) in zip(windows, answers, strict=True):
         assert first <= start <= end <= last
