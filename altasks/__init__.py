@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, Task, TextClassification
+    from altasks.tasks import NER, SRL, Regression, Task, TextClassification
 
 # name -> the module that holds it
 _HOMES = {
@@ -138,6 +138,7 @@ _HOMES = {
     "Badge": "altasks.strategies",
     "KCenter": "altasks.strategies",
     "NER": "altasks.tasks",
+    "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
     "Task": "altasks.tasks",
     "TextClassification": "altasks.tasks",
@@ -176,6 +177,7 @@ __all__ = [
     "Query",
     "Ragged",
     "Random",
+    "Regression",
     "Scores",
     "Simulated",
     "SoftRank",

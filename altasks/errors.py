@@ -32,6 +32,14 @@ class CommitteeError(AltasksError, RuntimeError):
     """A committee cannot disagree: no dropout in the model, identical members, ..."""
 
 
+class TrainingError(AltasksError, RuntimeError):
+    """A fit ended in something that can't be used, such as weights that are not finite."""
+
+
+class VarianceCollapseWarning(UserWarning):
+    """A regression takes an exact fit of its training set for certainty."""
+
+
 class StoreError(AltasksError, RuntimeError):
     """The store cannot be used as asked."""
 

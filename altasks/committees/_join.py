@@ -48,7 +48,8 @@ def join_members(parts: Sequence[Prediction]) -> Prediction:
     if isinstance(first, Bernoulli):
         return Bernoulli(_side_by_side(parts, "probs"))
     if isinstance(first, Normal):
-        return Normal(_side_by_side(parts, "mean"), _side_by_side(parts, "variance"))
+        means = _side_by_side(parts, "mean")
+        return Normal(means, _side_by_side(parts, "variance"), _one_scale(parts))
     if isinstance(first, Transcripts):
         return _transcripts(parts)
     return _ragged(parts)
@@ -65,6 +66,19 @@ def _side_by_side(parts: Sequence[Any], name: str) -> torch.Tensor:
                 where=f"member {k}",
             )
     return torch.cat([tensor.to(tensors[0].device) for tensor in tensors], 1)  # n x K x C
+
+
+def _one_scale(parts: Sequence[Any]) -> torch.Tensor | None:
+    """Return the scale that the members share: theirs, or its average where it differs.
+
+    Members that were trained on different labels standardise differently.
+    """
+    scales = [part.scale for part in parts]
+    if any(scale is None for scale in scales):
+        return None
+    if all(torch.equal(scale, scales[0].to(scale.device)) for scale in scales[1:]):
+        return torch.as_tensor(scales[0])
+    return torch.stack([scale.to(scales[0].device) for scale in scales]).mean(0)
 
 
 def _transcripts(parts: Sequence[Any]) -> Transcripts:

@@ -9,17 +9,27 @@ from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
     from altasks.tasks.ner import NER
+    from altasks.tasks.regression import Regression
     from altasks.tasks.srl import SRL
     from altasks.tasks.text_classification import TextClassification
 
 # name -> the module that holds it
 _HOMES = {
     "NER": "altasks.tasks.ner",
+    "Regression": "altasks.tasks.regression",
     "SRL": "altasks.tasks.srl",
     "TextClassification": "altasks.tasks.text_classification",
 }
 
-__all__ = ["NER", "SRL", "Predictor", "StreamingPredictor", "Task", "TextClassification"]
+__all__ = [
+    "NER",
+    "SRL",
+    "Predictor",
+    "Regression",
+    "StreamingPredictor",
+    "Task",
+    "TextClassification",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -86,7 +86,7 @@ def load_classifier(
     if loaded.new:
         return loaded
     brought = [str(known[place]) for place in sorted(known)]
-    return loaded if _same_classes(brought, names) else _with_new_head(loaded)
+    return loaded if _same_classes(brought, names) else with_new_head(loaded)
 
 
 def _same_classes(brought: Sequence[str], names: Sequence[str]) -> bool:
@@ -108,7 +108,8 @@ def _same_classes(brought: Sequence[str], names: Sequence[str]) -> bool:
     return before == after
 
 
-def _with_new_head(loaded: Loaded) -> Loaded:
+def with_new_head(loaded: Loaded) -> Loaded:
+    """Return the model with its trained head drawn anew."""
     new = head_parameters(loaded.model)
     with isolated(derive_seed(0, "head")), torch.no_grad():
         draw_parameters(loaded.model, new)

@@ -28,8 +28,8 @@ from altasks.tasks._hf_train import (
 )
 from altasks.tasks._members import EnsembleMembers, first_source
 
-_SETTINGS = "altasks.json"
-_WEIGHTS = "model.safetensors"
+SETTINGS = "altasks.json"
+WEIGHTS = "model.safetensors"
 
 
 class FineTuned(ABC):
@@ -186,14 +186,14 @@ class FineTuned(ABC):
         train(
             self.model,
             rows,
-            arguments=self.training_args,
+            arguments=self._arguments(len(rows)),
             device=self.device,
             seed=seed,
             collator=self.data_collator or self._collator(),
             tokenizer=self._processor(),
             callbacks=self.callbacks,
             valid=held_out,
-            compute_loss=None if scaled is None else self._weighted_loss(),
+            compute_loss=self._loss_function(weighted=scaled is not None),
             compute_metrics=self._trainer_metrics,
             frozen_layers=self.frozen_layers,
         )
@@ -205,11 +205,9 @@ class FineTuned(ABC):
             self._ensemble.save(folder)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        with quiet():
-            self.model.save_pretrained(folder)
-            self._processor().save_pretrained(folder)
-        settings = {"task": self.name, **self._meaning()}
-        (folder / _SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        self._write(folder)
+        settings = {"task": self.name, **self._meaning(), **self._kept()}
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, the weights that `save` wrote.
@@ -223,8 +221,8 @@ class FineTuned(ABC):
             self._ensemble.load(directory)
             self._head_is_new = False
             return
-        folder = require_directory(directory, (_SETTINGS, _WEIGHTS))
-        found = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        folder = require_directory(directory, (SETTINGS, WEIGHTS))
+        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         for key, mine in {"task": self.name, **self._meaning()}.items():
             if found.get(key) != mine:
                 raise invalid(
@@ -236,7 +234,7 @@ class FineTuned(ABC):
         self._starting_point()
         safetensors = require("safetensors.torch", "text", "Reading weights")
         try:
-            safetensors.load_model(self.model, folder / _WEIGHTS, device=str(self.device))
+            safetensors.load_model(self.model, folder / WEIGHTS, device=str(self.device))
         except (
             require("safetensors", "text", "Reading weights").SafetensorError,
             OSError,
@@ -245,9 +243,10 @@ class FineTuned(ABC):
                 "directory",
                 "weights as save() wrote them",
                 f"a damaged file: {error}",
-                where=str(folder / _WEIGHTS),
+                where=str(folder / WEIGHTS),
                 hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
             ) from error
+        self._remember(found)
         self._head_is_new = False
         self._goes_on = True
 
@@ -302,6 +301,30 @@ class FineTuned(ABC):
         if self._start is None:
             self._start = StartingPoint(self.model, self._new)
         return self._start
+
+    # What a subclass may do otherwise.
+
+    def _arguments(self, samples: int) -> Any:
+        """Return the training arguments of a fit on that many samples, as `train` takes them."""
+        del samples
+        return self.training_args
+
+    def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor] | None:
+        """Return Trainer's `compute_loss_func`; None for the model's own."""
+        return self._weighted_loss() if weighted else None
+
+    def _write(self, folder: Path) -> None:
+        """Write the weights, and what is needed to read them."""
+        with quiet():
+            self.model.save_pretrained(folder)
+            self._processor().save_pretrained(folder)
+
+    def _kept(self) -> dict[str, Any]:
+        """Return, as JSON, what is kept beside the weights and comes back with them."""
+        return {}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
+        """Take back what `_kept` gave."""
 
     # What a subclass brings.
 

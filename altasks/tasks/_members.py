@@ -75,7 +75,7 @@ class EnsembleMembers:
         if source is None:
             self._shared._start = task._starting_point()
             return self._shared
-        loaded = task._load(source, task._settings["labels"])
+        loaded = task._load(source, task._settings.get("labels"))
         _copy_weights(loaded.model, self._shared.model, k)
         # Its own weights are what its fits start from, not those of the member before.
         self._shared._start, self._shared._new = None, loaded.new

@@ -1,0 +1,649 @@
+"""Regression with a mean and a variance: tables, any torch module, and texts."""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from altasks._extras import require
+from altasks._random import derive_seed, isolated
+from altasks.committees._head import find_head
+from altasks.committees.base import Committee, Draws
+from altasks.committees.ensemble import Ensemble
+from altasks.errors import TrainingError, VarianceCollapseWarning, invalid
+from altasks.predictions import Normal, Prediction
+from altasks.tasks._classifier import find_tokenizer, with_new_head
+from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, in_order
+from altasks.tasks._hf import Loaded, head_parameters, load_model, reading, require_directory
+from altasks.tasks._hf_train import check_training_set
+from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader
+from altasks.tasks._regression_net import (
+    NINETY,
+    Columns,
+    all_finite,
+    build_mlp,
+    mean_and_variance,
+    moments,
+    redrawable,
+    regression_loss,
+    regression_metrics,
+)
+from altasks.tasks._text import TextEncoder, longest_input
+
+
+class Regression(FineTuned):
+    """Numbers from rows of numbers or from texts, each with a mean and a variance.
+
+    The last layer has two outputs for each target: the mean and, through a softplus, the variance
+    of a normal (Nix and Weigend 1994). Inputs and targets are standardised inside by the means and
+    standard deviations of the labelled set of the fit; predictions are in the targets' own units.
+    A column that is constant in the labelled set is left out until it varies.
+
+    Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
+    a DataFrame). With a Hugging Face model they are texts, as for `TextClassification`.
+
+    Args:
+        model: None: a multi-layer perceptron is built for the table, as soon as the number of
+            columns is known. Or a torch module from a float batch `[n, F]` to `[n, 2T]`, whose
+            last layer is an `nn.Linear` (T means, then T raw variances). Or a hub name, a folder,
+            or a `*ForSequenceClassification` model with `num_labels=2T`.
+        features: how many columns there are, or the names of those to read; None: as the first
+            rows have them.
+        targets: how many targets there are, T, or their names (then T > 1 metrics carry them).
+        hidden: widths of the hidden layers of the network built here.
+        dropout: of the network built here, after each hidden layer (`MCDropout` needs some).
+        committee: where the K opinions come from: `Ensemble(5)`, `MCDropout(50)`; None means the
+            model's own, K = 1.
+        loss: `"gaussian_nll"`, or `"beta_nll"` (Seitzer et al. 2022), in which samples of large
+            variance teach the mean more.
+        beta: of `"beta_nll"`: 0 is the plain likelihood, at 1 the mean learns as by squared error.
+        variance_floor: what is added to each variance, in standardised units.
+        redraw: what each `fit` draws from its seed: `"head"`, the last layer, or `"all"`; a network
+            built here is always drawn anew as a whole. For an `Ensemble(5)` of a module of yours
+            that was not pretrained say `"all"`, or use `Ensemble.from_factory`.
+        training_args: as in `TextClassification`. The defaults for tables: AdamW, learning rate
+            0.01 falling to 0, batches of 32 to 256, 40 epochs and at least 500 steps.
+        tokenizer: of a Hugging Face model; by default the one beside it.
+        max_length: the most tokens a text may have.
+        too_long: `"error"` or `"truncate"`, as in `TextClassification`.
+        device: where to work; by default the model's own.
+        batch_size: samples through the model at once.
+        callbacks: `transformers.TrainerCallback`s, passed on.
+        data_collator: passed on.
+        warm_start: whether a `fit` goes on from the last one's weights and scaling.
+        frozen_layers: how many of the lower layers of a Hugging Face model a `fit` leaves alone.
+        autocast: `"bfloat16"` predicts in mixed precision.
+        head: the dotted name of the last layer, if it is not the last linear one of that size.
+
+    Raises:
+        InvalidInputError: for a setting that can't be, or a model that doesn't have 2T outputs.
+        MissingExtraError: if transformers is not installed.
+
+    Example:
+        >>> task = Regression(features=2, training_args={"max_steps": 20})
+        >>> rows = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
+        >>> task.fit(rows, [10.0, 11.0, 12.0, 13.0], seed=0)
+        >>> task.predict(rows)
+        Normal(N=4, K=1, T=1, float64, cpu)
+    """
+
+    name = "regression"
+    auto_class = "AutoModelForSequenceClassification"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | nn.Module | None = None,
+        *,
+        features: int | Sequence[str] | None = None,
+        targets: int | Sequence[str] = 1,
+        hidden: Sequence[int] = (50,),
+        dropout: float = 0.0,
+        committee: Committee | Ensemble | None = None,
+        loss: Literal["gaussian_nll", "beta_nll"] = "gaussian_nll",
+        beta: float = 0.5,
+        variance_floor: float = 1e-6,
+        redraw: Literal["head", "all"] = "head",
+        training_args: Any = None,
+        tokenizer: Any = None,
+        max_length: int | None = None,
+        too_long: Literal["error", "truncate"] = "error",
+        device: torch.device | str | None = None,
+        batch_size: int = 1024,
+        callbacks: Sequence[Any] | None = None,
+        data_collator: Any = None,
+        warm_start: bool = False,
+        frozen_layers: int = 0,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        head: str | None = None,
+    ) -> None:
+        self._names = _target_names(targets)
+        names, width = _features(features)
+        _check_settings(hidden, dropout, loss, beta, variance_floor, redraw, too_long)
+        self._hidden, self._dropout = list(hidden), float(dropout)
+        self._beta = float(beta) if loss == "beta_nll" else 0.0
+        self._floor, self._redraw = float(variance_floor), redraw
+        self._table = TableReader(names, width)
+        self._reader: TableReader | TextReader = self._table
+        self._scaling: Scaling | None = None
+        self._own = {
+            "features": features,
+            "targets": targets,
+            "hidden": hidden,
+            "dropout": dropout,
+            "loss": loss,
+            "beta": beta,
+            "variance_floor": variance_floor,
+            "redraw": redraw,
+            "tokenizer": tokenizer,
+            "max_length": max_length,
+            "too_long": too_long,
+        }
+        self._given: dict[str, Any] = {
+            "committee": committee,
+            "device": device,
+            "training_args": training_args,
+            "batch_size": batch_size,
+            "callbacks": callbacks,
+            "data_collator": data_collator,
+            "warm_start": warm_start,
+            "frozen_layers": frozen_layers,
+            "autocast": autocast,
+            "head": head,
+        }
+        self.default_acquisition = "variance" if committee is None else "epistemic_variance"
+        # What may be asked of a task whose model waits for the first rows.
+        self._built = False
+        self.committee, self.warm_start = committee, warm_start
+        self._ensemble, self._goes_on = None, False
+        brought = isinstance(committee, Ensemble) and committee.source(0) is not None
+        if model is not None or brought or self._table.width is not None:
+            self._build(model, brought=brought)
+
+    def _build(self, model: Any, *, brought: bool = False) -> None:
+        """Take or make the model; until then there is none."""
+        if model is None and not brought:
+            assert self._table.width is not None
+            # Drawn from the seed again at each fit; until then the same in every run.
+            with isolated(derive_seed(0, "net")):
+                net = build_mlp(
+                    self._table.width, 2 * len(self._names), self._hidden, self._dropout
+                )
+            model = _Built(net)
+        super().__init__(model, None, own=self._own, **self._given)
+        self._head_is_new |= isinstance(self.model, _Built)
+        self._built = True
+
+    def _build_for(self, samples: Sequence[Any]) -> None:
+        if self._built:
+            return
+        if not len(samples):
+            raise invalid(
+                "samples",
+                "at least one row, since features= was not given",
+                "none",
+            )
+        self._table.width = self._table.columns(samples[0])
+        self._build(None)
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of the targets; their positions, where none were given."""
+        return list(self._names)
+
+    def check_samples(self, samples: Sequence[Any]) -> None:
+        """Refuse, before any work, what `predict` would refuse later.
+
+        Raises:
+            InvalidInputError: naming the first row at fault.
+        """
+        self._reader.check(samples)
+
+    def predict(self, samples: Sequence[Any]) -> Normal:
+        """Return the committee's prediction: a `Normal` `[N, K, T]` in the targets' units.
+
+        Its `scale` holds the standard deviations of the targets in the labelled set, so that
+        scores average over targets in standardised units. Any number of samples.
+        """
+        self._build_for(samples)
+        if self._ensemble is not None:
+            joined = self._ensemble.predict(samples)
+            assert isinstance(joined, Normal)
+            return joined
+        self._warn_if_untrained()
+        assert not isinstance(self.committee, Ensemble)
+        return self._prediction(self._draws(samples, self.committee))
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        self._build_for(samples)
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        return self._draws(samples, None).features.float().cpu()
+
+    def size(self, sample: Any) -> int:
+        """Return 1 for a row, the number of characters for a text."""
+        return self._reader.size(sample)
+
+    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
+        """Return 1: each sample is one measurement."""
+        del sample, prediction
+        return 1.0
+
+    def check_label(self, label: Any) -> Any:
+        """Return the label as the store keeps it: a number, or a list of T numbers.
+
+        Raises:
+            InvalidInputError: for anything else, NaN and infinity among it.
+        """
+        values = self._label(label, "")
+        return values if len(self._names) > 1 else values[0]
+
+    def fit(
+        self,
+        samples: Sequence[Any],
+        labels: Sequence[Any],
+        *,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        unlabelled: Sequence[Any] | None = None,
+    ) -> None:
+        """Train on labelled samples through `transformers.Trainer`, as `FineTuned.fit` says.
+
+        Raises:
+            InvalidInputError: for a target that is not a number (its row is named), or that is the
+                same in all rows.
+            TrainingError: if the loss or the weights are no longer finite; the task is then as it
+                was before any training.
+
+        Warns:
+            VarianceCollapseWarning: if the variance fell to its floor on the training set.
+        """
+        check_training_set(samples, labels, weights)
+        truth = self._truth(labels)
+        scaling = Scaling.of(truth)
+        for name, scale in zip(self._names, scaling.scale, strict=True):
+            if not scale:
+                raise invalid(
+                    "labels",
+                    "targets that vary",
+                    f"{len(truth)} times {truth[0][self._names.index(name)]:g}",
+                    where=f"target {name!r}" if len(self._names) > 1 else "",
+                    hint="A constant target has no scale and teaches nothing; label more samples.",
+                )
+        self._build_for(samples)
+        if not (self.warm_start and self._goes_on):
+            self._scaling = scaling
+            self._reader.learn(samples)
+        super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
+        if self._ensemble is None:
+            self._inspect(samples, seed)
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return rmse, mae, nll (nats) and coverage_90, in the targets' units.
+
+        They are those of the committee's prediction: draws are averaged for regression, since the
+        likelihood and the intervals are theirs. `coverage_90` is the share of truths inside the
+        central 90% interval of the normal with the mixture's mean and variance. With several
+        targets they are averages, and each target's own follow as `rmse_<name>`.
+        """
+        check_training_set(samples, labels, None)
+        return self.measure(self.predict(samples), labels)
+
+    def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
+        """Return the metrics of `evaluate` for a prediction of this task's targets."""
+        assert isinstance(prediction, Normal)
+        check_training_set(prediction, labels, None)
+        return regression_metrics(prediction, self._truth(labels), self._names)
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the sample and for each target the mean and what is uncertain.
+
+        `aleatoric` and `epistemic` are standard deviations whose squares add up to that of `sd`,
+        by the law of total variance: the noise the members see, and their disagreement.
+        """
+        assert isinstance(prediction, Normal)
+        mean, inner, spread = (part[0].double().tolist() for part in moments(prediction))
+        targets = []
+        for name, middle, noise, doubt in zip(self._names, mean, inner, spread, strict=True):
+            sd = math.sqrt(noise + doubt)
+            targets.append(
+                {
+                    "target": name,
+                    "mean": middle,
+                    "sd": sd,
+                    "aleatoric": math.sqrt(noise),
+                    "epistemic": math.sqrt(doubt),
+                    "interval_90": [middle - NINETY * sd, middle + NINETY * sd],
+                }
+            )
+        return {
+            **self._reader.show(sample),
+            "predicted": mean if len(mean) > 1 else mean[0],
+            "targets": targets,
+            "members": prediction.members,
+        }
+
+    def start_round(self, round: int) -> None:
+        """Tell the committee which round its random draws are for."""
+        if self.committee is not None:
+            self.committee.start_round(round)
+
+    def save(self, directory: Path | str) -> None:
+        """Write the weights (safetensors) and altasks.json with the constants of the scaling."""
+        if not self._built:
+            raise invalid(
+                "save", "a task that has seen samples", "one without a model", hint="Fit first."
+            )
+        super().save(directory)
+
+    def load(self, directory: Path | str) -> None:
+        """Read back, in place, the weights and constants that `save` wrote."""
+        if not self._built:
+            nested = Path(directory) / "member-0"
+            folder = require_directory(nested if nested.is_dir() else directory, (SETTINGS,))
+            found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            if "features" not in found:
+                raise invalid(
+                    "directory", "weights for a table", f"{found.get('task')!r}", where=str(folder)
+                )
+            self._table.width = int(found["features"])
+            self._build(None)
+        super().load(directory)
+
+    # What FineTuned asks for.
+
+    def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        del labels
+        outputs = 2 * len(self._names)
+        if isinstance(source, _Built):
+            return Loaded(source, redrawable(source))
+        if isinstance(source, nn.Module):
+            config = getattr(source, "config", None)
+            if not hasattr(config, "num_labels"):
+                model = source if isinstance(source, Columns) else Columns(source)
+                head = find_head(model, outputs, self._given["head"])
+                new = frozenset(
+                    name for name, one in model.named_parameters() if _belongs(one, head)
+                )
+                return Loaded(model, redrawable(model) if self._redraw == "all" else new)
+            if config.num_labels != outputs:
+                raise invalid(
+                    "model",
+                    f"num_labels={outputs}, a mean and a variance for each target",
+                    f"{config.num_labels}",
+                )
+            loaded = Loaded(source, head_parameters(source))
+        else:
+            loaded = self._load_pretrained(source, outputs)
+        return Loaded(loaded.model, redrawable(loaded.model)) if self._redraw == "all" else loaded
+
+    def _load_pretrained(self, source: Any, outputs: int) -> Loaded:
+        transformers = require("transformers", "text", "A Hugging Face model")
+        with reading(source):
+            config = transformers.AutoConfig.from_pretrained(
+                os.fspath(source), trust_remote_code=False
+            )
+        loaded = load_model(self.auto_class, source, num_labels=outputs, problem_type="regression")
+        # Two classes look like one mean and one variance.
+        meant = config.problem_type == "regression" and config.num_labels == outputs
+        return loaded if loaded.new or meant else with_new_head(loaded)
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        del labels
+        if isinstance(self.model, Columns):
+            if isinstance(self.model, _Built):
+                self._table.width = self.model.net[0].in_features
+        else:
+            tokenizer = find_tokenizer(source, self._own["tokenizer"])
+            reads = longest_input(self.model, tokenizer)
+            longest = self._own["max_length"]
+            if longest is not None and not 0 < longest <= reads:
+                raise invalid("max_length", f"at most {reads}, which the model reads", f"{longest}")
+            self._settings["tokenizer"] = tokenizer
+            encoder = TextEncoder(tokenizer, longest or reads, self._own["too_long"])
+            self._reader = TextReader(encoder)
+        return 2 * len(self._names)
+
+    def _forward(self, batch: Any) -> Tensor:
+        return self._logits(batch.inputs)
+
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+        batches = self._reader.batches(samples, self.batch_size)
+        if not batches:
+            return Draws(
+                torch.empty(0, self._members(committee), self._outputs, device=self.device),
+                torch.empty(0, self._head.in_features, device=self.device),
+            )
+        order = torch.tensor([row for batch in batches for row in batch.rows])
+        return in_order(self._run(batches, committee), order, len(samples))
+
+    def _prediction(self, draws: Draws) -> Normal:
+        # float64: a target may be large beside its variation, such as a year.
+        mean, variance = mean_and_variance(draws.logits.cpu().double(), self._floor)  # N x K x T
+        if not bool(torch.isfinite(mean).all() and torch.isfinite(variance).all()):
+            raise TrainingError(
+                "predict: the network's outputs are not finite. Look for extreme values in the "
+                "samples, or fit again with a smaller learning rate."
+            )
+        if self._scaling is None:
+            return Normal(mean, variance)
+        middle, scale = (torch.from_numpy(one) for one in (self._scaling.mean, self._scaling.scale))
+        return Normal(mean * scale + middle, variance * scale.square(), scale)
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> list[dict[str, Any]]:
+        assert self._scaling is not None
+        truth = self._scaling.apply(self._truth(labels))
+        ones = np.ones(len(truth)) if weights is None else np.asarray(weights)
+        targets = np.column_stack([truth, ones]).tolist()  # n x (T + 1)
+        rows = self._reader.rows(samples)
+        return [{**row, "labels": target} for row, target in zip(rows, targets, strict=True)]
+
+    def _arguments(self, samples: int) -> Any:
+        given = self.training_args
+        if isinstance(self._reader, TextReader) or not (
+            given is None or isinstance(given, Mapping)
+        ):
+            return given
+        return {**table_arguments(samples), **(given or {})}
+
+    def _collator(self) -> Any:
+        return self._reader.collator()
+
+    def _processor(self) -> Any:
+        return self._reader.encoder.tokenizer if isinstance(self._reader, TextReader) else None
+
+    def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor]:
+        del weighted  # rows always have one
+        return self._weighted_loss()
+
+    def _weighted_loss(self) -> Callable[..., Tensor]:
+        return regression_loss(len(self._names), self._floor, self._beta)
+
+    def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:
+        assert self._scaling is not None
+        logits = evaluated.predictions
+        logits = logits[0] if isinstance(logits, tuple) else logits
+        truth = evaluated.label_ids[:, : len(self._names)]
+        prediction = self._prediction(
+            Draws(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
+        )
+        return regression_metrics(
+            prediction, truth * self._scaling.scale + self._scaling.mean, self._names
+        )
+
+    def _meaning(self) -> dict[str, Any]:
+        return {"targets": self._names, **self._reader.meaning()}
+
+    def _kept(self) -> dict[str, Any]:
+        scaling = None if self._scaling is None else self._scaling.kept()
+        return {"scaling": scaling, "variance_floor": self._floor, **self._reader.kept()}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        self._reader.remember(kept)
+        self._scaling = None if kept["scaling"] is None else Scaling.read(kept["scaling"])
+        self._floor = float(kept["variance_floor"])
+
+    def _write(self, folder: Path) -> None:
+        if isinstance(self._reader, TextReader):
+            super()._write(folder)
+            return
+        safetensors = require("safetensors.torch", "text", "Writing weights")
+        safetensors.save_model(self.model, str(folder / WEIGHTS))
+
+    # Inside.
+
+    def _truth(self, labels: Sequence[Any]) -> np.ndarray:
+        """Return the labels as float64 `[n, T]`."""
+        return np.array(
+            [self._label(label, f"row {row}") for row, label in enumerate(labels)], np.float64
+        ).reshape(len(labels), len(self._names))
+
+    def _label(self, label: Any, where: str) -> list[float]:
+        if isinstance(label, np.ndarray | Tensor):
+            label = label.tolist()
+        several = isinstance(label, list | tuple)
+        values = list(label) if several else [label]
+        if several != (len(self._names) > 1) or len(values) != len(self._names):
+            wanted = "a number" if len(self._names) == 1 else f"{len(self._names)} numbers"
+            raise invalid("label", wanted, repr(label), where=where)
+        for name, value in zip(self._names, values, strict=True):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real):
+                raise invalid("label", "a number", repr(value), where=where)
+            if not math.isfinite(value):
+                at = f"{where}, target {name!r}" if len(self._names) > 1 else where
+                raise invalid(
+                    "label", "a finite number", f"{float(value)}", where=at.removeprefix(", "),
+                    hint="Leave the sample out, or skip its id.",
+                )  # fmt: skip
+        return [float(value) for value in values]
+
+    def _inspect(self, samples: Sequence[Any], seed: int) -> None:
+        """Look at what came out of a fit, on its own training set."""
+        healthy = all_finite(self.model)
+        if healthy:
+            outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
+            healthy = bool(torch.isfinite(outputs).all())
+        if not healthy:
+            self._starting_point().restore(self.model, seed)
+            self._goes_on, self._scaling = False, None
+            raise TrainingError(
+                "fit: the weights are no longer finite numbers. Mostly a variance fell towards 0 "
+                "where the mean fitted exactly, and the likelihood's gradient exploded: use a "
+                "smaller learning rate, loss='beta_nll', or a larger variance_floor; look for "
+                "extreme values in samples and targets."
+            )
+        _, variance = mean_and_variance(outputs, self._floor)
+        low = variance < 2 * self._floor  # the network's own part is less than the floor
+        share, target = (float(one) for one in low.double().mean(0).max(0))
+        if share > COLLAPSED:
+            warnings.warn(
+                f"The variance of target {self._names[int(target)]!r} fell to its floor "
+                f"({self._floor:g} in standardised units) on {share:.0%} of the training set: the "
+                "network fits it almost exactly and takes that for certainty, so likelihoods and "
+                "intervals of new samples mean little. Train for fewer steps, use weight_decay, a "
+                "smaller network, a larger variance_floor or an Ensemble, and check coverage_90 "
+                "on held-back samples.",
+                VarianceCollapseWarning,
+                stacklevel=3,
+            )
+
+    def _warn_if_untrained(self) -> None:
+        if isinstance(self.model, _Built) and self._head_is_new and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "This network was never trained: until fit(), predictions are noise.",
+                UserWarning,
+                stacklevel=3,
+            )
+        else:
+            super()._warn_if_untrained()
+
+
+class _Built(Columns):
+    """A network that was built here: all of it is drawn anew at each fit."""
+
+    net: nn.Sequential
+
+
+#: The share of a training set on which the variance may lie at its floor without a warning.
+COLLAPSED = 0.1
+
+
+def table_arguments(samples: int) -> dict[str, Any]:
+    """Return the defaults of a fit of a small network on a table of `samples` rows."""
+    # Small batches for small tables; larger ones where an epoch would be hundreds of steps.
+    batch = min(256, max(32, 2 ** round(math.log2(samples / 20))))
+    steps = -(-samples // batch)
+    return {
+        "per_device_train_batch_size": batch,
+        "per_device_eval_batch_size": 1024,
+        "num_train_epochs": max(40, -(-500 // steps)),
+        "learning_rate": 1e-2,
+        "weight_decay": 1e-2,
+        "warmup_steps": 0,
+    }
+
+
+def _belongs(parameter: Tensor, module: nn.Module) -> bool:
+    return any(parameter is one for one in module.parameters())
+
+
+def _target_names(targets: int | Sequence[str]) -> list[str]:
+    if isinstance(targets, int) and not isinstance(targets, bool) and targets >= 1:
+        return [str(place) for place in range(targets)]
+    names = [] if isinstance(targets, str | int) else list(targets)
+    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
+        raise invalid("targets", "how many there are, or their distinct names", repr(targets))
+    return names
+
+
+def _features(features: int | Sequence[str] | None) -> tuple[list[str] | None, int | None]:
+    if features is None:
+        return None, None
+    if isinstance(features, int) and not isinstance(features, bool) and features >= 1:
+        return None, features
+    names = [] if isinstance(features, str | int) else list(features)
+    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
+        raise invalid("features", "how many there are, or their distinct names", repr(features))
+    return names, len(names)
+
+
+def _check_settings(
+    hidden: Sequence[int],
+    dropout: float,
+    loss: str,
+    beta: float,
+    floor: float,
+    redraw: str,
+    too_long: str,
+) -> None:
+    if isinstance(hidden, int | str) or not all(isinstance(h, int) and h >= 1 for h in hidden):
+        raise invalid("hidden", "widths of layers, such as (50,)", repr(hidden))
+    if not 0 <= dropout < 1:
+        raise invalid("dropout", "a probability of at least 0 and below 1", repr(dropout))
+    if loss not in ("gaussian_nll", "beta_nll"):
+        raise invalid("loss", "'gaussian_nll' or 'beta_nll'", repr(loss))
+    if not 0 <= beta <= 1:
+        raise invalid("beta", "a number from 0 to 1", repr(beta))
+    if not floor > 0 or not math.isfinite(floor):
+        raise invalid("variance_floor", "a number above 0", repr(floor))
+    if redraw not in ("head", "all"):
+        raise invalid("redraw", "'head' or 'all'", repr(redraw))
+    if too_long not in ("error", "truncate"):
+        raise invalid("too_long", "'error' or 'truncate'", repr(too_long))
