@@ -6,10 +6,10 @@
 
 Each run (an arm and a seed) is an `ActiveLoop` over a pool of 2,000 sentences (600 for the roles),
 asking by words (for the roles, by words times predicates): MiniLM, its embeddings and lower four
-layers frozen, is fitted anew each round. A run is a row in `docs/results/`, keyed by its
-configuration and the version of the code; a row that is there is not run again. The data is not
-part of the project: `--data` is the folder that holds `ner/`, `text/` and `srl/`. `--table` prints
-what there is.
+layers frozen (two for the roles, which are hardly learned above four), is fitted anew each round.
+A run is a row in `docs/results/`, keyed by its configuration and the version of the code; a row
+that is there is not run again. The data is not part of the project: `--data` is the folder that
+holds `ner/`, `text/` and `srl/`. `--table` prints what there is.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class Setting:
     batch: int
     budget: int
     epochs: int
+    frozen: int = 4  # layers that stay as they are
     arms: tuple[str, ...] = tuple(ARMS)
 
 
@@ -75,7 +76,13 @@ SETTINGS = {
     "snips": Setting(pool=2_000, test=700, batch=700, budget=3_500, epochs=12),
     "broad_twitter": Setting(pool=2_000, test=1_000, batch=1_500, budget=7_500, epochs=6),
     "ewt_propbank": Setting(
-        pool=600, test=300, batch=3_000, budget=12_000, epochs=6, arms=("random", "mnlp", "bald")
+        pool=600,
+        test=200,
+        batch=2_000,
+        budget=8_000,
+        epochs=6,
+        frozen=2,
+        arms=("random", "mnlp", "bald"),
     ),
 }
 
@@ -166,7 +173,8 @@ def run(
 
 def config(name: str, setting: Setting, arm: str, seed: int) -> dict[str, Any]:
     """Return what a run is the result of."""
-    fixed = {key: getattr(setting, key) for key in ("pool", "test", "batch", "budget", "epochs")}
+    keys = ("pool", "test", "batch", "budget", "epochs", "frozen")
+    fixed = {key: getattr(setting, key) for key in keys}
     return {"study": f"words/{name}", "arm": arm, "seed": seed, **fixed, "version": VERSION}
 
 
@@ -224,7 +232,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         data = read(args.data, name, setting)
         tags = TagSet.of(data.names).tags
-        model = FrozenBelow("AutoModelForTokenClassification", list(tags))
+        model = FrozenBelow("AutoModelForTokenClassification", list(tags), setting.frozen)
         fresh = {key: value.clone() for key, value in model.state_dict().items()}
         tokenizer = AutoTokenizer.from_pretrained(encoder_path())
         # Seed by seed, so that a run that is cut short has compared all arms.
