@@ -341,7 +341,8 @@ class ActiveLoop:
         (`cost_budget`, `cost_batch`). By cost, after r rounds about r batches are spent and never
         more: what a round leaves over goes to the next. A run by cost ends when what is left is
         less than the samples asked so far cost on average, or buys none of those that are left.
-        Samples that fit into no batch are named in a `TooDearWarning` and not asked.
+        Samples that fit into no batch, or cost more than the whole budget, are named in a
+        `TooDearWarning` and not asked.
 
         Args:
             oracle: anything with `label(query) -> {id: label}`; answers may be partial.

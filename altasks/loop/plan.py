@@ -81,7 +81,8 @@ class ByCost:
     What is spent is steered along the marks initial, initial + batch, initial + 2 batch, ...: each
     round asks up to the next mark, so that rounds don't drift from them by what each leaves over.
     A mark that is nearer than half a batch, or than a sample of average cost, counts as reached:
-    a fit for a few samples is not worth its time.
+    a fit for a few samples is not worth its time. So does one that is nearer than the cheapest
+    sample that is left: up to it nothing could be asked, and the budget may hold much more.
     """
 
     asker: Asker
@@ -98,9 +99,10 @@ class ByCost:
         """Name the samples that fit into no batch."""
         ids = self.asker.open_ids(self.asker.store.state())
         costs = self.asker.costs.of(ids)
-        dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > self._dearest)}
+        most = min(self._dearest, self.budget)
+        dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > most)}
         if dear:
-            note = too_dear_note(dear, self._dearest)
+            note = too_dear_note(dear, most)
             warnings.warn(TooDearWarning(note), stacklevel=4)
 
     def is_spent(self, state: State) -> bool:
@@ -112,13 +114,22 @@ class ByCost:
     def ask(self, state: State) -> Query | None:
         """Ask up to the next mark, or what is left of the budget; None if that buys nothing."""
         costs = list(self.asker.spent(state).values())
-        near = math.fsum(costs) + max(_mean(costs), self.batch / 2)
+        # Looked up before anything is scored. The end of a budget is no warning.
+        left = self.asker.costs.of(self.asker.open_ids(state))
+        cheapest = left.min(initial=math.inf)
+        if cheapest > min(self._dearest, remaining(self.budget, costs)):
+            return None
+        if not costs and cheapest > self.initial:
+            raise invalid(
+                "initial",
+                f"at least {cheapest:g}, which the cheapest sample costs",
+                f"{self.initial:g}",
+            )
+        near = math.fsum(costs) + max(_mean(costs), self.batch / 2, cheapest)
         marks = max(0, math.ceil((near - self.initial) / self.batch)) if costs else 0
         wanted = remaining(min(self.budget, self.initial + marks * self.batch), costs)
-        left = self.asker.costs.of(self.asker.open_ids(state))
-        # Looked up before anything is scored. The end of a budget is no warning.
-        if wanted <= 0 or not bool((left <= min(wanted, self._dearest)).any()):
-            return None
+        # Sums of floats are rounded: by as little, the mark may miss the cheapest.
+        wanted = max(wanted, float(cheapest))
         return self.asker.ask(Wanted(None, wanted, self.per_cost, self._dearest), None)
 
     def spent(self, state: State) -> float:

@@ -384,6 +384,39 @@ class TestRun:
         rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=10))
         assert [one.spent for one in rounds] == [7.0, 14.0, 28.0]
 
+    def test_a_near_mark_does_not_end_a_run(self, make: Any, data: Data) -> None:
+        # The cheap ones leave 4 of a batch of 10, and nothing that is left costs less than 9.
+        costs = {name: 1.0 if i < 16 else 9.0 for i, name in enumerate(data[0])}
+        ids = list(data[0])
+
+        class CheapFirst:
+            reads_scores = False
+            needs = frozenset[str]()
+
+            def select(self, candidates: al.Candidates, n: int, *, rng: Any) -> list[str]:
+                return sorted(candidates.ids, key=ids.index)[:n]
+
+        plan = {"cost_budget": 60, "cost_batch": 10}
+        options = {"costs": costs, "cold_start": CheapFirst(), "strategy": CheapFirst()}
+        loop = make(**options)
+        rounds = list(loop.run(al.Simulated(data[1]), **plan))
+        assert [one.spent for one in rounds] == [10.0, 16.0, 25.0, 34.0, 43.0, 52.0]
+        whole = [one.ids for one in rounds]
+        again = make(store=None, **options)
+        for one in whole:  # each begun anew
+            assert next(iter(again.run(al.Simulated(data[1]), **plan))).ids == one
+
+    def test_dearer_than_the_whole_budget(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 9.0))
+        with pytest.warns(TooDearWarning, match="120 samples cost more than the whole 5 "):
+            assert list(loop.run(al.Simulated(data[1]), cost_budget=5, cost_batch=20)) == []
+
+    def test_a_beginning_that_buys_nothing(self, make: Any, data: Data) -> None:
+        loop = make(costs=dict.fromkeys(data[0], 9.0))
+        with pytest.raises(InvalidInputError, match=r"initial: expected at least 9, .*found 5"):
+            list(loop.run(al.Simulated(data[1]), cost_budget=50, cost_batch=20, initial=5))
+        assert loop.round == 0
+
     def test_the_whole_pool(self, make: Any, data: Data) -> None:
         loop = make(costs=dict.fromkeys(data[0], 1.0))
         with pytest.warns(PoolExhaustedWarning, match="cost 20 together") as caught:
