@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         variation_ratio,
         vote_entropy,
     )
-    from altasks.committees import Ensemble, MCDropout
+    from altasks.committees import BayesByBackprop, Ensemble, MCDropout
     from altasks.data import Pool, as_pool
     from altasks.errors import AltasksError
     from altasks.loop import ActiveLoop, Query
@@ -90,6 +90,7 @@ _HOMES = {
     "variance": "altasks.acquisition",
     "variation_ratio": "altasks.acquisition",
     "vote_entropy": "altasks.acquisition",
+    "BayesByBackprop": "altasks.committees",
     "Ensemble": "altasks.committees",
     "MCDropout": "altasks.committees",
     "Pool": "altasks.data",
@@ -155,6 +156,7 @@ __all__ = [
     "BadgeRegression",
     "Balanced",
     "BatchBALD",
+    "BayesByBackprop",
     "Bernoulli",
     "Candidates",
     "Categorical",

@@ -1,7 +1,16 @@
-"""Where the K opinions come from: dropout left on, or several trained models."""
+"""Where the K opinions come from: dropout left on, random weights, or trained models."""
 
-from altasks.committees.base import Committee, Draws, Network
+from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
+from altasks.committees.bayes_by_backprop import BayesByBackprop
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 
-__all__ = ["Committee", "Draws", "Ensemble", "MCDropout", "Network"]
+__all__ = [
+    "BayesByBackprop",
+    "Committee",
+    "Draws",
+    "Ensemble",
+    "MCDropout",
+    "Network",
+    "TrainedCommittee",
+]

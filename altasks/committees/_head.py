@@ -1,4 +1,4 @@
-"""The model's last layer: finding it, reading its input, and putting K masks in front of it."""
+"""The model's last layer: finding it, reading its input, and answering for K copies of it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _list_names(linear: dict[str, nn.Linear]) -> str:
 
 
 class HeadProbe:
-    """Listens to the last layer during passes, and may answer for K masked copies of it.
+    """Listens to the last layer during passes, and may answer for K copies with other weights.
 
     The layer's output is replaced, for the time of the probe, by the outputs of all K copies and
     its own input, side by side in the last dim. Whatever the model does after its last layer
@@ -63,17 +63,20 @@ class HeadProbe:
     """
 
     def __init__(
-        self, network: Network, masks: Callable[[float | None], Tensor] | None = None
+        self,
+        network: Network,
+        copies: Callable[[float | None], tuple[Tensor, Tensor | None]] | None = None,
     ) -> None:
         """Prepare to listen.
 
         Args:
             network: whose head to listen to.
-            masks: given the probability of the dropout right in front of the head (None if
-                there is none), returns K x d masks; None leaves the head as it is.
+            copies: given the probability of the dropout right in front of the head (None if
+                there is none), returns the weights `[K, C, d]` and biases `[K, C]` (or None) of
+                the copies; None leaves the head as it is.
         """
         self._network = network
-        self._masks = masks
+        self._copies = copies
         self._members = 1
         self._fired = 0
         self._last_dropout: tuple[int, float] | None = None
@@ -100,18 +103,18 @@ class HeadProbe:
     def _on_head(self, head: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         features = inputs[0]  # n x ... x d
         self._fired += 1
-        if self._masks is None:
+        if self._copies is None:
             return torch.cat([output, features], -1)  # n x ... x (C + d)
         assert isinstance(head, nn.Linear)
         # At rest a dropout hands on the very memory it was given.
         seen = self._last_dropout
         p = seen[1] if seen is not None and seen[0] == features.data_ptr() else None
-        masks = self._masks(p).to(head.weight)  # K x d
-        self._members = len(masks)
-        # W (m * h) = (W * m) h: masking the weights serves every sample with one multiplication.
-        weight = (head.weight * masks.unsqueeze(1)).flatten(0, 1)  # (K * C) x d
-        bias = None if head.bias is None else head.bias.repeat(len(masks))
-        logits = nn.functional.linear(features, weight, bias)  # n x ... x (K * C)
+        weight, bias = self._copies(p)  # K x C x d, K x C
+        self._members = len(weight)
+        # One multiplication serves all copies: n x ... x (K * C).
+        logits = nn.functional.linear(
+            features, weight.flatten(0, 1), None if bias is None else bias.flatten()
+        )
         return torch.cat([logits, features], -1)
 
     def run(self, batch: Any) -> Draws:

@@ -72,3 +72,19 @@ class Committee(Protocol):
     def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
         """Return the K opinions on each batch, leaving the model as it was found."""
         ...
+
+
+@runtime_checkable
+class TrainedCommittee(Committee, Protocol):
+    """A committee with parameters of its own in the model's head, trained by the task's `fit`."""
+
+    def prepare(self, model: nn.Module, head: nn.Linear) -> nn.Linear:
+        """Put what the committee needs in the place of `head`, and return it.
+
+        Called once, when the task is made, before it notes the weights that fits start from.
+        """
+        ...
+
+    def penalty(self, head: nn.Linear, units: float) -> Callable[[], Tensor]:
+        """Return what a fit on `units` labelled units adds to its mean loss at each step."""
+        ...

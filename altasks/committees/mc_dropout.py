@@ -110,13 +110,18 @@ class MCDropout:
         return masks
 
     def _draw_head(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
-        def masks(in_front: float | None) -> Tensor:
+        head = network.head
+
+        def masked(in_front: float | None) -> tuple[Tensor, Tensor | None]:
             p = in_front if self.p is None else self.p
             if not p:
                 raise no_dropout_in_front(p)
-            return self.masks(network.head.in_features, p)
+            masks = self.masks(head.in_features, p).to(head.weight)  # K x d
+            # W (m * h) = (W * m) h: masking the weights serves every sample alike.
+            bias = None if head.bias is None else head.bias.expand(len(masks), -1)
+            return head.weight * masks.unsqueeze(1), bias
 
-        with evaluating(network.model), HeadProbe(network, masks).attached() as probe:
+        with evaluating(network.model), HeadProbe(network, masked).attached() as probe:
             return [probe.run(batch) for batch in batches]
 
     def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[Draws]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from altasks._extras import require
 from altasks.committees._head import draw_once, find_head
 from altasks.committees._modes import evaluating
-from altasks.committees.base import Committee, Draws, Network
+from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 from altasks.tasks._hf import Loaded, StartingPoint, pick_device, quiet, require_directory
@@ -85,7 +85,9 @@ class FineTuned(ABC):
             raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
         if committee is not None and not isinstance(committee, Committee | Ensemble):
             raise invalid(
-                "committee", "None, MCDropout(...), Ensemble(...) or a Committee", repr(committee)
+                "committee",
+                "None, MCDropout(...), BayesByBackprop(...), Ensemble(...) or a Committee",
+                repr(committee),
             )
         if isinstance(frozen_layers, bool) or not isinstance(frozen_layers, int):
             raise invalid("frozen_layers", "a whole number of at least 0", repr(frozen_layers))
@@ -125,6 +127,8 @@ class FineTuned(ABC):
         with lower_layers_frozen(self.model, frozen_layers):
             pass  # a number that the model hasn't is an error now, not at the first fit
         self._head = find_head(self.model, self._outputs, head)
+        if isinstance(committee, TrainedCommittee):
+            self._head = committee.prepare(self.model, self._head)
         self._ensemble: Ensemble | None = None
         if isinstance(committee, Ensemble):
             make = EnsembleMembers(self, committee, borrowed=borrowed)
@@ -183,6 +187,9 @@ class FineTuned(ABC):
         if not (self.warm_start and self._goes_on):
             start.restore(self.model, seed)
         self._goes_on = True
+        penalty = None
+        if isinstance(self.committee, TrainedCommittee):
+            penalty = self.committee.penalty(self._head, self._units(rows))
         train(
             self.model,
             rows,
@@ -196,6 +203,7 @@ class FineTuned(ABC):
             compute_loss=self._loss_function(weighted=scaled is not None),
             compute_metrics=self._trainer_metrics,
             frozen_layers=self.frozen_layers,
+            penalty=penalty,
         )
 
     def save(self, directory: Path | str) -> None:
@@ -238,11 +246,12 @@ class FineTuned(ABC):
         except (
             require("safetensors", "text", "Reading weights").SafetensorError,
             OSError,
+            RuntimeError,  # layers that one has and the other hasn't
         ) as error:
             raise invalid(
                 "directory",
-                "weights as save() wrote them",
-                f"a damaged file: {error}",
+                "weights as save() wrote them, of a task like this one",
+                f"others, or a damaged file: {error}",
                 where=str(folder / WEIGHTS),
                 hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
             ) from error
@@ -312,6 +321,10 @@ class FineTuned(ABC):
     def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor] | None:
         """Return Trainer's `compute_loss_func`; None for the model's own."""
         return self._weighted_loss() if weighted else None
+
+    def _units(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Return how many terms the mean loss over these rows averages."""
+        return len(rows)
 
     def _write(self, folder: Path) -> None:
         """Write the weights, and what is needed to read them."""

@@ -258,6 +258,7 @@ def train(
     compute_loss: Callable[..., Tensor] | None = None,
     compute_metrics: Callable[[Any], dict[str, float]] | None = None,
     frozen_layers: int = 0,
+    penalty: Callable[[], Tensor] | None = None,
 ) -> None:
     """Train `model` in place on encoded `rows`; generators, modes and device come back.
 
@@ -275,6 +276,7 @@ def train(
         compute_loss: Trainer's `compute_loss_func`.
         compute_metrics: Trainer's.
         frozen_layers: how many of the lower layers stay as they are, and the embeddings with them.
+        penalty: what is added to the mean loss of each step.
     """
     transformers = require("transformers", "text", "Training a Hugging Face model")
     require("accelerate", "text", "Training a Hugging Face model")
@@ -287,7 +289,8 @@ def train(
         _young_garbage_only(),
         _denormals_flushed(settings.device),
     ):
-        trainer = transformers.Trainer(
+        kind = transformers.Trainer if penalty is None else _penalised(transformers, penalty)
+        trainer = kind(
             model=model,
             args=settings,
             data_collator=collator,
@@ -305,6 +308,35 @@ def train(
         finally:
             _let_go(trainer, model, own_forward)
     model.to(device)
+
+
+def _penalised(transformers: Any, penalty: Callable[[], Tensor]) -> Any:
+    """Return a Trainer that adds `penalty()` to the mean loss of each step."""
+    base: Any = transformers.Trainer
+
+    class PenalisedTrainer(base):  # type: ignore[misc]
+        def compute_loss(
+            self,
+            model: nn.Module,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            loss, outputs = super().compute_loss(
+                model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
+            )
+            if model.training:
+                extra = penalty().to(loss.device)
+                # A loss that is a share of the whole step's is summed over its parts; another is
+                # averaged over them by Trainer afterwards.
+                share = self.loss_is_scaled_for_ga
+                if share is None:
+                    counted = num_items_in_batch is not None and self.model_accepts_loss_kwargs
+                    share = counted or self.compute_loss_func is not None
+                loss = loss + (extra / self.current_gradient_accumulation_steps if share else extra)
+            return (loss, outputs) if return_outputs else loss
+
+    return PenalisedTrainer
 
 
 def _width(model: nn.Module) -> int:

@@ -185,10 +185,11 @@ class TableReader:
         """Return batches of rows, in order."""
         values = self._standard(samples)
         return [
-            RowBatch(list(range(start, min(start + batch_size, len(values)))), {"inputs": part})
-            for start, part in zip(
-                range(0, len(values), batch_size), values.split(batch_size), strict=True
+            RowBatch(
+                list(range(start, min(start + batch_size, len(values)))),
+                {"inputs": values[start : start + batch_size]},
             )
+            for start in range(0, len(values), batch_size)
         ]
 
     def collator(self) -> Any:

@@ -260,6 +260,10 @@ class WordTagger(FineTuned):
     def _processor(self) -> Any:
         return self.tokenizer
 
+    def _units(self, rows: Sequence[Any]) -> int:
+        labels = (one for row in rows for one in row["labels"])
+        return sum((one[0] if isinstance(one, tuple) else one) != IGNORED for one in labels)
+
     def _weighted_loss(self) -> Callable[..., Tensor]:
         return _weighted_loss
 

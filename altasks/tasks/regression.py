@@ -9,7 +9,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -372,7 +372,7 @@ class Regression(FineTuned):
         if isinstance(source, _Built):
             return Loaded(source, redrawable(source))
         if isinstance(source, nn.Module):
-            config = getattr(source, "config", None)
+            config: Any = getattr(source, "config", None)
             if not hasattr(config, "num_labels"):
                 model = source if isinstance(source, Columns) else Columns(source)
                 head = find_head(model, outputs, self._given["head"])
@@ -406,7 +406,7 @@ class Regression(FineTuned):
         del labels
         if isinstance(self.model, Columns):
             if isinstance(self.model, _Built):
-                self._table.width = self.model.net[0].in_features
+                self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
         else:
             tokenizer = find_tokenizer(source, self._own["tokenizer"])
             reads = longest_input(self.model, tokenizer)
@@ -471,6 +471,9 @@ class Regression(FineTuned):
     def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor]:
         del weighted  # rows always have one
         return self._weighted_loss()
+
+    def _units(self, rows: Sequence[Any]) -> int:
+        return len(rows) * len(self._names)
 
     def _weighted_loss(self) -> Callable[..., Tensor]:
         return regression_loss(len(self._names), self._floor, self._beta)

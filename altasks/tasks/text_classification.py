@@ -259,6 +259,10 @@ class TextClassification(FineTuned):
             {**tokens, "labels": target} for tokens, target in zip(encoded, targets, strict=True)
         ]
 
+    def _units(self, rows: Sequence[Any]) -> int:
+        # Labels that may each be present are averaged over as well.
+        return len(rows) * (len(self._classes) if self.multi_label else 1)
+
     def _weighted_loss(self) -> Callable[..., Tensor]:
         return weighted_loss(self._loss)
 
