@@ -4,7 +4,7 @@
     python tests/benchmarks/efficiency_words.py broad_twitter
     python tests/benchmarks/efficiency_words.py ewt_propbank --seeds 3
 
-Each run (an arm and a seed) is an `ActiveLoop` over a pool of 2,000 sentences (600 for the roles),
+Each run (an arm and a seed) is an `ActiveLoop` over a pool of 2,000 sentences (400 for the roles),
 asking by words (for the roles, by words times predicates): MiniLM, its embeddings and lower four
 layers frozen (two for the roles, which are hardly learned above four), is fitted anew each round.
 A run is a row in `docs/results/`, keyed by its configuration and the version of the code; a row
@@ -69,6 +69,8 @@ class Setting:
     budget: int
     epochs: int
     frozen: int = 4  # layers that stay as they are
+    rate: float = 1e-3
+    train_batch: int = 16
     arms: tuple[str, ...] = tuple(ARMS)
 
 
@@ -76,13 +78,15 @@ SETTINGS = {
     "snips": Setting(pool=2_000, test=700, batch=700, budget=3_500, epochs=12),
     "broad_twitter": Setting(pool=2_000, test=1_000, batch=1_500, budget=7_500, epochs=6),
     "ewt_propbank": Setting(
-        pool=600,
-        test=200,
+        pool=400,
+        test=150,
         batch=2_000,
         budget=8_000,
-        epochs=6,
+        epochs=8,
         frozen=2,
-        arms=("random", "mnlp", "bald"),
+        rate=5e-4,
+        train_batch=8,
+        arms=("random", "mnlp"),
     ),
 }
 
@@ -146,7 +150,8 @@ def run(
         committee=al.MCDropout(20, layers="head", seed=seed),
         training_args={
             "num_train_epochs": setting.epochs,
-            "learning_rate": 1e-3,
+            "learning_rate": setting.rate,
+            "per_device_train_batch_size": setting.train_batch,
             "train_sampling_strategy": "group_by_length",
         },
     )
@@ -173,7 +178,7 @@ def run(
 
 def config(name: str, setting: Setting, arm: str, seed: int) -> dict[str, Any]:
     """Return what a run is the result of."""
-    keys = ("pool", "test", "batch", "budget", "epochs", "frozen")
+    keys = ("pool", "test", "batch", "budget", "epochs", "frozen", "rate", "train_batch")
     fixed = {key: getattr(setting, key) for key in keys}
     return {"study": f"words/{name}", "arm": arm, "seed": seed, **fixed, "version": VERSION}
 
