@@ -69,6 +69,9 @@ def read_conll(
     if delimiter == "" or comments == "":
         name = "delimiter" if delimiter == "" else "comments"
         raise invalid(name, "at least one character, or None", "''")
+    for name, column in (("token_column", token_column), ("tag_column", tag_column)):
+        if isinstance(column, bool) or not isinstance(column, int):
+            raise invalid(name, "the number of a column", repr(column))
     if token_column == tag_column:
         raise invalid("tag_column", "another column than the words'", str(tag_column))
     lines = list(read_lines(path, encoding))
@@ -144,6 +147,14 @@ class _Reader:
             return
         token = cells[self.column(cells, self.token_column, "token_column", number)]
         tag = cells[self.column(cells, self.tag_column, "tag_column", number)]
+        if (self.token_column - self.tag_column) % len(cells) == 0:  # one counted from the end
+            raise fault(
+                self.path,
+                number,
+                f"two columns (token_column={self.token_column}, tag_column={self.tag_column})",
+                f"the same one of {len(cells)} in {line!r}",
+                self.advice(line),
+            )
         if _TAG.fullmatch(tag) is None:
             raise fault(
                 self.path,

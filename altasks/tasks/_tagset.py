@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from altasks.data.tags import SCHEMES, convert, spans_of, tags_of
+from altasks.data._schemes import known_scheme
+from altasks.data.tags import convert, spans_of, tags_of
 from altasks.errors import invalid
 
 _LETTERS = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
+_LIKE_A_TAG = re.compile(r"[BIESLU]-.+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class TagSet:
             scheme: None: as the letters say; IOB2 for span labels.
 
         Raises:
-            InvalidInputError: for no labels, one twice, or one that is no string.
+            InvalidInputError: for no labels, one twice, one that is no string, or tags without
+                `O`.
 
         Example:
             >>> TagSet.of(["PER"]).tags
@@ -43,7 +47,7 @@ class TagSet:
             >>> TagSet.of(["O", "S-PER", "B-PER", "I-PER", "E-PER"]).scheme
             'BIOES'
         """
-        if isinstance(labels, str):
+        if isinstance(labels, str) or not isinstance(labels, Iterable):
             raise invalid("labels", "a list of labels", repr(labels))
         names = list(labels)
         for place, name in enumerate(names):
@@ -51,11 +55,17 @@ class TagSet:
                 raise invalid("labels", "names (str)", repr(name), where=f"label {place}")
             if name in names[:place]:
                 raise invalid("labels", "distinct labels", f"{name!r} twice")
-        if scheme is not None and scheme not in SCHEMES:
-            raise invalid("scheme", f"one of {', '.join(SCHEMES)}", repr(scheme))
+        if scheme is not None:
+            scheme = known_scheme(scheme)
         if "O" not in names:
             if not names:
                 raise invalid("labels", "at least one label", "none")
+            if all(map(_LIKE_A_TAG.fullmatch, names)):
+                raise invalid(
+                    "labels",
+                    "'O' among the tags, or span labels ('PER')",
+                    f"tags without it, such as {names[0]!r}",
+                )
             letters = _LETTERS[scheme or "IOB2"]
             return cls(
                 ("O", *(f"{letter}-{name}" for name in names for letter in letters)),
@@ -122,7 +132,7 @@ class TagSet:
                 "labels",
                 f"tags the model has an output for: {', '.join(self.tags)}",
                 repr(written[word]),
-                where=f"{where}, word {word}",
+                where=f"{where}, word {word}" if where else f"word {word}",
                 hint=f"The model's tags were read as {self.scheme}; say scheme= for another.",
             ) from error
 

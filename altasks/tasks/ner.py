@@ -155,10 +155,13 @@ class NER(WordTagger):
                 spans can't be read.
 
         Raises:
-            InvalidInputError: for tags that don't match the words, an unknown tag, an ill-formed
-                sequence (unless `repair`), or spans that overlap or cut a word.
+            InvalidInputError: for tags that don't match the words, a tag that is unknown or that
+                the model has no output for, an ill-formed sequence (unless `repair`), or spans
+                that overlap or cut a word.
         """
-        return self._read_label(None if sample is None else _as_sentence(sample, ""), label, "")
+        tags = self._read_label(None if sample is None else _as_sentence(sample, ""), label, "")
+        self._tagset.encode(tags, "")  # what can't be trained on is no use when it is told
+        return tags
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return precision, recall and F1 of whole entities (micro average), by seqeval.

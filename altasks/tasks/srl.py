@@ -169,12 +169,16 @@ class SRL(WordTagger):
 
         Raises:
             InvalidInputError: for a predicate without a frame or a frame without a predicate,
-                tags of another number than the words, an unknown role, an ill-formed sequence
-                (unless `repair`), spans that overlap, or a V that is not at the verb.
+                tags of another number than the words, an unknown role, a tag that the model has no
+                output for, an ill-formed sequence (unless `repair`), spans that overlap, or a V
+                that is not at the verb.
         """
-        return self._read_label(
+        frames = self._read_label(
             None if sample is None else as_predicates(sample, "the sample"), label, ""
         )
+        for place, tags in enumerate(self._learned(frames)):
+            self._tagset.encode(tags, f"frame {place}")  # what can't be trained on is no use
+        return frames
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return precision, recall and F1 of whole arguments (micro average), as in CoNLL-2005.
@@ -194,6 +198,14 @@ class SRL(WordTagger):
         sentence = as_predicates(sample, "one sample")
         assert isinstance(prediction, Ragged)
         assert isinstance(prediction.units, Categorical)
+        units = len(sentence.words) * len(sentence.verbs)
+        if len(prediction) != 1 or len(prediction.units) != units:
+            raise invalid(
+                "prediction",
+                f"that of one sample, of {len(sentence.words)} words and {len(sentence.verbs)} "
+                "predicates",
+                f"one of {len(prediction)} samples and {len(prediction.units)} units",
+            )
         means = prediction[0].units.mean_probs.cpu()  # type: ignore[attr-defined]
         sure = means.amax(-1).tolist()
         guesses = self._guesses(prediction[0].units, [sentence.frames])  # type: ignore[arg-type]
@@ -219,9 +231,7 @@ class SRL(WordTagger):
         return as_predicates(sample, where).frames
 
     def _tags_of(self, sample: Any, label: Any, where: str) -> list[list[str]]:
-        frames = self._read_label(as_predicates(sample, where), label, where)
-        unlearned = [name for name in VERBAL if name not in self._tagset.labels]
-        return [without(frame["tags"], unlearned) for frame in frames]
+        return self._learned(self._read_label(as_predicates(sample, where), label, where))
 
     def _fields(
         self, samples: Sequence[Any], sequences: Sequence[Sequence[Marked]]
@@ -272,6 +282,11 @@ class SRL(WordTagger):
         return [without(tags, VERBAL) for tags in super()._guesses(units, sequences)]
 
     # Inside.
+
+    def _learned(self, frames: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Return the tags of each frame, without those of the predicate that the model hasn't."""
+        unlearned = [name for name in VERBAL if name not in self._tagset.labels]
+        return [without(frame["tags"], unlearned) for frame in frames]
 
     def _read_label(
         self, sentence: PredicateSentence | None, label: Any, where: str

@@ -103,6 +103,8 @@ def test_documents(read):
         ("a\tO\nb\n", {}, r"found 1 in 'b' \(line 2\)"),
         ("a O\n", {"tag_column": 3}, r"at least 4 columns \(tag_column=3\), found 2"),
         ("a O\n", {"token_column": -3}, r"at least 3 columns \(token_column=-3\)"),
+        ("a O\n", {"token_column": 1}, r"two columns \(token_column=1, tag_column=-1\).* the same"),
+        ("a O\n", {"token_column": "0"}, "token_column: expected the number of a column"),
         ("a O\n\nb O\nc X-PER\n", {}, r"conll: .*found 'X-PER' in 'c X-PER' \(line 4\)"),
         ("a O\nb S-PER\n", {"scheme": "IOB2", "repair": True}, r"'S-PER' \(.*, line 2\)"),
         ("a O\n\nb O\nc I-PER\n", {"scheme": "IOB2"}, r"'I-PER' after 'O' \(.*, line 4\)"),

@@ -22,6 +22,8 @@ from altasks.tasks._tagset import TagSet
         (["I-PER", "O", "B-PER"], "IOB1", "I-PER O B-PER", "IOB1"),
         (["O", "S-A-B", "B-A-B", "I-A-B", "E-A-B"], None, "O S-A-B B-A-B I-A-B E-A-B", "BIOES"),
         (["O"], None, "O", "IOB2"),
+        (["PER"], "BIO", "O B-PER I-PER", "IOB2"),
+        (["B-flat", "PER"], None, "O B-B-flat I-B-flat B-PER I-PER", "IOB2"),
     ],
 )
 def test_labels_become_tags(labels, scheme, tags, found):
@@ -43,6 +45,8 @@ def test_span_labels_stand_in_the_order_of_the_tags():
         (["PER", "PER"], None, "'PER' twice"),
         (["PER", ""], None, r"'' \(label 1\)"),
         (["PER", 3], None, r"3 \(label 1\)"),
+        (None, None, "a list of labels, found None"),
+        (["B-PER", "I-PER"], None, "'O' among the tags"),
         (["O", "PER"], None, r"of the form B-PER, .* found 'PER' \(label 1\)"),
         (["O", "X-PER"], None, "'X-PER'"),
         (["O", "B-"], None, "'B-'"),

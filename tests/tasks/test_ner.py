@@ -650,6 +650,16 @@ def test_the_loop_refuses_tags_that_do_not_fit(make, sentences):
     loop.fit()
 
 
+def test_a_label_that_could_not_be_trained_on_is_refused_when_told(make, sentences):
+    loop = al.ActiveLoop(make(labels=["O", "B-PER", "I-PER", "B-LOC"]), sentences, progress=False)
+    with pytest.raises(InvalidInputError, match=r"'3'.* an output for: .*'I-LOC' \(word 2\)"):
+        loop.tell({"3": ["O", "B-LOC", "I-LOC", "O"]})
+    with pytest.raises(InvalidInputError, match="'I-LOC'"):
+        loop.tell({"3": [{"start": 0, "end": 2, "label": "LOC"}]})
+    loop.tell({"3": ["B-PER", "I-PER", "O", "B-LOC"]})
+    loop.fit()
+
+
 def test_labels_in_another_order_than_the_checkpoints(tiny_tagger):
     with pytest.raises(InvalidInputError, match="the order of the checkpoint's outputs"):
         NER(tiny_tagger, labels=["LOC", "PER"])
@@ -684,6 +694,8 @@ def test_a_new_head_says_so(make, make_tagger, make_tokenizer, sentences):
         ({"batch_size": 0}, "batch_size: expected"),
         ({"labels": "PER"}, "labels: expected a list"),
         ({"labels": []}, "labels: expected"),
+        ({"labels": 5}, "labels: expected a list"),
+        ({"labels": ["B-PER", "I-PER"]}, "labels: expected 'O' among the tags.*'B-PER'"),
         ({"labels": ["PER", "PER"]}, "'PER' twice"),
         ({"committee": 5}, "committee: expected"),
     ],

@@ -368,6 +368,7 @@ def test_two_frames_of_one_verb(make):
 
 FIRST = {"verb": 1, "tags": ["B-ARG0", "B-V", "O", "O"]}
 SECOND = {"verb": 3, "tags": ["O"] * 4}
+ARG1 = ["B-ARG1", "I-ARG1"]
 CROSSING = [{"start": 0, "end": 2, "label": "ARG0"}, {"start": 1, "end": 2, "label": "ARG1"}]
 
 
@@ -393,6 +394,31 @@ def test_what_is_wrong_with_a_label_is_named(make, label, message):
         with pytest.raises(InvalidInputError, match=message) as caught:
             ask([sample, sample], [[FIRST, SECOND], label], **options)
         assert "row 1" in str(caught.value)
+
+
+def test_a_label_that_could_not_be_trained_on_is_refused_when_told(make):
+    task = make(labels=["O", "B-ARG0", "I-ARG0", "B-ARG1", "B-V"])
+    sample = {"tokens": ["ann", "sold", "out", "hats"], "verbs": [1]}
+    for tags, named in ((["O", "B-V", "I-V", "O"], "I-V"), (["O", "O", *ARG1], "I-ARG1")):
+        label = [{"verb": 1, "tags": tags}]
+        with pytest.raises(InvalidInputError, match=rf"an output for: .*'{named}' \(frame 0, word"):
+            task.check_label(label, sample)
+        with pytest.raises(InvalidInputError, match="an output for"):
+            task.fit([sample], [label], seed=0)
+    assert make().check_label([{"verb": 1, "tags": ["O", "B-V", "I-V", "O"]}], sample)
+
+
+def test_a_prediction_of_another_sample_is_not_described(make):
+    task = make()
+    words = ["ann", "sold", "hats"]
+    one, two = {"tokens": words, "verbs": [1]}, {"tokens": words, "verbs": [0, 1]}
+    both = task.predict([one, two])
+    assert len(task.describe(two, both[1])["frames"]) == 2
+    for sample, prediction in ((two, both[0]), (one, both[1]), (one, both)):
+        with pytest.raises(
+            InvalidInputError, match="prediction: expected that of one sample, of 3"
+        ):
+            task.describe(sample, prediction)
 
 
 # Samples.
