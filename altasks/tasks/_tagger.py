@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tags import Span, spans_of
-from altasks.errors import invalid
+from altasks.errors import UnsupportedPredictionError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged, Transcripts
 from altasks.tasks._classifier import class_names, find_tokenizer, load_classifier
 from altasks.tasks._finetuned import FineTuned, in_order
@@ -141,11 +141,23 @@ class WordTagger(FineTuned):
 
         Example:
             `al.score(task, pool, lambda p: al.edit_disagreement(task.readings(p)))`
+
+        Raises:
+            UnsupportedPredictionError: if the prediction is no `Ragged` of `Categorical`.
+            InvalidInputError: for another `of`, or a prediction of other tags.
         """
         if of not in ("tags", "spans"):
             raise invalid("of", "'tags' or 'spans'", repr(of))
-        assert isinstance(prediction, Ragged)
-        assert isinstance(prediction.units, Categorical)
+        if not isinstance(prediction, Ragged) or not isinstance(prediction.units, Categorical):
+            raise UnsupportedPredictionError(
+                f"readings: reads what {type(self).__name__}.predict returns, found {prediction!r}."
+            )
+        if prediction.units.probs.shape[-1] != len(self._tagset.tags):
+            raise invalid(
+                "prediction",
+                f"one of {len(self._tagset.tags)} tags, as {type(self).__name__}.predict returns",
+                f"one of {prediction.units.probs.shape[-1]} classes",
+            )
         best = prediction.units.probs.argmax(-1).cpu().numpy()  # M x K
         frames = torch.as_tensor(prediction.fields.get("frame", [0] * len(best))).tolist()
         texts = []
@@ -190,8 +202,10 @@ class WordTagger(FineTuned):
         self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
         reads = longest_input(self.model, self.tokenizer)
         max_length = self._settings["max_length"]
-        if max_length is not None and not 8 <= max_length <= reads:
-            raise invalid("max_length", f"8 to {reads}, which the model reads", f"{max_length}")
+        if max_length is not None and (
+            not isinstance(max_length, int) or not 8 <= max_length <= reads
+        ):
+            raise invalid("max_length", f"8 to {reads}, which the model reads", f"{max_length!r}")
         self._encoder = WordEncoder(
             self.tokenizer,
             max_length or reads,

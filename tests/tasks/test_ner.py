@@ -14,7 +14,7 @@ from torch import nn
 import altasks as al
 from altasks.committees import Ensemble, MCDropout
 from altasks.data.tags import SCHEMES, convert, spans_of
-from altasks.errors import InvalidInputError
+from altasks.errors import InvalidInputError, UnsupportedPredictionError
 from altasks.predictions import Categorical, Ragged
 from altasks.tasks import NER
 from altasks.testing.tasks import TaskSuite, same_prediction
