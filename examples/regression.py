@@ -19,7 +19,6 @@ parser.add_argument("--data", type=Path, help="a folder of UCI splits (data.txt,
 parser.add_argument("--split", type=int, default=0)
 parser.add_argument("--acquisitions", nargs="+", default=["random", "variance", "bald"])
 parser.add_argument("--budget", type=int, default=60, help="labels, asked for 20 at a time")
-parser.add_argument("--steps", type=int, default=300, help="of each member's training")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
 
@@ -52,7 +51,7 @@ for title, load in sets.items():
     print(f"{title}: {len(pool)} rows to ask, {len(test[1])} to test on")
     oracle = al.Simulated({str(row): float(value) for row, value in enumerate(truth)})
     for name in options.acquisitions:
-        task = al.Regression(committee=al.Ensemble(3), training_args={"max_steps": options.steps})
+        task = al.Regression(committee=al.Ensemble(3))
         kind = "strategy" if name == "random" else "acquisition"
         loop = al.ActiveLoop(task, pool, seed=options.seed, **{kind: name})
         for done in loop.run(oracle, budget=options.budget, batch=20, test=test):

@@ -194,7 +194,7 @@ class BayesByBackprop:
         """Put a variational layer in the place of `head`, and return it.
 
         Raises:
-            CommitteeError: if the head is a part of the model's trunk in disguise (tied weights).
+            CommitteeError: if the model uses the layer in several places.
         """
         if isinstance(head, VariationalLinear):
             head.prior = self.prior_scale / math.sqrt(head.in_features)
@@ -202,7 +202,7 @@ class BayesByBackprop:
         places = [
             (parent, name)
             for parent in model.modules()
-            for name, part in parent.named_children()
+            for name, part in parent._modules.items()  # named_children() shows each part once
             if part is head
         ]
         if len(places) != 1:

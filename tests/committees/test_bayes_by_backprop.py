@@ -237,14 +237,18 @@ class TestTextClassification(TaskSuite):
         assert same_prediction(task.predict(samples), make_task().predict(samples))
 
 
-def test_words_are_tagged_by_drawn_weights(tiny_tagger, sentences, sentence_tags):
-    task = NER(tiny_tagger, committee=BayesByBackprop(3), training_args=FAST)
-    rows = task._rows(sentences[:4], sentence_tags[:4], None)
-    assert task._units(rows) == sum(map(len, sentences[:4]))
-    weighted = task._rows(sentences[:4], sentence_tags[:4], [1.0, 2.0, 1.0, 0.5])
-    assert task._units(weighted) == task._units(rows)
-    task.fit(sentences[:4], sentence_tags[:4], seed=0)
-    prediction = task.predict(sentences[:4])
+def test_words_are_tagged_by_drawn_weights(tiny_bert):
+    names = dict(enumerate(["O", "B-PER", "I-PER"]))
+    config = transformers.AutoConfig.from_pretrained(tiny_bert, id2label=names, num_labels=3)
+    model = transformers.AutoModelForTokenClassification.from_config(config)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tiny_bert)
+    task = NER(model, tokenizer=tokenizer, committee=BayesByBackprop(3), training_args=FAST)
+    words = [["fresh", "bread"], ["the", "cook", "salted", "soup"]]
+    tags = [["O", "O"], ["O", "B-PER", "O", "O"]]
+    assert task._units(task._rows(words, tags, None)) == 6
+    assert task._units(task._rows(words, tags, [1.0, 0.5])) == 6
+    task.fit(words, tags, seed=0)
+    prediction = task.predict(words)
     assert prediction.members == 3
     assert (prediction.units.probs.std(1) > 0).any()
 

@@ -125,7 +125,7 @@ class TestTexts(_Suite):
 
 def test_it_learns_mean_and_noise_in_the_targets_units():
     x, y = table(200)
-    task = Regression(committee=Ensemble(2), training_args={"max_steps": 250})
+    task = Regression(committee=Ensemble(2), training_args={"max_steps": 200})
     task.fit(x, y, seed=0)
     held, truth = table(300, seed=1)
     metrics = task.evaluate(held, truth)
