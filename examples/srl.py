@@ -35,7 +35,7 @@ else:
     parts = [made_up_frames(1000, seed=options.seed, part=part) for part in ("pool", "test")]
 parts = [[one for one in part if one["frames"]] for part in parts]  # without, nothing to label
 known, held = parts[0][: options.pool], parts[1][: options.test]
-roles = sorted({tag[2:] for one in known for frame in one["frames"] for tag in frame["tags"]})
+roles = sorted({tag[2:] for one in known + held for f in one["frames"] for tag in f["tags"]})
 samples = [{"tokens": one["tokens"], "verbs": [f["verb"] for f in one["frames"]]} for one in known]
 pool = {f"row-{row}": sample for row, sample in enumerate(samples)}
 oracle = al.Simulated({f"row-{row}": one["frames"] for row, one in enumerate(known)})
