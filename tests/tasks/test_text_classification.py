@@ -138,7 +138,7 @@ def test_a_model_object_with_its_tokenizer(tiny_bert, topic_texts):
 
 
 def test_what_is_no_classifier_is_refused():
-    with pytest.raises(InvalidInputError, match="as AutoModelForSequenceClassification makes them, found Linear"):
+    with pytest.raises(InvalidInputError, match="Hugging Face model as Auto.* makes them, found L"):
         TextClassification(nn.Linear(2, 2))
 
 
