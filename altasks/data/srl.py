@@ -130,7 +130,7 @@ def _sentence(record: dict[str, Any]) -> SRLSentence:
             raise invalid("roleset", "a string", repr(roleset), where=f"frame {i}")
         read.append({"verb": frame.get("verb", -1), "roleset": roleset, "tags": frame["tags"]})
     sentence: SRLSentence = {"tokens": tokens, "frames": read}
-    if "id" in record:
+    if record.get("id") is not None:
         sentence["id"] = str(record["id"])
     elif "doc" in record and "sent" in record:
         sentence["id"] = f"{record['doc']}/{record['sent']}"

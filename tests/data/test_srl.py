@@ -30,7 +30,7 @@ def test_sentences_with_their_frames(read):
     found = read(
         {**sentence(), "doc": "a", "sent": 3, "upos": ["X"] * 4},
         {"id": 5, "tokens": ["Hi"], "frames": []},
-        {"tokens": TOKENS, "frames": [{"verb": 1, "tags": ["O", "B-V", "I-V", "O"]}]},
+        {"id": None, "tokens": TOKENS, "frames": [{"verb": 1, "tags": ["O", "B-V", "I-V", "O"]}]},
     )
     assert found == [
         {**sentence(), "id": "a/3"},

@@ -691,6 +691,8 @@ def test_a_new_head_says_so(make, make_tagger, make_tokenizer, sentences):
         ({"overlap": 40}, "overlap: expected 0 to 31"),
         ({"max_length": 65}, "max_length: expected 8 to 64"),
         ({"max_length": 4}, "max_length: expected 8 to 64"),
+        ({"max_length": "32"}, "max_length: expected 8 to 64.*found '32'"),
+        ({"max_length": 32.0}, "max_length: expected 8 to 64"),
         ({"batch_size": 0}, "batch_size: expected"),
         ({"labels": "PER"}, "labels: expected a list"),
         ({"labels": []}, "labels: expected"),
@@ -703,6 +705,14 @@ def test_a_new_head_says_so(make, make_tagger, make_tokenizer, sentences):
 def test_bad_settings_are_named(make, options, message):
     with pytest.raises(InvalidInputError, match=message):
         make(**options)
+
+
+def test_readings_of_something_else(make):
+    task = make()
+    with pytest.raises(UnsupportedPredictionError, match=r"what NER\.predict returns"):
+        task.readings(Categorical([[0.5, 0.5]]))
+    with pytest.raises(InvalidInputError, match="one of 5 tags"):
+        task.readings(Ragged(Categorical([[0.5, 0.5]]), lengths=[1]))
 
 
 def test_a_sentence_in_place_of_a_list_of_them(make):
