@@ -105,6 +105,7 @@ def as_pool(
             the path of a `.csv`, `.tsv` or `.jsonl` file: one sample a row, its text;
             the path of a folder: one sample a file (a `Path`), ids are relative paths with `/`;
             a Hugging Face `Dataset`: one sample a row, or the text column if named;
+            a pandas `DataFrame`: one sample a row, a dict from column to value;
             any other sequence: ids are its positions.
         text_column: of a table: the column with the sample; by default `text`.
         id_column: of a table: the column with the ids; by default `id` if there is one, else the
@@ -139,8 +140,12 @@ def as_pool(
     elif hasattr(source, "column_names") and hasattr(source, "features"):
         pool = _from_dataset(source, text_column, id_column, label_column)
     elif hasattr(source, "__len__") and hasattr(source, "__getitem__"):
-        rows = source.iloc if hasattr(source, "iloc") else source  # pandas: by position
-        pool = Pool([str(i) for i in range(len(source))], rows.__getitem__, positional=True)
+        fetch = source.__getitem__
+        if hasattr(source, "iloc") and hasattr(source, "columns"):  # pandas: a mapping a row
+            fetch = _row_of_frame(source)
+        elif hasattr(source, "iloc"):  # by position, not by label
+            fetch = source.iloc.__getitem__
+        pool = Pool([str(i) for i in range(len(source))], fetch, positional=True)
     else:
         raise invalid(
             "pool",
@@ -151,6 +156,11 @@ def as_pool(
         raise invalid("pool", "at least one sample", "an empty pool")
     _require_unicode(pool.ids)
     return pool
+
+
+def _row_of_frame(frame: Any) -> Callable[[int], Any]:
+    # Plain values: a Series has no content hash, and its types are those of all columns together.
+    return lambda i: {str(name): frame[name].iloc[i] for name in frame.columns}
 
 
 def _require_unicode(ids: Sequence[str]) -> None:

@@ -545,6 +545,7 @@ class Regression(FineTuned):
         if not healthy:
             self._starting_point().restore(self.model, seed)
             self._goes_on, self._scaling = False, None
+            self._head_is_new, self._warned = bool(self._new), False
             raise TrainingError(
                 "fit: the weights are no longer finite numbers. Mostly a variance fell towards 0 "
                 "where the mean fitted exactly, and the likelihood's gradient exploded: use a "
