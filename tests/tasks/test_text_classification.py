@@ -138,7 +138,9 @@ def test_a_model_object_with_its_tokenizer(tiny_bert, topic_texts):
 
 
 def test_what_is_no_classifier_is_refused():
-    with pytest.raises(InvalidInputError, match="Hugging Face model as Auto.* makes them, found L"):
+    with pytest.raises(
+        InvalidInputError, match=r"Hugging Face model as Auto.* makes them, found L"
+    ):
         TextClassification(nn.Linear(2, 2))
 
 
