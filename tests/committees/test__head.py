@@ -43,10 +43,12 @@ def test_what_happens_after_the_head_happens_to_all_members():
     batch = torch.randn(5, 2, 4)
     masks = torch.tensor([[1.0, 0, 1, 1], [0, 1, 1, 1]])
     seen = []
-    with (
-        torch.no_grad(),
-        HeadProbe(network, lambda p: (seen.append(p), masks)[1]).attached() as probe,
-    ):
+
+    def copies(p):
+        seen.append(p)
+        return head.weight * masks[:, None], head.bias.expand(2, 3)
+
+    with torch.no_grad(), HeadProbe(network, copies).attached() as probe:
         draws = probe.run(batch)
     assert seen == [0.5]
     assert torch.equal(draws.features, batch[:, 1])
@@ -58,11 +60,9 @@ def test_dims_between_stay_between():
     """Words: n x L x d in, n x K x L x C out."""
     head = nn.Linear(4, 3, bias=False)
     model = nn.Sequential(nn.Dropout(0.5), head).eval()
-    masks = torch.ones(5, 4)
-    with (
-        torch.no_grad(),
-        HeadProbe(Network(model, model, head, 3), lambda _: masks).attached() as p,
-    ):
+    network = Network(model, model, head, 3)
+    copies = lambda _: (head.weight.expand(5, 3, 4), None)  # noqa: E731
+    with torch.no_grad(), HeadProbe(network, copies).attached() as p:
         draws = p.run(torch.randn(2, 7, 4))
     assert draws.logits.shape == (2, 5, 7, 3)
     assert draws.features.shape == (2, 7, 4)
