@@ -57,3 +57,12 @@ def test_what_does_not_belong_together_is_refused():
         )
     with pytest.raises(InvalidInputError, match="at least one prediction"):
         join_members([])
+
+
+def test_the_scale_of_targets_is_kept():
+    """Scores average over targets in standardised units: without it kilometres drown grams."""
+    one = Normal([[1.0, 2.0]], [[0.5, 0.5]], scale=[2.0, 10.0])
+    other = Normal([[1.0, 2.0]], [[0.5, 0.5]], scale=[4.0, 10.0])
+    assert join_members([one, one]).scale.tolist() == [2.0, 10.0]
+    assert join_members([one, other]).scale.tolist() == [3.0, 10.0]
+    assert join_members([one, Normal([[1.0, 2.0]], [[0.5, 0.5]])]).scale is None
