@@ -99,7 +99,8 @@ def test_no_class_weights_without_classes():
 
 def test_one_member_names_the_functions_that_fit():
     with pytest.raises(
-        UnsupportedPredictionError, match="entropy, least_confidence, margin or mnlp"
+        UnsupportedPredictionError,
+        match="entropy, expected_gradient_length, least_confidence, margin or mnlp",
     ):
         bald(Categorical([[0.5, 0.5]]))
     with pytest.raises(UnsupportedPredictionError, match="With one member use variance"):

@@ -48,7 +48,7 @@ def test_one_member_has_nobody_to_disagree_with():
     message = str(caught.value)
     assert "K >= 2" in message
     assert "found K = 1" in message
-    assert "entropy, least_confidence, margin or mnlp" in message
+    assert "expected_gradient_length, least_confidence, margin or mnlp" in message
 
 
 def test_options_are_checked():

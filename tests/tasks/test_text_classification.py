@@ -153,7 +153,10 @@ def test_what_is_no_classifier_is_refused():
         ({"batch_size": 0}, "batch_size: expected"),
         ({"max_length": 65}, "max_length: expected at most 64"),
         ({"head": "bert"}, "head: expected the dotted name"),
-        ({"committee": "mc"}, r"committee: expected None, MCDropout\(...\), Ensemble"),
+        (
+            {"committee": "mc"},
+            r"committee: expected None, MCDropout\(...\), BayesByBackprop\(...\), Ensemble",
+        ),
         ({"training_args": 4}, "training_args: expected a TrainingArguments"),
         ({"training_args": {"learning_rte": 1}}, "'learning_rte'.*Did you mean 'learning_rate'"),
     ],
