@@ -38,6 +38,12 @@ from altasks.tasks._regression_net import (
     regression_loss,
     regression_metrics,
 )
+from altasks.tasks._regression_settings import (
+    check_settings,
+    column_names,
+    table_arguments,
+    target_names,
+)
 from altasks.tasks._text import TextEncoder, longest_input
 
 
@@ -126,9 +132,9 @@ class Regression(FineTuned):
         autocast: Literal["bfloat16", "float16"] | None = None,
         head: str | None = None,
     ) -> None:
-        self._names = _target_names(targets)
-        names, width = _features(features)
-        _check_settings(hidden, dropout, loss, beta, variance_floor, redraw, too_long)
+        self._names = target_names(targets)
+        names, width = column_names(features)
+        check_settings(hidden, dropout, loss, beta, variance_floor, redraw, too_long)
         self._hidden, self._dropout = list(hidden), float(dropout)
         self._beta = float(beta) if loss == "beta_nll" else 0.0
         self._floor, self._redraw = float(variance_floor), redraw
@@ -589,66 +595,5 @@ class _Built(Columns):
 COLLAPSED = 0.1
 
 
-def table_arguments(samples: int) -> dict[str, Any]:
-    """Return the defaults of a fit of a small network on a table of `samples` rows."""
-    # Small batches for small tables; larger ones where an epoch would be hundreds of steps.
-    batch = min(256, max(32, 2 ** round(math.log2(samples / 40))))
-    return {
-        "per_device_train_batch_size": batch,
-        "per_device_eval_batch_size": 1024,
-        # As in the literature on these networks. More on few labels is worse: 20 rows are fitted
-        # exactly after 100 steps, and the variance takes that for certainty.
-        "num_train_epochs": 40,
-        "learning_rate": 1e-2,
-        "weight_decay": 1e-2,
-        "warmup_steps": 0,
-    }
-
-
 def _belongs(parameter: Tensor, module: nn.Module) -> bool:
     return any(parameter is one for one in module.parameters())
-
-
-def _target_names(targets: int | Sequence[str]) -> list[str]:
-    if isinstance(targets, int) and not isinstance(targets, bool) and targets >= 1:
-        return [str(place) for place in range(targets)]
-    names = [] if isinstance(targets, str | int) else list(targets)
-    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
-        raise invalid("targets", "how many there are, or their distinct names", repr(targets))
-    return names
-
-
-def _features(features: int | Sequence[str] | None) -> tuple[list[str] | None, int | None]:
-    if features is None:
-        return None, None
-    if isinstance(features, int) and not isinstance(features, bool) and features >= 1:
-        return None, features
-    names = [] if isinstance(features, str | int) else list(features)
-    if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
-        raise invalid("features", "how many there are, or their distinct names", repr(features))
-    return names, len(names)
-
-
-def _check_settings(
-    hidden: Sequence[int],
-    dropout: float,
-    loss: str,
-    beta: float,
-    floor: float,
-    redraw: str,
-    too_long: str,
-) -> None:
-    if isinstance(hidden, int | str) or not all(isinstance(h, int) and h >= 1 for h in hidden):
-        raise invalid("hidden", "widths of layers, such as (50,)", repr(hidden))
-    if not 0 <= dropout < 1:
-        raise invalid("dropout", "a probability of at least 0 and below 1", repr(dropout))
-    if loss not in ("gaussian_nll", "beta_nll"):
-        raise invalid("loss", "'gaussian_nll' or 'beta_nll'", repr(loss))
-    if not 0 <= beta <= 1:
-        raise invalid("beta", "a number from 0 to 1", repr(beta))
-    if not floor > 0 or not math.isfinite(floor):
-        raise invalid("variance_floor", "a number above 0", repr(floor))
-    if redraw not in ("head", "all"):
-        raise invalid("redraw", "'head' or 'all'", repr(redraw))
-    if too_long not in ("error", "truncate"):
-        raise invalid("too_long", "'error' or 'truncate'", repr(too_long))
