@@ -16,6 +16,20 @@ class InvalidInputError(AltasksError, ValueError):
     """An argument has the wrong shape, range or content."""
 
 
+class UnreadableSampleError(InvalidInputError):
+    """Some samples of a batch can't be read (a damaged file, a reader that fails on them).
+
+    Scoring goes on without them and says at the end which they were.
+
+    Attributes:
+        rows: row in the batch -> what was found there.
+    """
+
+    def __init__(self, message: str, rows: dict[int, str]) -> None:
+        super().__init__(message)
+        self.rows = rows
+
+
 class UnsupportedPredictionError(AltasksError, TypeError):
     """An acquisition function was given a prediction it cannot read."""
 

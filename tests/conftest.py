@@ -56,15 +56,19 @@ def topic_labels() -> list[str]:
 
 
 def _tokenizer(folder: Path, *, token_types: bool) -> None:
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    # Not trained: the trainer breaks ties by chance, and another vocabulary is another model.
+    words = sorted({word for part in TOPICS.values() for text in part for word in text.split()})
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    pieces = [*special, *letters, *(f"##{letter}" for letter in letters)]
+    pieces += [word for word in words if word not in letters]
+    vocabulary = {piece: place for place, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=300, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator([text for part in TOPICS.values() for text in part], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
