@@ -1,7 +1,8 @@
 """Active learning of semantic roles: who did what to whom, paid by the word.
 
 By default on made-up sentences (templates and word lists, nothing real), to see it work without
-any data; real text is harder. The cost of a sentence is its words times its predicates.
+any data; real text is harder and is given all layers to learn in. The cost of a sentence is its
+words times its predicates.
 
     python examples/srl.py
     python examples/srl.py --acquisition margin
@@ -20,7 +21,6 @@ parser.add_argument("--data", type=Path, help="a folder with train.jsonl.gz and 
 parser.add_argument("--pool", type=int, default=400, help="how many sentences to ask from")
 parser.add_argument("--test", type=int, default=100, help="how many sentences to measure on")
 parser.add_argument("--model", help="a Hugging Face checkpoint; by default all-MiniLM-L6-v2")
-parser.add_argument("--frozen", type=int, default=2, help="how many lower layers stay as they are")
 parser.add_argument("--acquisition", default="bald")
 parser.add_argument("--strategy", default="top_k")
 parser.add_argument("--budget", type=float, default=2000, help="how many words to pay for")
@@ -48,8 +48,8 @@ task = al.SRL(
     options.model,
     labels=[role for role in roles if role not in ("", "V", "C-V")],
     committee=al.MCDropout(20, layers="head"),
-    frozen_layers=options.frozen,
-    training_args={"num_train_epochs": 6, "learning_rate": 1e-3},
+    frozen_layers=0 if options.data else 2,
+    training_args={"num_train_epochs": 6, "learning_rate": 5e-4 if options.data else 1e-3},
 )
 names = {name: getattr(options, name) for name in ("acquisition", "strategy", "store", "seed")}
 loop = al.ActiveLoop(task, pool, **names)
