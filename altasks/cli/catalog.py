@@ -37,14 +37,19 @@ class TaskEntry:
         return [name for name in self.modules if importlib.util.find_spec(name) is None]
 
 
+_TEXT = ("transformers", "accelerate", "datasets", "safetensors")
+
 BUILTIN = (
     TaskEntry(
         "text-classification",
         "al.TextClassification",
         "text",
-        ("transformers", "accelerate", "datasets", "safetensors"),
+        _TEXT,
         "examples/text_classification.py",
     ),
+    TaskEntry("ner", "al.NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
+    TaskEntry("srl", "al.SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),
+    TaskEntry("regression", "al.Regression", "text", _TEXT, "examples/regression.py"),
 )
 
 
