@@ -83,14 +83,14 @@ SETTINGS = {
     "ewt_propbank": Setting(
         pool=1_500,
         test=300,
-        batch=10_000,
-        budget=30_000,
+        batch=7_000,
+        budget=21_000,
         epochs=8,
         frozen=0,
-        rate=5e-4,
+        rate=3e-4,  # at 5e-4 a fit on 1,150 frames came out with an F1 of 0
         train_batch=8,
         bf16=True,
-        arms=("random", "mnlp", "bald"),
+        arms=("random", "mnlp"),
     ),
 }
 
