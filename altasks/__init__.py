@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         variation_ratio,
         vote_entropy,
     )
-    from altasks.committees import BayesByBackprop, Ensemble, MCDropout
+    from altasks.committees import BayesByBackprop, Ensemble, MCDropout, Views
     from altasks.data import Pool, as_pool
     from altasks.errors import AltasksError
     from altasks.loop import ActiveLoop, Query
@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, Regression, Task, TextClassification
+    from altasks.tasks import NER, SRL, ImageClassification, Regression, Task, TextClassification
 
 # name -> the module that holds it
 _HOMES = {
@@ -93,6 +93,7 @@ _HOMES = {
     "BayesByBackprop": "altasks.committees",
     "Ensemble": "altasks.committees",
     "MCDropout": "altasks.committees",
+    "Views": "altasks.committees",
     "Pool": "altasks.data",
     "as_pool": "altasks.data",
     "AltasksError": "altasks.errors",
@@ -138,6 +139,7 @@ _HOMES = {
     "BadgeRegression": "altasks.strategies",
     "Badge": "altasks.strategies",
     "KCenter": "altasks.strategies",
+    "ImageClassification": "altasks.tasks",
     "NER": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
@@ -168,6 +170,7 @@ __all__ = [
     "FacilityLocation",
     "FisherMatching",
     "Hybrid",
+    "ImageClassification",
     "KCenter",
     "MCDropout",
     "MaxDet",
@@ -192,6 +195,7 @@ __all__ = [
     "Transcripts",
     "TypiClust",
     "VarianceReduction",
+    "Views",
     "__version__",
     "as_pool",
     "bald",

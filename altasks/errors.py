@@ -22,12 +22,23 @@ class UnreadableSampleError(InvalidInputError):
     Scoring goes on without them and says at the end which they were.
 
     Attributes:
-        rows: row in the batch -> what was found there.
+        rows: row in the batch (in the pool, if scoring raises it) -> what was found there.
+        skipped: id -> what was found there, once scoring has given them ids.
+        partial: a `Scores` over the other samples, from scoring; None if there are none.
     """
 
-    def __init__(self, message: str, rows: dict[int, str]) -> None:
+    def __init__(
+        self,
+        message: str,
+        rows: dict[int, str],
+        *,
+        skipped: dict[str, str] | None = None,
+        partial: object = None,
+    ) -> None:
         super().__init__(message)
         self.rows = rows
+        self.skipped = skipped or {}
+        self.partial = partial
 
 
 class UnsupportedPredictionError(AltasksError, TypeError):

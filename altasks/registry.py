@@ -145,6 +145,7 @@ TASKS = Registry(
     "task",
     "altasks.tasks",
     {
+        "image-classification": "altasks.tasks.image_classification:ImageClassification",
         "ner": "altasks.tasks.ner:NER",
         "regression": "altasks.tasks.regression:Regression",
         "srl": "altasks.tasks.srl:SRL",

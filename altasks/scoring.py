@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from altasks._random import derive_rng
+from altasks._reader import Reader
+from altasks._scores import KEEPABLE, KeptRows, Scores
 from altasks.acquisition import StreamedReduction
 from altasks.data import Pool, as_pool
 from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
 from altasks.registry import get_acquisition
-from altasks.strategies.base import top_rows
 
-#: What `keep=` may name.
-KEEPABLE = ("embeddings", "mean_probs", "draws")
-
-
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """The scores of a pool, in the pool's order.
-
-    Args:
-        ids: N ids.
-        values: `[N]` float64, higher = label first, finite.
-        embeddings: `[N, d]`, if kept.
-        mean_probs: `[N, C]`, if kept.
-        draws: `[N, K, C]`, if kept.
-    """
-
-    ids: list[str]
-    values: np.ndarray
-    embeddings: np.ndarray | None = None
-    mean_probs: np.ndarray | None = None
-    draws: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        """Return N, the number of samples."""
-        return len(self.ids)
-
-    def top(self, n: int, *, seed: int = 0) -> list[str]:
-        """Return the ids of the `n` highest scores (all if fewer), best first.
-
-        Equal scores are ordered by a seeded hash of the ids, not by their place in the pool.
-
-        Example:
-            >>> Scores(["a", "b", "c"], np.array([0.1, 0.9, 0.5])).top(2)
-            ['b', 'c']
-        """
-        if n < 0:
-            raise invalid("n", "a whole number of at least 0", f"{n}")
-        rows = top_rows(self.values, self.ids, n, derive_rng(seed, "top"))
-        return [self.ids[i] for i in rows.tolist()]
-
-    def take(self, rows: np.ndarray) -> Scores:
-        """Return the scores at some rows."""
-        kept = {
-            name: None if (array := getattr(self, name)) is None else array[rows]
-            for name in KEEPABLE
-        }
-        return replace(
-            self, ids=[self.ids[i] for i in rows.tolist()], values=self.values[rows], **kept
-        )
+__all__ = ["KEEPABLE", "Scores", "score"]
 
 
 class _SameCommittee:
@@ -97,37 +48,6 @@ class _SameCommittee:
             )
 
 
-class _Store:
-    """Rows of arrays that are allocated when the first batch shows their width."""
-
-    def __init__(self, rows: int, folder: Path | None) -> None:
-        self.rows = rows
-        self.folder = folder
-        self.arrays: dict[str, np.ndarray] = {}
-
-    def put(self, name: str, where: np.ndarray, values: Tensor | np.ndarray) -> None:
-        block = values.detach().cpu() if isinstance(values, Tensor) else np.asarray(values)
-        if isinstance(block, Tensor):
-            block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
-        if name not in self.arrays:
-            shape = (self.rows, *block.shape[1:])
-            self.arrays[name] = (
-                np.empty(shape, block.dtype)
-                if self.folder is None
-                else np.lib.format.open_memmap(
-                    self.folder / f"{name}.npy", mode="w+", dtype=block.dtype, shape=shape
-                )
-            )
-        if block.shape[1:] != self.arrays[name].shape[1:]:
-            raise InvalidInputError(
-                f"{name}: expected rows of shape {list(self.arrays[name].shape[1:])} as in the "
-                f"first batch, found {list(block.shape[1:])}."
-            )
-        if len(block) != len(where):  # one row would be written over all, without a word
-            raise invalid(name, f"{len(where)} rows, one per sample", f"{len(block)}")
-        self.arrays[name][where] = block
-
-
 def score(
     task: Any,
     pool: Any,
@@ -139,6 +59,7 @@ def score(
     round: int = 0,
     acquisition_options: Mapping[str, Any] | None = None,
     keep_in: Path | str | None = None,
+    unreadable: Literal["error", "skip"] = "error",
 ) -> Scores:
     """Score every sample of a pool.
 
@@ -159,10 +80,15 @@ def score(
         acquisition_options: keyword arguments for the acquisition function, such as
             `{"reduce": "max"}`.
         keep_in: a folder for memory-mapped `.npy` files of what is kept; None keeps it in memory.
+        unreadable: what becomes of samples that can't be read (a damaged file). The rest is
+            scored in any case; then `"error"` raises and `"skip"` leaves them out of what is
+            returned and lists them in its `skipped`.
 
     Raises:
         InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
             joint, or a task whose prediction doesn't fit its samples (naming the ids).
+        UnreadableSampleError: at the end, if samples can't be read; its `skipped` says which and
+            why, its `partial` holds the scores of the others. Also with `"skip"` if none can.
         ScoringInterruptedError: on Ctrl-C; its `partial` holds the scores until then.
 
     Example:
@@ -188,12 +114,27 @@ def score(
             "whole sample never exists; score with keep=()."
         )
 
-    _check_samples(task, samples)
-    order = _order(task, samples)
+    if unreadable not in ("error", "skip"):
+        raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
+
+    reader = Reader(samples)
+    _check_samples(task, reader)
+    order = _order(task, reader)
     values = np.zeros(len(samples))
-    kept = _Store(len(samples), None if keep_in is None else Path(keep_in))
+    kept = KeptRows(len(samples), None if keep_in is None else Path(keep_in))
     committee = _SameCommittee()
-    finished = 0
+    done = np.zeros(len(samples), dtype=bool)
+
+    def work(batch: Sequence[Any], where: np.ndarray) -> None:
+        if streaming:
+            values[where] = _score_streamed(task, batch, function, options, committee)
+        else:
+            prediction = task.predict(batch)
+            committee.check(prediction)
+            values[where] = _score_batch(prediction, batch, function, options)
+            _keep(kept, keep, task, batch, prediction, where)
+        _require_finite(values[where], where, samples, function)
+
     bar = tqdm(
         total=len(samples),
         desc=f"scoring ({getattr(function, '__name__', 'acquisition')})",
@@ -202,32 +143,34 @@ def score(
     )
     try:
         with bar:
-            for where in _batches(order, batch_size):
-                batch = [samples.at(i) for i in where.tolist()]
-                try:
-                    if streaming:
-                        values[where] = _score_streamed(task, batch, function, options, committee)
-                    else:
-                        prediction = task.predict(batch)
-                        committee.check(prediction)
-                        values[where] = _score_batch(prediction, batch, function, options)
-                        _keep(kept, keep, task, batch, prediction, where)
-                except InvalidInputError as error:
-                    ids = ", ".join(repr(samples.ids[i]) for i in where[:5].tolist())
-                    more = f" and {len(where) - 5} more" if len(where) > 5 else ""
-                    error.add_note(f"in the batch of ids (row 0 is the first): {ids}{more}")
-                    raise
-                _require_finite(values[where], where, samples, function)
-                finished += len(where)
-                bar.update(len(where))
+            bar.update(len(samples) - len(order))
+            for rows in _batches(order, batch_size):
+                done[reader.read(rows, work)] = True
+                bar.update(len(rows))
     except KeyboardInterrupt as error:
-        rows = np.sort(order[:finished])
-        whole = Scores(samples.ids, values, **kept.arrays)
+        finished = int(done.sum())
+        unread = f" ({len(reader.unreadable)} can't be read)" if reader.unreadable else ""
         raise ScoringInterruptedError(
-            f"Interrupted after {finished} of {len(samples)} samples; they are in `.partial`.",
-            whole.take(rows) if finished else None,
+            f"Interrupted after {finished} of {len(samples)} samples{unread}; they are in "
+            "`.partial`.",
+            _of_rows(reader, values, kept, done) if finished else None,
         ) from error
-    return Scores(samples.ids, values, **kept.arrays)
+    scores = _of_rows(reader, values, kept, done)
+    if reader.unreadable and (unreadable == "error" or not len(scores)):
+        raise reader.error(scores if len(scores) else None)
+    return scores
+
+
+def _of_rows(reader: Reader, values: np.ndarray, kept: KeptRows, done: np.ndarray) -> Scores:
+    """Return the scores of the rows that are done."""
+    rows = np.flatnonzero(done)
+    ids = reader.pool.ids
+    return Scores(
+        ids if len(rows) == len(ids) else [ids[i] for i in rows.tolist()],
+        values[rows],
+        **kept.pack(rows),
+        skipped=reader.skipped(),
+    )
 
 
 def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
@@ -255,32 +198,29 @@ def _check_keep(task: Any, keep: Collection[str]) -> None:
         )
 
 
-def _check_samples(task: Any, samples: Pool) -> None:
+def _check_samples(task: Any, reader: Reader) -> None:
     """Let the task refuse a sample before any work is done, and say which id it is."""
     check = getattr(task, "check_samples", None)
     if check is None:
         return
-    for start in range(0, len(samples), 1000):
-        rows = range(start, min(start + 1000, len(samples)))
-        try:
-            check([samples.at(i) for i in rows])
-        except InvalidInputError:
-            for i in rows:
-                try:
-                    check([samples.at(i)])
-                except InvalidInputError as error:
-                    error.add_note(f"row 0 is id {samples.ids[i]!r}")
-                    raise
-            raise
+    for start in range(0, len(reader.pool), 1000):
+        rows = np.arange(start, min(start + 1000, len(reader.pool)))
+        reader.read(rows, lambda batch, _: check(batch), blame=True)
 
 
-def _order(task: Any, samples: Pool) -> np.ndarray:
-    if not hasattr(task, "size"):
-        return np.arange(len(samples))
-    sizes = np.fromiter(
-        (task.size(samples.at(i)) for i in range(len(samples))), np.int64, len(samples)
-    )
-    return np.argsort(-sizes, kind="stable")
+def _order(task: Any, reader: Reader) -> np.ndarray:
+    """Return the rows to score, the biggest first; those known to be unreadable are left out."""
+    sizes = np.zeros(len(reader.pool), np.int64)
+
+    def measure(batch: Sequence[Any], row: np.ndarray) -> None:
+        sizes[row] = task.size(batch[0])
+
+    if hasattr(task, "size") and not getattr(task, "one_size", False):
+        for row in range(len(sizes)):
+            if row not in reader.unreadable:
+                reader.read(np.array([row]), measure)
+    order = np.argsort(-sizes, kind="stable")
+    return order[[i not in reader.unreadable for i in order.tolist()]]
 
 
 def _batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
@@ -341,7 +281,7 @@ def _as_vector(scores: Any, length: int) -> np.ndarray:
 
 
 def _keep(
-    kept: _Store,
+    kept: KeptRows,
     keep: Collection[str],
     task: Any,
     batch: Sequence[Any],

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import altasks as al
-from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError
+from altasks.errors import (
+    InvalidInputError,
+    ScoringInterruptedError,
+    UnknownNameError,
+    UnreadableSampleError,
+)
 
 
 class Softmax:
@@ -65,6 +70,7 @@ def test_scores_are_in_pool_order_and_are_the_functions():
     assert scores.top(3) == [str(i) for i in np.argsort(-direct)[:3]]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 9))
 def test_batch_size_changes_nothing(n, batch_size):
     one = al.score(Softmax(), rows(n), "entropy", batch_size=1, progress=False).values
@@ -287,3 +293,144 @@ def test_a_stream_refuses_what_the_function_refuses():
                 task, [[0.5, 0.9], [0.7]], "mnlp",
                 acquisition_options={"reduce": "max"}, progress=False,
             )  # fmt: skip
+
+
+class Fragile(Softmax):
+    """Can't read a sample whose first number is NaN."""
+
+    def predict(self, samples):
+        bad = {row: "NaN" for row, sample in enumerate(samples) if np.isnan(sample[0])}
+        if bad:
+            raise UnreadableSampleError(f"samples: {bad}", bad)
+        return super().predict(samples)
+
+
+def broken_rows(n, bad):
+    pool = rows(n)
+    for row in bad:
+        pool[row] = np.full(5, np.nan)
+    return pool
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(2, 14), st.integers(1, 6), st.data())
+def test_what_cannot_be_read_is_left_out_and_the_rest_is_scored(n, batch_size, data):
+    bad = data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n - 1))
+    pool, keep = broken_rows(n, bad), ("embeddings", "mean_probs", "draws")
+    good = [row for row in range(n) if row not in bad]
+    whole = al.score(Softmax(), [pool[row] for row in good], progress=False, keep=keep)
+    options = {"batch_size": batch_size, "progress": False, "keep": keep}
+    scores = al.score(Fragile(), pool, unreadable="skip", **options)
+    assert scores.ids == [str(row) for row in good]
+    assert scores.skipped == {str(row): "NaN" for row in sorted(bad)}
+    with pytest.raises(UnreadableSampleError, match=f"{len(bad)} of {n} samples") as caught:
+        al.score(Fragile(), pool, **options)
+    assert caught.value.skipped == scores.skipped
+    assert caught.value.rows == dict.fromkeys(bad, "NaN")
+    for name in ("values", *keep):
+        expected = getattr(whole, name)
+        np.testing.assert_allclose(getattr(scores, name), expected, atol=1e-6)
+        np.testing.assert_allclose(getattr(caught.value.partial, name), expected, atol=1e-6)
+
+
+def test_skipping_keeps_mapped_arrays_on_the_disk(tmp_path):
+    pool = broken_rows(9, {0, 4, 5})
+    options = {"unreadable": "skip", "keep": ["draws"], "batch_size": 2, "progress": False}
+    scores = al.score(Fragile(), pool, keep_in=tmp_path, **options)
+    assert isinstance(scores.draws, np.memmap)
+    np.testing.assert_array_equal(scores.draws, al.score(Fragile(), pool, **options).draws)
+
+
+def test_the_error_names_ids_and_reasons():
+    pool = {f"img/{i}.png": row for i, row in enumerate(broken_rows(9, {1, 2, 3, 4, 5, 6, 7}))}
+    with pytest.raises(UnreadableSampleError) as caught:
+        al.score(Fragile(), pool, progress=False)
+    assert str(caught.value).startswith("7 of 9 samples can't be read: 'img/1.png': NaN; ")
+    assert "and 2 more (see `.skipped`). The scores of the other 2" in str(caught.value)
+    assert "unreadable='skip'" in str(caught.value)
+    with pytest.raises(InvalidInputError, match="unreadable: expected 'error' or 'skip'"):
+        al.score(Fragile(), pool, unreadable="ignore")
+
+
+@pytest.mark.parametrize("unreadable", ["error", "skip"])
+def test_a_pool_of_which_nothing_can_be_read_is_an_error(unreadable):
+    with pytest.raises(UnreadableSampleError, match=r"None could be scored\.") as caught:
+        al.score(Fragile(), broken_rows(3, {0, 1, 2}), unreadable=unreadable, progress=False)
+    assert caught.value.partial is None
+
+
+def test_a_stream_that_breaks_off_leaves_its_sample_out():
+    class Breaking(StreamedWords):
+        def iter_predict(self, samples):
+            for index, prediction in super().iter_predict(samples):
+                if 0.125 in samples[index]:
+                    raise UnreadableSampleError("torn", {index: "torn"})
+                yield index, prediction
+
+    pool = [[0.5, 0.9, 0.3], [0.2, 0.8, 0.125], [0.7]]
+    for batch_size in (1, 3):
+        scores = al.score(
+            Breaking(), pool, "entropy", unreadable="skip", batch_size=batch_size, progress=False
+        )
+        assert scores.skipped == {"1": "torn"}
+        expected = al.score(Words(), [pool[0], pool[2]], "entropy", progress=False).values
+        np.testing.assert_allclose(scores.values, expected, atol=1e-9)
+
+
+def test_sizes_checks_and_the_pool_itself_may_find_a_sample_unreadable():
+    class Checking(Softmax):
+        def check_samples(self, samples):
+            bad = {row: "refused" for row, sample in enumerate(samples) if sample[0] == 7}
+            if bad:
+                raise UnreadableSampleError("refused", bad)
+
+        def size(self, sample):
+            if sample[0] == 8:
+                raise UnreadableSampleError("no size", {0: "no size"})
+            return 1
+
+    def fetch(position):
+        if position == 3:
+            raise OSError("broken data stream")
+        return np.full(5, float(position))
+
+    pool = al.Pool([f"s{i}" for i in range(10)], fetch)
+    scores = al.score(Checking(), pool, unreadable="skip", batch_size=4, progress=False)
+    assert scores.skipped == {
+        "s3": "OSError: broken data stream", "s7": "refused", "s8": "no size"
+    }  # fmt: skip
+    assert scores.ids == ["s0", "s1", "s2", "s4", "s5", "s6", "s9"]
+
+
+def test_an_error_that_does_not_say_which_sample_is_raised_at_once():
+    class Vague(Softmax):
+        def predict(self, samples):
+            raise UnreadableSampleError("something is wrong", {99: "?"})
+
+    with pytest.raises(UnreadableSampleError, match="something is wrong") as caught:
+        al.score(Vague(), {"a": np.ones(5), "b": np.ones(5)}, unreadable="skip", progress=False)
+    assert any("'a', 'b'" in note for note in caught.value.__notes__)
+
+
+def test_ctrl_c_keeps_what_was_skipped_too():
+    class Interrupted(Fragile):
+        def predict(self, samples):
+            if len(self.calls) == 2:
+                raise KeyboardInterrupt
+            return super().predict(samples)
+
+    pool = broken_rows(10, {1, 3})
+    with pytest.raises(ScoringInterruptedError, match=r"after 4 of 10 samples \(2 can't be") as it:
+        al.score(Interrupted(), pool, batch_size=3, progress=False)
+    assert it.value.partial.ids == ["0", "2", "4", "5"]
+    assert it.value.partial.skipped == {"1": "NaN", "3": "NaN"}
+
+
+def test_a_task_of_one_size_is_not_measured():
+    class Alike(Softmax):
+        one_size = True
+
+        def size(self, sample):
+            raise AssertionError("measured")
+
+    assert len(al.score(Alike(), rows(3), progress=False)) == 3

@@ -147,6 +147,17 @@ def draw_once(network: Network, batches: Sequence[Any]) -> list[Draws]:
         return [probe.run(batch) for batch in batches]
 
 
+def stack_members(members: Sequence[Draws]) -> Draws:
+    """Return what K passes said of one batch as one committee, their features averaged."""
+    features = members[0].features.to(torch.float32, copy=True)
+    for member in members[1:]:
+        features += member.features
+    return Draws(
+        torch.cat([member.logits for member in members], 1),  # n x K x ... x C
+        features / len(members),
+    )
+
+
 def no_dropout_in_front(p: float | None) -> CommitteeError:
     """Return the error for a head that has nothing to mask its input with."""
     why = "there is no dropout right in front of its last layer" if p is None else "its p is 0"

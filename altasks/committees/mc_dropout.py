@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks._random import derive_seed, isolated_torch
-from altasks.committees._head import HeadProbe, no_dropout_in_front
+from altasks.committees._head import HeadProbe, no_dropout_in_front, stack_members
 from altasks.committees._modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.committees.base import Draws, Network
 from altasks.errors import CommitteeError, invalid
@@ -137,7 +137,9 @@ class MCDropout:
                 # With no known dropout two equal draws settle it; else chance gets K of them.
                 if k == (self.passes - 1 if active else 1) and _all_equal(draws):
                     raise self._nothing_fires(network)
-        return [_stack([draws[k][i] for k in range(self.passes)]) for i in range(len(batches))]
+        return [
+            stack_members([draws[k][i] for k in range(self.passes)]) for i in range(len(batches))
+        ]
 
     def _nothing_fires(self, network: Network) -> CommitteeError:
         found = dropout_probabilities(network.model)
@@ -174,14 +176,4 @@ def _all_equal(draws: Sequence[Sequence[Draws]]) -> bool:
         torch.equal(part.logits, other.logits)
         for member in draws[1:]
         for part, other in zip(first, member, strict=True)
-    )
-
-
-def _stack(members: Sequence[Draws]) -> Draws:
-    features = members[0].features.to(torch.float32, copy=True)
-    for member in members[1:]:
-        features += member.features
-    return Draws(
-        torch.cat([member.logits for member in members], 1),  # n x K x ... x C
-        features / len(members),
     )

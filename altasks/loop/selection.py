@@ -11,11 +11,12 @@ from torch import Tensor
 
 from altasks._random import derive_rng
 from altasks.data import Pool
-from altasks.errors import InvalidInputError, UnknownNameError, invalid
+from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
 from altasks.loop.costs import Costs
 from altasks.loop.jsonable import to_json
 from altasks.loop.opening import require_whole
+from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies._inner import reads_scores
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
@@ -111,16 +112,19 @@ class Selector:
                 f"task: the strategy {type(self.strategy).__name__} reads scores and the loop has "
                 "no task to make them. Give ask(n, scores=...), a task, or strategy='random'."
             )
-        return score(
-            self.task,
-            self.pool.subset(ids),
-            self.acquisition,
-            batch_size=self.batch_size,
-            keep=tuple(sorted(self.strategy.needs & _SCORED)),
-            progress=self.progress,
-            round=round,
-            acquisition_options=self.options,
-        )
+        try:
+            return score(
+                self.task,
+                self.pool.subset(ids),
+                self.acquisition,
+                batch_size=self.batch_size,
+                keep=tuple(sorted(self.strategy.needs & _SCORED)),
+                progress=self.progress,
+                round=round,
+                acquisition_options=self.options,
+            )
+        except UnreadableSampleError as error:
+            raise to_skip(error, error.skipped) from error
 
     def pick(
         self,
@@ -177,9 +181,13 @@ class Selector:
         """Return `[len(ids), d]`, by batches."""
         blocks = []
         for start in range(0, max(len(ids), 1), self.batch_size):
-            batch = [self.pool[name] for name in ids[start : start + self.batch_size]]
+            names = ids[start : start + self.batch_size]
+            batch = [self.pool[name] for name in names]
             # Of no samples, the width still has to be known: one is embedded and left out.
-            block = self.task.embed(batch or [self.pool.at(0)])[: len(batch)]
+            try:
+                block = self.task.embed(batch or [self.pool.at(0)])[: len(batch)]
+            except UnreadableSampleError as error:
+                raise to_skip(error, by_id(error, names)) from error
             blocks.append(block.detach().cpu().numpy() if isinstance(block, Tensor) else block)
         return np.concatenate(blocks)
 
@@ -194,7 +202,10 @@ class Selector:
         for start in range(0, len(ids), self.batch_size):
             batch = ids[start : start + self.batch_size]
             samples = [self.pool[name] for name in batch]
-            predictions = self.task.predict(samples)
+            try:
+                predictions = self.task.predict(samples)
+            except UnreadableSampleError as error:
+                raise to_skip(error, by_id(error, batch)) from error
             for i, name in enumerate(batch):
                 told[name] = to_json(
                     describe(samples[i], predictions[i : i + 1]), "description", f"id {name!r}"

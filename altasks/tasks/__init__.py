@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
+    from altasks.tasks.image_classification import ImageClassification
     from altasks.tasks.ner import NER
     from altasks.tasks.regression import Regression
     from altasks.tasks.srl import SRL
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # name -> the module that holds it
 _HOMES = {
+    "ImageClassification": "altasks.tasks.image_classification",
     "NER": "altasks.tasks.ner",
     "Regression": "altasks.tasks.regression",
     "SRL": "altasks.tasks.srl",
@@ -24,6 +26,7 @@ _HOMES = {
 __all__ = [
     "NER",
     "SRL",
+    "ImageClassification",
     "Predictor",
     "Regression",
     "StreamingPredictor",

@@ -264,7 +264,7 @@ def train(
 
     Args:
         model: in the state to start from.
-        rows: one mapping a sample, as the collator takes them.
+        rows: one mapping a sample, as the collator takes them; read anew in each epoch.
         arguments: the user's `TrainingArguments`, a mapping of settings over the defaults, or
             None.
         device: where the model is afterwards, and where the defaults train it.
@@ -294,8 +294,8 @@ def train(
             model=model,
             args=settings,
             data_collator=collator,
-            train_dataset=list(rows),
-            eval_dataset=None if valid is None else list(valid),
+            train_dataset=rows,
+            eval_dataset=valid,
             processing_class=tokenizer,
             compute_loss_func=compute_loss,
             compute_metrics=compute_metrics,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,16 +13,17 @@ from altasks._extras import require
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
-from altasks.predictions import Bernoulli, Categorical, Prediction
-from altasks.tasks._classes import Classes, multi_label_metrics, single_label_metrics
+from altasks.predictions import Prediction
+from altasks.tasks._classes import Classes
 from altasks.tasks._classifier import class_names, find_tokenizer, load_classifier
+from altasks.tasks._classifies import Classifies
 from altasks.tasks._finetuned import FineTuned, in_order
 from altasks.tasks._hf import Loaded
-from altasks.tasks._hf_train import check_training_set, weighted_loss
+from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._text import Batch, Encoded, TextEncoder, as_text, characters, longest_input
 
 
-class TextClassification(FineTuned):
+class TextClassification(Classifies, FineTuned):
     """Sentences into classes, by a Hugging Face model; exclusive classes or independent labels.
 
     Samples are texts, pairs of texts, or mappings with `text` and `text_pair`. Each must have a
@@ -122,16 +122,6 @@ class TextClassification(FineTuned):
         )
         self.default_acquisition = "margin" if committee is None else "bald"
 
-    @property
-    def labels(self) -> list[Any]:
-        """The class names, in the order of the prediction's classes."""
-        return list(self._classes.names)
-
-    @property
-    def multi_label(self) -> bool:
-        """Whether a label is a list of names."""
-        return self._classes.multi_label
-
     def check_samples(self, samples: Sequence[Any]) -> None:
         """Refuse, before any work, what `predict` would refuse later.
 
@@ -165,19 +155,6 @@ class TextClassification(FineTuned):
         """Return the number of characters: cheap, and good enough to batch like with like."""
         return characters(as_text(sample, "one sample"))
 
-    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
-        """Return 1: each text is one decision."""
-        del sample, prediction
-        return 1.0
-
-    def check_label(self, label: Any) -> Any:
-        """Return the label as the store keeps it: a class name, or a list of them.
-
-        Raises:
-            InvalidInputError: listing the known names, and the closest.
-        """
-        return self._classes.check(label)
-
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
 
@@ -189,27 +166,11 @@ class TextClassification(FineTuned):
             return self.measure(self._ensemble.predict(samples), labels)
         return self.measure(self._prediction(self._draws(samples, None)), labels)
 
-    def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
-        """Return the metrics of `evaluate` for a prediction of this task's classes."""
-        assert isinstance(prediction, Categorical | Bernoulli)
-        check_training_set(prediction, labels, None)
-        truth = np.asarray(self._classes.encode(labels))
-        return self._metrics(truth, prediction.mean_probs.cpu().numpy())
-
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the text and the classes with their probabilities, likeliest first."""
         text = as_text(sample, "one sample")
-        assert isinstance(prediction, Categorical | Bernoulli)
-        means = prediction.mean_probs[0]
-        order = means.argsort(descending=True, stable=True).tolist()
-        classes = [{"label": self._classes.names[i], "probability": float(means[i])} for i in order]
-        guess: Any = [entry["label"] for entry in classes if entry["probability"] >= 0.5]
-        return {
-            "text": text if isinstance(text, str) else list(text),
-            "predicted": guess if self.multi_label else classes[0]["label"],
-            "classes": classes,
-            "members": prediction.members,
-        }
+        shown = text if isinstance(text, str) else list(text)
+        return {"text": shown, **self._likeliest(prediction)}
 
     # What FineTuned asks for.
 
@@ -241,30 +202,14 @@ class TextClassification(FineTuned):
         order = torch.tensor([row for batch in batches for row in batch.rows])
         return in_order(self._run(batches, committee), order, len(encoded))
 
-    def _prediction(self, draws: Draws) -> Prediction:
-        kind = Bernoulli if self.multi_label else Categorical
-        return kind.from_logits(draws.logits, draws.features)
-
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
     ) -> list[dict[str, Any]]:
         encoded: list[Encoded] = self._encoder.encode(samples)
-        targets = self._classes.encode(labels)
-        if weights is not None:
-            targets = [
-                [*(target if self.multi_label else [float(target)]), weight]
-                for target, weight in zip(targets, weights, strict=True)
-            ]
+        targets = self._targets(labels, weights)
         return [
             {**tokens, "labels": target} for tokens, target in zip(encoded, targets, strict=True)
         ]
-
-    def _units(self, rows: Sequence[Any]) -> int:
-        # Labels that may each be present are averaged over as well.
-        return len(rows) * (len(self._classes) if self.multi_label else 1)
-
-    def _weighted_loss(self) -> Callable[..., Tensor]:
-        return weighted_loss(self._loss)
 
     def _processor(self) -> Any:
         return self.tokenizer
@@ -272,29 +217,6 @@ class TextClassification(FineTuned):
     def _meaning(self) -> dict[str, Any]:
         return {"labels": self.labels, "multi_label": self.multi_label}
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        if self.multi_label:
-            return nn.functional.binary_cross_entropy_with_logits(
-                logits, labels, reduction="none"
-            ).mean(-1)
-        return nn.functional.cross_entropy(logits, labels[:, 0].long(), reduction="none")
-
     def _collator(self) -> Any:
         transformers = require("transformers", "text", "Training a Hugging Face model")
         return transformers.DataCollatorWithPadding(self.tokenizer)
-
-    def _metrics(self, truth: np.ndarray, probs: np.ndarray) -> dict[str, float]:
-        if self.multi_label:
-            return multi_label_metrics(truth, probs >= 0.5)
-        return single_label_metrics(truth, probs.argmax(-1))
-
-    def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:
-        logits = evaluated.predictions
-        logits = logits[0] if isinstance(logits, tuple) else logits
-        truth = evaluated.label_ids
-        width = len(self._classes) if self.multi_label else 1
-        if truth.ndim == 2 and truth.shape[1] == width + 1:
-            truth = truth[:, :-1]  # the weight
-        truth = truth if self.multi_label else truth.reshape(-1).astype(np.int64)
-        # A label is likely (p >= 0.5) where its logit is at least 0.
-        return self._metrics(truth, 0.5 + (logits > 0) if self.multi_label else logits)

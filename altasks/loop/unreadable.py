@@ -1,0 +1,38 @@
+"""What the loop says when samples of its pool can't be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from altasks.errors import UnreadableSampleError
+
+#: How many ids are written out.
+SHOWN = 20
+
+
+def by_id(error: UnreadableSampleError, ids: Sequence[str]) -> dict[str, str]:
+    """Return what an error about rows of a batch found, by the ids of the batch."""
+    return {ids[row]: found for row, found in error.rows.items() if 0 <= row < len(ids)}
+
+
+def to_skip(error: UnreadableSampleError, found: Mapping[str, str]) -> UnreadableSampleError:
+    """Return the error that says which samples they are and how to go on without them.
+
+    Args:
+        error: as the task or scoring raised it.
+        found: id -> what was found there.
+    """
+    names = list(found)
+    shown = repr(names) if len(names) <= SHOWN else "list(error.skipped)"
+    reasons = "; ".join(f"{name!r}: {found[name]}" for name in names[:5])
+    more = f"; and {len(names) - 5} more (see `.skipped`)" if len(names) > 5 else ""
+    again = "ask again"
+    if error.partial is not None:
+        again += " (with scores=error.partial, the others need not be scored once more)"
+    return UnreadableSampleError(
+        f"{len(names)} of the pool's samples can't be read: {reasons}{more}. Nothing was asked. "
+        f"Leave them out, loop.skip({shown}), and {again}.",
+        error.rows,
+        skipped=dict(found),
+        partial=error.partial,
+    )

@@ -1,0 +1,77 @@
+"""A loop over a pool in which some samples can't be read says which, and goes on without them."""
+
+import numpy as np
+import pytest
+import torch
+
+import altasks as al
+from altasks.errors import UnreadableSampleError
+
+
+class Fragile:
+    """One number a sample; NaN can't be read."""
+
+    default_acquisition = "entropy"
+
+    def predict(self, samples):
+        self._check(samples)
+        p = torch.tensor(samples, dtype=torch.float64)
+        return al.Categorical(torch.stack([p, 1 - p], 1))
+
+    def embed(self, samples):
+        self._check(samples)
+        return np.array(samples)[:, None]
+
+    def describe(self, sample, prediction):
+        return {"value": sample}
+
+    def _check(self, samples):
+        bad = {row: "NaN" for row, sample in enumerate(samples) if np.isnan(sample)}
+        if bad:
+            raise UnreadableSampleError("NaN", bad)
+
+
+POOL = {f"s{i}": float("nan") if i in (2, 5) else 0.1 * i for i in range(8)}
+
+
+def test_ask_says_what_to_skip_and_then_goes_on():
+    loop = al.ActiveLoop(Fragile(), POOL)
+    with pytest.raises(UnreadableSampleError, match=r"loop\.skip\(\['s2', 's5'\]\)") as caught:
+        loop.ask(3)
+    assert loop.round == 0
+    assert loop.pending == []
+    loop.skip(caught.value.skipped)
+    assert loop.skipped == ["s2", "s5"]
+    assert loop.ask(3).ids == ["s4", "s6", "s3"]
+
+
+def test_the_scores_of_the_others_can_be_used_as_they_are():
+    loop = al.ActiveLoop(Fragile(), POOL)
+    with pytest.raises(UnreadableSampleError, match=r"scores=error\.partial") as caught:
+        loop.ask(3)
+    assert loop.ask(3, scores=caught.value.partial).ids == ["s4", "s6", "s3"]
+
+
+def test_a_pick_without_scores_that_cannot_be_described_is_named():
+    loop = al.ActiveLoop(Fragile(), POOL, strategy="random")
+    with pytest.raises(UnreadableSampleError, match="and ask again"):
+        loop.ask(8)
+    assert loop.pending == []
+
+
+def test_a_label_for_what_cannot_be_embedded_is_named():
+    loop = al.ActiveLoop(Fragile(), POOL, strategy="k_center")
+    loop.skip(["s5"])
+    loop.tell({"s2": "x"})
+    with pytest.raises(UnreadableSampleError, match=r"'s2': NaN"):
+        loop.ask(2)
+
+
+def test_many_are_not_all_written_out():
+    pool = {f"s{i}": float("nan") for i in range(30)} | {"good": 0.5}
+    loop = al.ActiveLoop(Fragile(), pool)
+    with pytest.raises(UnreadableSampleError, match=r"loop\.skip\(list\(error\.skipped\)\)") as it:
+        loop.ask(1)
+    assert len(str(it.value)) < 500
+    loop.skip(list(it.value.skipped))
+    assert loop.ask(1).ids == ["good"]
