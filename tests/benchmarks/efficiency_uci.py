@@ -128,20 +128,17 @@ def run(data: Data, arm: str, seed: int) -> dict[str, Any]:
         key: [] for key in ("labels", "rmse", "nll", "coverage_90", "noisy")
     }
 
-    def measure(metrics: dict[str, float]) -> None:
-        curve["labels"].append(len(loop.labels))
-        for key in ("rmse", "nll", "coverage_90"):
-            curve[key].append(round(metrics[key], 5))
-        curve["noisy"].append(round(float(np.mean(data.noisy[[int(i) for i in loop.labels]])), 4))
-
     query = loop.ask(SETTING["start"])
     loop.tell({name: truth[name] for name in query.ids})
     loop.fit()
-    test = (data.test, data.truth)
-    measure(task.evaluate(*test))
-    oracle = al.Simulated(truth)
+    oracle, test = al.Simulated(truth), (data.test, data.truth)
+    # What was fitted already is measured first.
     for done in loop.run(oracle, budget=SETTING["budget"], batch=SETTING["batch"], test=test):
-        measure(done.metrics)
+        curve["labels"].append(done.labelled)
+        for key in ("rmse", "nll", "coverage_90"):
+            curve[key].append(round(done.metrics[key], 5))
+        asked = [int(name) for name in loop.labels]
+        curve["noisy"].append(round(float(np.mean(data.noisy[asked])), 4))
     return curve
 
 
