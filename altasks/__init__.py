@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, Regression, Task, TextClassification
+    from altasks.tasks import NER, SRL, Regression, Segmentation, Task, TextClassification
 
 # name -> the module that holds it
 _HOMES = {
@@ -141,6 +141,7 @@ _HOMES = {
     "NER": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
+    "Segmentation": "altasks.tasks",
     "Task": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
@@ -181,6 +182,7 @@ __all__ = [
     "Random",
     "Regression",
     "Scores",
+    "Segmentation",
     "Simulated",
     "SoftRank",
     "Softmax",

@@ -147,6 +147,7 @@ TASKS = Registry(
     {
         "ner": "altasks.tasks.ner:NER",
         "regression": "altasks.tasks.regression:Regression",
+        "segmentation": "altasks.tasks.segmentation:Segmentation",
         "srl": "altasks.tasks.srl:SRL",
         "text-classification": "altasks.tasks.text_classification:TextClassification",
     },

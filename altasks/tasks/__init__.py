@@ -10,6 +10,7 @@ from altasks.tasks.base import Predictor, StreamingPredictor, Task
 if TYPE_CHECKING:
     from altasks.tasks.ner import NER
     from altasks.tasks.regression import Regression
+    from altasks.tasks.segmentation import Segmentation
     from altasks.tasks.srl import SRL
     from altasks.tasks.text_classification import TextClassification
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "NER": "altasks.tasks.ner",
     "Regression": "altasks.tasks.regression",
+    "Segmentation": "altasks.tasks.segmentation",
     "SRL": "altasks.tasks.srl",
     "TextClassification": "altasks.tasks.text_classification",
 }
@@ -26,6 +28,7 @@ __all__ = [
     "SRL",
     "Predictor",
     "Regression",
+    "Segmentation",
     "StreamingPredictor",
     "Task",
     "TextClassification",
