@@ -20,7 +20,7 @@ from altasks.errors import InvalidInputError, invalid
 _LISTS = ("blocks", "seg_blocks", "fusion_blocks", "fpn_conv_blocks", "mlp_stage")
 _SINGLE = ("aspp", "psp", "fpa", "gau3", "gau2", "gau1")
 SUPPORTED = (
-    "Unet, UnetPlusPlus, MAnet, Linknet, FPN, PAN, PSPNet, UPerNet, DPT, Segformer, DeepLabV3 and "
+    "Unet, UnetPlusPlus, MAnet, Linknet, FPN, PAN, PSPNet, UPerNet, Segformer, DPT, DeepLabV3 and "
     "DeepLabV3Plus of segmentation-models-pytorch"
 )
 
@@ -270,7 +270,7 @@ def supervise(
     known = decoder_stages(model)
     named = [] if stages is None or isinstance(stages, int) else list(stages)
     own = [name for name in named if isinstance(name, str)]
-    probe = Probe(model, channels, max(2 * stride, 64), [*known, *own])
+    probe = Probe(model, channels, 8 * stride, [*known, *own])
     if probe.classes != classes:
         raise invalid("labels", f"{probe.classes} classes, as the model has", f"{classes}")
     early = [name for name in known if name in probe.widths and name not in probe.last]

@@ -20,13 +20,13 @@ class Piece(NamedTuple):
     """Some rows of a tile: what the committee says of them.
 
     Attributes:
-        index: which image.
+        image: which one.
         top: first row in it.
         left: first column in it.
         probs: `[K, C, h, w]`.
     """
 
-    index: int
+    image: int
     top: int
     left: int
     probs: Tensor

@@ -54,7 +54,8 @@ def raster_size(sample: Any, channels: int, *, row: int = 0) -> tuple[int, int]:
     source = picture_of(sample)
     array = _array_of(source)
     if channels not in (1, 3):
-        return tuple(read_raster(source, channels, row=row).shape[:2])  # type: ignore[return-value]
+        height, width = read_raster(source, channels, row=row).shape[:2]
+        return height, width
     if array is not None and array.ndim in (2, 3):
         return int(array.shape[0]), int(array.shape[1])
     width, height = image_size(source, row=row)

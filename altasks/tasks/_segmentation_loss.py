@@ -101,7 +101,8 @@ class StagedLoss:
         if num_items_in_batch is None:
             return total
         # Trainer counts the labelled pixels of all batches of one step.
-        return total * (labels != IGNORED).sum() / num_items_in_batch
+        share: Tensor = (labels != IGNORED).sum() / num_items_in_batch
+        return total * share
 
     def _one(self, logits: Tensor, target: Tensor, samples: Tensor | None) -> Tensor:
         if self.loss is None:

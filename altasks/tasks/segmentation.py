@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -329,9 +329,9 @@ class Segmentation(FineTuned):
         table = Confusion(len(self._names))
         truth: tuple[int, np.ndarray] | None = None
         for piece in self._pieces([row.sample for row in rows], answer=True):
-            if truth is None or truth[0] != piece.index:
-                row = rows[piece.index]
-                truth = piece.index, self._truth(row)
+            if truth is None or truth[0] != piece.image:
+                row = rows[piece.image]
+                truth = piece.image, self._truth(row)
             height, width = piece.probs.shape[2:]
             part = truth[1][piece.top : piece.top + height, piece.left : piece.left + width]
             table.add(part, piece.probs.mean(0).argmax(0).cpu().numpy())
@@ -391,7 +391,7 @@ class Segmentation(FineTuned):
         """Return a task like this one, without its committee, around another model."""
         for_others = ("data_collator", "frozen_layers", "head")
         settings = {k: v for k, v in self._settings.items() if k not in for_others}
-        return cast(Self, type(self)(source, device=self.device, **settings))
+        return type(self)(source, device=self.device, **settings)
 
     # Inside.
 
@@ -434,7 +434,7 @@ class Segmentation(FineTuned):
         covers: dict[int, np.ndarray] = {}
         try:
             for piece in self._pieces([one.image for one in found], answer=answer):
-                yield from shares(piece, samples, found[piece.index].members, covers)
+                yield from shares(piece, samples, found[piece.image].members, covers)
         except UnreadableSampleError as error:
             raise reread_rows(error, found) from error
 
@@ -538,7 +538,7 @@ class Segmentation(FineTuned):
             raise invalid("labels", "the names of the classes", "None")
         weights: Path | None = None
         if isinstance(source, str | os.PathLike):
-            weights = require_directory(source, (SETTINGS, WEIGHTS)) / WEIGHTS
+            weights = require_directory(Path(source), (SETTINGS, WEIGHTS)) / WEIGHTS
             source = _spec(_read_settings(source), Path(source))
         drawn = isinstance(source, Mapping) and weights is None
         net = build(source, len(labels)) if isinstance(source, Mapping) else source
@@ -664,7 +664,7 @@ def _first(*values: Any) -> Any:
 
 
 def _read_settings(folder: Any) -> dict[str, Any]:
-    path = require_directory(folder, (SETTINGS, WEIGHTS)) / SETTINGS
+    path = require_directory(Path(folder), (SETTINGS, WEIGHTS)) / SETTINGS
     settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if settings.get("task") != Segmentation.name:
         raise invalid(
