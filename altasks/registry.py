@@ -95,6 +95,7 @@ ACQUISITIONS = Registry(
             "bald",
             "by_span",
             "consensus_kl",
+            "dice_disagreement",
             "edit_disagreement",
             "entropy",
             "epistemic_variance",

@@ -33,7 +33,7 @@ class MapView:
     def __init__(self, height: int, width: int, names: Sequence[Any], void: int) -> None:
         self._names = names
         self._void = void
-        self._mask = np.full((height, width), void, dtype=np.int64)
+        self._mask = np.full((height, width), void, dtype=np.int32)
         self._doubt = np.zeros((height, width), dtype=np.float32)
         self._members = 0
 
