@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         bald,
         by_span,
         consensus_kl,
+        dice_disagreement,
         edit_disagreement,
         entropy,
         epistemic_variance,
@@ -72,13 +73,22 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, ImageClassification, Regression, Task, TextClassification
+    from altasks.tasks import (
+        NER,
+        SRL,
+        ImageClassification,
+        Regression,
+        Segmentation,
+        Task,
+        TextClassification,
+    )
 
 # name -> the module that holds it
 _HOMES = {
     "bald": "altasks.acquisition",
     "by_span": "altasks.acquisition",
     "consensus_kl": "altasks.acquisition",
+    "dice_disagreement": "altasks.acquisition",
     "edit_disagreement": "altasks.acquisition",
     "entropy": "altasks.acquisition",
     "epistemic_variance": "altasks.acquisition",
@@ -143,6 +153,7 @@ _HOMES = {
     "NER": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
+    "Segmentation": "altasks.tasks",
     "Task": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
@@ -184,6 +195,7 @@ __all__ = [
     "Random",
     "Regression",
     "Scores",
+    "Segmentation",
     "Simulated",
     "SoftRank",
     "Softmax",
@@ -201,6 +213,7 @@ __all__ = [
     "bald",
     "by_span",
     "consensus_kl",
+    "dice_disagreement",
     "edit_disagreement",
     "entropy",
     "epistemic_variance",

@@ -144,7 +144,7 @@ def score(
     try:
         with bar:
             bar.update(len(samples) - len(order))
-            for rows in _batches(order, batch_size):
+            for rows in _batches(task, samples, order, batch_size):
                 done[reader.read(rows, work)] = True
                 bar.update(len(rows))
     except KeyboardInterrupt as error:
@@ -223,9 +223,21 @@ def _order(task: Any, reader: Reader) -> np.ndarray:
     return order[[i not in reader.unreadable for i in order.tolist()]]
 
 
-def _batches(order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
+def _batches(task: Any, samples: Pool, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
+    """Yield rows to predict together; what a task's `batch_key` says belongs together stays so.
+
+    Regions of one image come from one pass over it, so a batch ends where an image does.
+    """
+    key_of = getattr(task, "batch_key", None)
+    start = 0
+    while start < len(order):
+        stop = min(start + batch_size, len(order))
+        if key_of is not None:
+            key = key_of(samples.at(order[stop - 1]))
+            while key is not None and stop < len(order) and key_of(samples.at(order[stop])) == key:
+                stop += 1
+        yield order[start:stop]
+        start = stop
 
 
 def _score_batch(
@@ -248,6 +260,12 @@ def _score_streamed(
     options: Mapping[str, Any],
     committee: _SameCommittee,
 ) -> np.ndarray:
+    if hasattr(function, "streamed"):  # what has no unit scores to reduce folds for itself
+        folded = function.streamed(len(batch), **options)
+        for index, prediction in task.iter_predict(batch):
+            committee.check(prediction)
+            folded.add(index, prediction)
+        return _as_vector(folded.result(), len(batch))
     reduction = StreamedReduction(
         len(batch),
         reduce=options.get("reduce", "mean"),

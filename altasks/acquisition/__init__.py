@@ -11,6 +11,7 @@ from altasks.acquisition._rows import Labels
 from altasks.acquisition.bald import bald
 from altasks.acquisition.by_span import by_span
 from altasks.acquisition.consensus_kl import consensus_kl
+from altasks.acquisition.dice_disagreement import dice_disagreement
 from altasks.acquisition.edit_disagreement import edit_disagreement
 from altasks.acquisition.entropy import entropy
 from altasks.acquisition.epistemic_variance import epistemic_variance
@@ -31,6 +32,7 @@ __all__ = [
     "bald",
     "by_span",
     "consensus_kl",
+    "dice_disagreement",
     "edit_disagreement",
     "entropy",
     "epistemic_variance",

@@ -47,7 +47,7 @@ def read_classes(
     assert isinstance(units, Categorical | Bernoulli)
     probs = units.probs  # M x K x C
     pairs = isinstance(units, Bernoulli)
-    weights = None if class_weights is None else _as_weights(class_weights, probs)
+    weights = None if class_weights is None else as_weights(class_weights, probs)
     scores = torch.empty(len(probs), dtype=working_dtype(probs.dtype), device=probs.device)
     limit = torch.finfo(scores.dtype).max
     for raw in pieces(probs, copies=2 if pairs else 1):
@@ -79,7 +79,7 @@ def _predicted(piece: Piece, classes: int) -> Tensor:
     return average.argmax(piece.last).flatten()
 
 
-def _as_weights(class_weights: Any, probs: Tensor) -> Tensor:
+def as_weights(class_weights: Any, probs: Tensor) -> Tensor:
     weights = as_float_tensor(class_weights, "class_weights")
     classes = probs.shape[2]
     if weights.ndim != 1 or not 1 <= len(weights) <= classes:

@@ -245,10 +245,15 @@ def _describe(
     for start in range(0, len(picks), batch_size):
         names = picks[start : start + batch_size]
         samples = [pool[name] for name in names]
-        prediction = task.predict(samples)
+        # What is too big for one prediction is looked at in pieces.
+        looked = task.look(samples) if hasattr(task, "look") else None
+        prediction = None if looked is not None else task.predict(samples)
         for place, (name, sample) in enumerate(zip(names, samples, strict=True)):
-            one = prediction[place : place + 1]
-            description = task.describe(sample, one)
+            if looked is not None:
+                description = looked[place]
+            else:
+                assert prediction is not None
+                description = task.describe(sample, prediction[place : place + 1])
             if len(reasons) < SHOWN:
                 reasons.append(ranker.reason(description))
             shown = ranker.fields(sample)

@@ -5,24 +5,33 @@ Sentences that are made up, and those of the package chatterbot-corpus, are in t
 """
 
 from altasks.data.conll import read_conll, write_conll
+from altasks.data.masks import decode_mask, encode_mask
 from altasks.data.pool import Pool, as_pool
 from altasks.data.records import from_dataset, read_tagged_jsonl
+from altasks.data.regions import Division, ImageRegion, clicks, region_labels, region_pool
 from altasks.data.snips import read_snips
 from altasks.data.srl import Frame, SRLSentence, read_srl
 from altasks.data.tagged import TaggedSentences
 from altasks.data.tags import Span
 
 __all__ = [
+    "Division",
     "Frame",
+    "ImageRegion",
     "Pool",
     "SRLSentence",
     "Span",
     "TaggedSentences",
     "as_pool",
+    "clicks",
+    "decode_mask",
+    "encode_mask",
     "from_dataset",
     "read_conll",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",
+    "region_labels",
+    "region_pool",
     "write_conll",
 ]

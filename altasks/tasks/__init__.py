@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from altasks.tasks.image_classification import ImageClassification
     from altasks.tasks.ner import NER
     from altasks.tasks.regression import Regression
+    from altasks.tasks.segmentation import Segmentation
     from altasks.tasks.srl import SRL
     from altasks.tasks.text_classification import TextClassification
 
@@ -19,6 +20,7 @@ _HOMES = {
     "ImageClassification": "altasks.tasks.image_classification",
     "NER": "altasks.tasks.ner",
     "Regression": "altasks.tasks.regression",
+    "Segmentation": "altasks.tasks.segmentation",
     "SRL": "altasks.tasks.srl",
     "TextClassification": "altasks.tasks.text_classification",
 }
@@ -29,6 +31,7 @@ __all__ = [
     "ImageClassification",
     "Predictor",
     "Regression",
+    "Segmentation",
     "StreamingPredictor",
     "Task",
     "TextClassification",

@@ -126,7 +126,7 @@ class FineTuned(ABC):
         self.model.to(self.device)
         with lower_layers_frozen(self.model, frozen_layers):
             pass  # a number that the model hasn't is an error now, not at the first fit
-        self._head = find_head(self.model, self._outputs, head)
+        self._head = self._find_head(head)
         if isinstance(committee, TrainedCommittee):
             self._head = committee.prepare(self.model, self._head)
         self._ensemble: Ensemble | None = None
@@ -312,6 +312,10 @@ class FineTuned(ABC):
         return self._start
 
     # What a subclass may do otherwise.
+
+    def _find_head(self, name: str | None) -> nn.Linear:
+        """Return the layer that makes the logits."""
+        return find_head(self.model, self._outputs, name)
 
     def _arguments(self, samples: int) -> Any:
         """Return the training arguments of a fit on that many samples, as `train` takes them."""

