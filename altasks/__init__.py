@@ -14,7 +14,9 @@ from altasks._version import __version__
 if TYPE_CHECKING:
     from altasks.acquisition import (
         bald,
+        box_disagreement,
         by_span,
+        class_weights_from_counts,
         consensus_kl,
         edit_disagreement,
         entropy,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
         variation_ratio,
         vote_entropy,
     )
-    from altasks.committees import BayesByBackprop, Ensemble, MCDropout
+    from altasks.committees import BayesByBackprop, BoxViews, Ensemble, MCDropout
     from altasks.data import Pool, as_pool
     from altasks.errors import AltasksError
     from altasks.loop import ActiveLoop, Query
@@ -72,11 +74,13 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, Regression, Task, TextClassification
+    from altasks.tasks import NER, SRL, ObjectDetection, Regression, Task, TextClassification
 
 # name -> the module that holds it
 _HOMES = {
     "bald": "altasks.acquisition",
+    "box_disagreement": "altasks.acquisition",
+    "class_weights_from_counts": "altasks.acquisition",
     "by_span": "altasks.acquisition",
     "consensus_kl": "altasks.acquisition",
     "edit_disagreement": "altasks.acquisition",
@@ -91,6 +95,7 @@ _HOMES = {
     "variation_ratio": "altasks.acquisition",
     "vote_entropy": "altasks.acquisition",
     "BayesByBackprop": "altasks.committees",
+    "BoxViews": "altasks.committees",
     "Ensemble": "altasks.committees",
     "MCDropout": "altasks.committees",
     "Pool": "altasks.data",
@@ -139,6 +144,7 @@ _HOMES = {
     "Badge": "altasks.strategies",
     "KCenter": "altasks.strategies",
     "NER": "altasks.tasks",
+    "ObjectDetection": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
     "Task": "altasks.tasks",
@@ -158,6 +164,7 @@ __all__ = [
     "BatchBALD",
     "BayesByBackprop",
     "Bernoulli",
+    "BoxViews",
     "Candidates",
     "Categorical",
     "ClusterMargin",
@@ -172,6 +179,7 @@ __all__ = [
     "MCDropout",
     "MaxDet",
     "Normal",
+    "ObjectDetection",
     "Pool",
     "Power",
     "Prediction",
@@ -195,7 +203,9 @@ __all__ = [
     "__version__",
     "as_pool",
     "bald",
+    "box_disagreement",
     "by_span",
+    "class_weights_from_counts",
     "consensus_kl",
     "edit_disagreement",
     "entropy",

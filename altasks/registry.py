@@ -93,6 +93,7 @@ ACQUISITIONS = Registry(
         name: f"altasks.acquisition:{name}"
         for name in (
             "bald",
+            "box_disagreement",
             "by_span",
             "consensus_kl",
             "edit_disagreement",
@@ -146,6 +147,7 @@ TASKS = Registry(
     "altasks.tasks",
     {
         "ner": "altasks.tasks.ner:NER",
+        "object-detection": "altasks.tasks.object_detection:ObjectDetection",
         "regression": "altasks.tasks.regression:Regression",
         "srl": "altasks.tasks.srl:SRL",
         "text-classification": "altasks.tasks.text_classification:TextClassification",

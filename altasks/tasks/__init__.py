@@ -9,6 +9,7 @@ from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
     from altasks.tasks.ner import NER
+    from altasks.tasks.object_detection import ObjectDetection
     from altasks.tasks.regression import Regression
     from altasks.tasks.srl import SRL
     from altasks.tasks.text_classification import TextClassification
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # name -> the module that holds it
 _HOMES = {
     "NER": "altasks.tasks.ner",
+    "ObjectDetection": "altasks.tasks.object_detection",
     "Regression": "altasks.tasks.regression",
     "SRL": "altasks.tasks.srl",
     "TextClassification": "altasks.tasks.text_classification",
@@ -24,6 +26,7 @@ _HOMES = {
 __all__ = [
     "NER",
     "SRL",
+    "ObjectDetection",
     "Predictor",
     "Regression",
     "StreamingPredictor",
