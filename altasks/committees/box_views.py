@@ -49,7 +49,10 @@ class BoxViews:
         for place, scale in enumerate(factors):
             if not math.isfinite(scale) or not 0.1 <= scale <= 10 or scale == 1:
                 raise invalid(
-                    "scales", "numbers in [0.1, 10] other than 1", f"{scale:g}", where=f"place {place}"
+                    "scales",
+                    "numbers in [0.1, 10] other than 1",
+                    f"{scale:g}",
+                    where=f"place {place}",
                 )
             if scale in factors[:place]:
                 raise invalid("scales", "distinct scales", f"{scale:g} twice")

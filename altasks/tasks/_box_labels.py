@@ -72,8 +72,8 @@ class BoxLabels:
         """Return a checked box as a line of a YOLO file: class, centre and size, as shares."""
         x1, y1, x2, y2 = entry["box"]
         width, height = size
-        shares = ((x1 + x2) / 2 / width, (y1 + y2) / 2 / height)
-        shares += ((x2 - x1) / width, (y2 - y1) / height)
+        shares = [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height]
+        shares += [(x2 - x1) / width, (y2 - y1) / height]
         return " ".join([str(self.index[entry["label"]]), *(f"{share:.9g}" for share in shares)])
 
     def counts(self, labels: Sequence[Sequence[Mapping[str, Any]]]) -> list[int]:

@@ -78,10 +78,8 @@ class Finder:
 
     def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[Found]]:
         """Return what is found in each sample in each view, by sample, then view."""
-        boxes = [
-            letterboxes(max(1, round(self._imgsz * view.scale / self._stride)) * self._stride, self._stride)
-            for view in views
-        ]  # fmt: skip
+        strides = [max(1, round(self._imgsz * view.scale / self._stride)) for view in views]
+        boxes = [letterboxes(count * self._stride, self._stride) for count in strides]
         found: list[list[Any]] = [[None] * len(views) for _ in samples]
         waiting: dict[tuple[int, ...], list[tuple[int, int, np.ndarray, tuple[int, int]]]] = {}
         for row, image in read_images(samples):

@@ -22,7 +22,8 @@ def overlaps(one: np.ndarray, many: np.ndarray) -> np.ndarray:
     shared = np.clip(width, 0, None) * np.clip(height, 0, None)
     area = (many[:, 2] - many[:, 0]) * (many[:, 3] - many[:, 1])
     union = (one[2] - one[0]) * (one[3] - one[1]) + area - shared
-    return np.divide(shared, union, out=np.zeros(len(many)), where=union > 0)
+    share: np.ndarray = np.divide(shared, union, out=np.zeros(len(many)), where=union > 0)
+    return share
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _unchanged_process() -> Iterator[None]:
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         np.set_printoptions(**numpy_options)
-        torch.set_printoptions(**torch_options)
+        torch.set_printoptions(**torch_options)  # type: ignore[no-untyped-call]
         opencv.setNumThreads(opencv_threads)
         _restore_environment(environment)
 

@@ -50,8 +50,17 @@ class Blueprint:
         tasks = load("ultralytics.nn.tasks")
         with working(), isolated(derive_seed(seed, "detector")):
             try:
-                net = tasks.DetectionModel(copy.deepcopy(self.yaml), nc=len(self.names), verbose=False)
-            except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+                net = tasks.DetectionModel(
+                    copy.deepcopy(self.yaml), nc=len(self.names), verbose=False
+                )
+            except (
+                KeyError,
+                TypeError,
+                ValueError,
+                IndexError,
+                AttributeError,
+                AssertionError,
+            ) as error:
                 raise invalid(
                     "model",
                     "a model description that Ultralytics can build",
@@ -189,13 +198,18 @@ def require_detector(net: Any) -> None:
     head_type = load("ultralytics.nn.modules.head").Detect
     layers = getattr(net, "model", None)
     head = layers[-1] if isinstance(layers, torch.nn.Sequential) else None
-    if not isinstance(head, head_type) or "Segment" in (kind := type(head).__name__) or kind in (
-        "Pose",
-        "Pose26",
-        "OBB",
-        "OBB26",
-        "WorldDetect",
-        "YOLOEDetect",
+    if (
+        not isinstance(head, head_type)
+        or "Segment" in (kind := type(head).__name__)
+        or kind
+        in (
+            "Pose",
+            "Pose26",
+            "OBB",
+            "OBB26",
+            "WorldDetect",
+            "YOLOEDetect",
+        )
     ):
         raise invalid("model", "a YOLO with a detection head", f"a {type(head).__name__}")
     if head.cv2 is None or net.is_fused():
@@ -209,11 +223,15 @@ def require_detector(net: Any) -> None:
 
 def _plain_yaml(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a model's description as JSON can hold it, without the path it came from."""
-    kept = {key: value for key, value in source.items() if key not in ("yaml_file", "channels_last")}
+    kept = {
+        key: value for key, value in source.items() if key not in ("yaml_file", "channels_last")
+    }
     try:
         plain: dict[str, Any] = json.loads(json.dumps(kept))
     except (TypeError, ValueError) as error:
-        raise invalid("model", "a description of plain numbers, texts and lists", str(error)) from error
+        raise invalid(
+            "model", "a description of plain numbers, texts and lists", str(error)
+        ) from error
     if "head" not in plain or "backbone" not in plain:
         raise invalid(
             "model", "a description with 'backbone' and 'head'", f"{', '.join(plain) or 'none'}"
@@ -257,7 +275,9 @@ def _read_checkpoint(path: Path) -> Blueprint:
                 hint="Only classes that Ultralytics lists are read, never any pickle. If you trust "
                 "the file, load it yourself and pass the object: ultralytics.YOLO(path).",
             ) from error
-    net = checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
+    net: Any = (
+        checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
+    )
     if not isinstance(net, torch.nn.Module):
         raise invalid("model", "a checkpoint with a model in it", "none", where=str(path))
     arguments = checkpoint.get("train_args")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,7 +62,9 @@ def check_training_args(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
                 "device": "Give it to ObjectDetection(device=...).",
                 "seed": "It is fit's own argument.",
             }.get(name, "")
-            raise invalid("training_args", "arguments that altasks doesn't set", f"{name!r}", hint=hint)
+            raise invalid(
+                "training_args", "arguments that altasks doesn't set", f"{name!r}", hint=hint
+            )
         if name not in known and name != "augmentations":
             raise invalid("training_args", "arguments of ultralytics' YOLO.train", f"{name!r}")
     return dict(arguments)
@@ -121,14 +124,12 @@ def scratch() -> Iterator[Path]:
 
 def _describe(folder: Path, names: Sequence[str], train: str, val: str) -> Path:
     """Write the data YAML; JSON is YAML, and quotes whatever a class is called."""
-    import json
-
     path = folder / "data.yaml"
     content = {
         "path": str(folder),
         "train": train,
         "val": val,
-        "names": dict(enumerate(names)),
+        "names": list(names),
     }
     path.write_text(json.dumps(content), encoding="utf-8")
     return path

@@ -1,4 +1,4 @@
-"""Object detection with any YOLO that Ultralytics builds (AGPL-3.0), its whole class scores kept."""
+"""Object detection with any YOLO that Ultralytics (AGPL-3.0) builds, class scores kept whole."""
 
 from __future__ import annotations
 
@@ -23,8 +23,15 @@ from altasks.predictions import Prediction, Ragged
 from altasks.tasks._box_labels import BoxLabels
 from altasks.tasks._boxed_samples import Finder, as_ragged, join_boxes
 from altasks.tasks._hf import pick_device
-from altasks.tasks._yolo import IMAGE_SIZE, SETTINGS, WEIGHTS, Blueprint, Detector
-from altasks.tasks._yolo import read_blueprint, read_saved
+from altasks.tasks._yolo import (
+    IMAGE_SIZE,
+    SETTINGS,
+    WEIGHTS,
+    Blueprint,
+    Detector,
+    read_blueprint,
+    read_saved,
+)
 from altasks.tasks._yolo_options import check_committee, check_share, check_whole
 from altasks.tasks._yolo_train import check_pairs, check_training_args, train, validate
 
@@ -131,7 +138,9 @@ class ObjectDetection:
         check_whole("imgsz", self.imgsz)
         if self.imgsz % self._stride:
             near = max(1, round(self.imgsz / self._stride)) * self._stride
-            raise invalid("imgsz", f"a multiple of {self._stride}", f"{imgsz}", hint=f"Such as {near}.")
+            raise invalid(
+                "imgsz", f"a multiple of {self._stride}", f"{imgsz}", hint=f"Such as {near}."
+            )
         self.device = pick_device(device, self.model, loaded=True)
         self._detector: Detector | None = None
         self._counts = [0] * len(self.labels)

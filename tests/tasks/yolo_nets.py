@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import torch
+
 from altasks._random import isolated
 from altasks.tasks._ultralytics import load, working
 
