@@ -22,6 +22,8 @@ from altasks.tasks._ultralytics import PURPOSE, load, working
 
 SETTINGS = "altasks.json"
 WEIGHTS = "model.safetensors"
+#: The heads whose output is boxes and class scores, and nothing else.
+HEADS = ("Detect", "v10Detect")
 #: What Ultralytics predicts at when a model doesn't say.
 IMAGE_SIZE = 640
 
@@ -162,21 +164,23 @@ def _from_object(model: Any) -> Blueprint:
             "an ultralytics.YOLO, a .pt file, a model YAML, or a folder written by save()",
             f"a {type(model).__name__}",
         )
-    return _from_net(net, getattr(model, "task", None))
+    arguments = getattr(net, "args", None) or {}
+    # A model fresh from its YAML has numbers for names, and came from no file.
+    trained = getattr(net, "pt_path", None) is not None
+    return _from_net(net, getattr(model, "task", None), arguments, trained=trained)
 
 
-def _from_net(net: Any, task: str | None) -> Blueprint:
+def _from_net(net: Any, task: str | None, arguments: Any, *, trained: bool) -> Blueprint:
     if task != "detect":
         raise invalid(
-            "model", "a detector (task 'detect')", f"a model of the task {task!r}",
+            "model",
+            "a detector (task 'detect')",
+            f"a model of the task {task!r}",
             hint="Segmentation, pose and oriented boxes are other tasks.",
-        )  # fmt: skip
+        )
     require_detector(net)
     names = [str(name) for _, name in sorted(net.names.items())]
-    numbered = names == [str(i) for i in range(len(names))]
-    # A model fresh from its YAML has numbers for names; a trained one with such classes keeps them.
-    fresh = numbered and getattr(net, "pt_path", None) is None
-    arguments = getattr(net, "args", None) or {}
+    fresh = not trained and names == [str(i) for i in range(len(names))]
     size = arguments.get("imgsz") if isinstance(arguments, Mapping) else None
     state = {
         name: value.detach().to("cpu", torch.float32, copy=True)
@@ -198,19 +202,7 @@ def require_detector(net: Any) -> None:
     head_type = load("ultralytics.nn.modules.head").Detect
     layers = getattr(net, "model", None)
     head = layers[-1] if isinstance(layers, torch.nn.Sequential) else None
-    if (
-        not isinstance(head, head_type)
-        or "Segment" in (kind := type(head).__name__)
-        or kind
-        in (
-            "Pose",
-            "Pose26",
-            "OBB",
-            "OBB26",
-            "WorldDetect",
-            "YOLOEDetect",
-        )
-    ):
+    if type(head).__name__ not in HEADS or not isinstance(head, head_type):
         raise invalid("model", "a YOLO with a detection head", f"a {type(head).__name__}")
     if head.cv2 is None or net.is_fused():
         raise invalid(
@@ -237,7 +229,7 @@ def _plain_yaml(source: Mapping[str, Any]) -> dict[str, Any]:
             "model", "a description with 'backbone' and 'head'", f"{', '.join(plain) or 'none'}"
         )
     last = plain["head"][-1][2] if plain["head"] and len(plain["head"][-1]) > 2 else None
-    if last not in ("Detect", "v10Detect"):
+    if last not in HEADS:
         raise invalid("model", "a description that ends in a detection head", f"{last!r}")
     return plain
 
@@ -275,16 +267,13 @@ def _read_checkpoint(path: Path) -> Blueprint:
                 hint="Only classes that Ultralytics lists are read, never any pickle. If you trust "
                 "the file, load it yourself and pass the object: ultralytics.YOLO(path).",
             ) from error
-    net: Any = (
-        checkpoint.get("ema") or checkpoint.get("model") if isinstance(checkpoint, dict) else None
-    )
+    found = checkpoint if isinstance(checkpoint, dict) else {}
+    net: Any = found.get("ema") or found.get("model")
     if not isinstance(net, torch.nn.Module):
         raise invalid("model", "a checkpoint with a model in it", "none", where=str(path))
-    arguments = checkpoint.get("train_args")
-    if isinstance(arguments, dict):
-        net.args = arguments
-    net.pt_path = str(path)
-    return _from_net(net, (arguments or {}).get("task", "detect"))
+    arguments = found.get("train_args")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    return _from_net(net, arguments.get("task", "detect"), arguments, trained=True)
 
 
 def _read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
