@@ -145,7 +145,7 @@ def write_yolo(
     root.mkdir(parents=True, exist_ok=True)
     parts = dict.fromkeys(("train", "val"), f"images/{split}") | {split: f"images/{split}"}
     # JSON is YAML, and quotes whatever a class is called.
-    content = {"path": ".", **parts, "names": boxed.names}
+    content = {**parts, "names": boxed.names}
     described.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return described
 

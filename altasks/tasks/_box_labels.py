@@ -10,7 +10,7 @@ from typing import Any
 from altasks.errors import invalid
 
 #: What an entry may carry beside label and box: what `describe` shows of a prediction.
-_SHOWN = ("probability", "conf", "members")
+_SHOWN = ("probability", "runner_up", "conf")
 
 
 class BoxLabels:

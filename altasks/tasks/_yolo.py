@@ -251,6 +251,31 @@ def _read_yaml(path: Path) -> Blueprint:
     return Blueprint(_plain_yaml(description), [])
 
 
+def yolo_description(name: str | os.PathLike[str], *, width: float | None = None) -> dict[str, Any]:
+    """Return a model's YAML as a mapping, which `ObjectDetection` takes in its place.
+
+    Args:
+        name: the path of a YAML, or the name of one of Ultralytics', such as `"yolo11n.yaml"`.
+        width: how wide to build it, instead of what the letter in its name says (nano: 0.25). A
+            narrower one learns small images in a third of the time.
+
+    Raises:
+        InvalidInputError: if there is no such YAML, or it isn't a detector's.
+
+    Example:
+        >>> yolo_description("yolov8n.yaml", width=0.125)["scales"]
+        {'n': [0.33, 0.125, 1024]}
+    """
+    found = _read_yaml(Path(name)).yaml
+    if width is not None:
+        scale = found.get("scale")
+        if scale not in found.get("scales", {}):
+            raise invalid("width", "None for a model of one size", f"{width}")
+        depth, _, most = found["scales"][scale]
+        found["scales"] = {scale: [depth, float(width), most]}
+    return found
+
+
 def _read_checkpoint(path: Path) -> Blueprint:
     """Read Ultralytics' own format by `torch.load(weights_only=True)`, never by plain pickle."""
     if not path.is_file():

@@ -31,9 +31,12 @@ from altasks.tasks._yolo import (
     Detector,
     read_blueprint,
     read_saved,
+    yolo_description,
 )
 from altasks.tasks._yolo_options import check_committee, check_share, check_whole
 from altasks.tasks._yolo_train import check_pairs, check_training_args, train, validate
+
+__all__ = ["ObjectDetection", "yolo_description"]
 
 
 class ObjectDetection:
@@ -382,8 +385,8 @@ class ObjectDetection:
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the boxes with their classes, most confident first.
 
-        `probability` is that of the class among all, background included; `conf` is Ultralytics'.
-        `boxes` can be told as a label.
+        `probability` is that of the class among all, background included, and `runner_up` the
+        next of these; `conf` is Ultralytics'. `boxes` can be told as a label.
         """
         del sample
         assert isinstance(prediction, Ragged)
@@ -393,10 +396,17 @@ class ObjectDetection:
         entries = []
         for i in conf.argsort(descending=True, stable=True).tolist():
             best = int(means[i, :classes].argmax())
+            others = means[i].clone()
+            others[best] = -1
+            second = int(others.argmax())
             entries.append(
                 {
                     "label": self.labels[best],
                     "probability": round(float(means[i, best]), 4),
+                    "runner_up": {
+                        "label": (*self.labels, "background")[second],
+                        "probability": round(float(means[i, second]), 4),
+                    },
                     "conf": round(float(conf[i]), 4),
                     "box": [round(value, 2) for value in prediction.fields["boxes"][i].tolist()],
                 }
