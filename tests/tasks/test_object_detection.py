@@ -497,7 +497,9 @@ if first:
     from ultralytics.utils import SETTINGS
 before = (cv2.getNumThreads(), np.get_printoptions(), torch.get_num_threads(), dict(os.environ))
 import altasks as al
-task = al.ObjectDetection("yolov8n.yaml", labels=["a", "b"], imgsz=64, conf=0.001,
+from altasks.tasks.object_detection import yolo_description
+small = yolo_description("yolov8n.yaml", width=0.125)
+task = al.ObjectDetection(small, labels=["a", "b"], imgsz=64, conf=0.001,
                           training_args={"epochs": 1, "batch": 2})
 images = [np.zeros((64, 64, 3), np.uint8)] * 2
 task.fit(images, [[{"label": "a", "box": [3, 3, 30, 30]}]] * 2, seed=0)
@@ -510,7 +512,7 @@ print(json.dumps({"same": [a == b for a, b in zip(before, after)], "sync": SETTI
 """
 
 
-@pytest.mark.parametrize("who", ["first", "later"])
+@pytest.mark.parametrize("who", [pytest.param("first", marks=pytest.mark.slow), "later"])
 def test_ultralytics_is_kept_to_itself(who, tmp_path):
     """Loaded here or by the user before: their settings, threads and print options stay."""
     home = tmp_path / "home"

@@ -55,7 +55,8 @@ def photographs(count, size=(320, 240), seed=0):
     found = []
     for i in range(count):
         source = Image.fromarray(sources[i % 2])
-        width = int(rng.integers(200, 400))
+        most = min(400, source.height * size[0] // size[1] - 1)
+        width = int(rng.integers(most // 2, most))
         height = width * size[1] // size[0]
         left, top = rng.integers(0, source.width - width), rng.integers(0, source.height - height)
         piece = source.crop((left, top, left + width, top + height))
