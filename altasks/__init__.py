@@ -14,7 +14,9 @@ from altasks._version import __version__
 if TYPE_CHECKING:
     from altasks.acquisition import (
         bald,
+        box_disagreement,
         by_span,
+        class_weights_from_counts,
         consensus_kl,
         dice_disagreement,
         edit_disagreement,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
         variation_ratio,
         vote_entropy,
     )
-    from altasks.committees import BayesByBackprop, Ensemble, MCDropout, Views
+    from altasks.committees import BayesByBackprop, BoxViews, Ensemble, MCDropout, Views
     from altasks.data import Pool, as_pool
     from altasks.errors import AltasksError
     from altasks.loop import ActiveLoop, Query
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
         NER,
         SRL,
         ImageClassification,
+        ObjectDetection,
         Regression,
         Segmentation,
         Task,
@@ -86,6 +89,8 @@ if TYPE_CHECKING:
 # name -> the module that holds it
 _HOMES = {
     "bald": "altasks.acquisition",
+    "box_disagreement": "altasks.acquisition",
+    "class_weights_from_counts": "altasks.acquisition",
     "by_span": "altasks.acquisition",
     "consensus_kl": "altasks.acquisition",
     "dice_disagreement": "altasks.acquisition",
@@ -101,6 +106,7 @@ _HOMES = {
     "variation_ratio": "altasks.acquisition",
     "vote_entropy": "altasks.acquisition",
     "BayesByBackprop": "altasks.committees",
+    "BoxViews": "altasks.committees",
     "Ensemble": "altasks.committees",
     "MCDropout": "altasks.committees",
     "Views": "altasks.committees",
@@ -151,6 +157,7 @@ _HOMES = {
     "KCenter": "altasks.strategies",
     "ImageClassification": "altasks.tasks",
     "NER": "altasks.tasks",
+    "ObjectDetection": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
     "Segmentation": "altasks.tasks",
@@ -171,6 +178,7 @@ __all__ = [
     "BatchBALD",
     "BayesByBackprop",
     "Bernoulli",
+    "BoxViews",
     "Candidates",
     "Categorical",
     "ClusterMargin",
@@ -186,6 +194,7 @@ __all__ = [
     "MCDropout",
     "MaxDet",
     "Normal",
+    "ObjectDetection",
     "Pool",
     "Power",
     "Prediction",
@@ -211,7 +220,9 @@ __all__ = [
     "__version__",
     "as_pool",
     "bald",
+    "box_disagreement",
     "by_span",
+    "class_weights_from_counts",
     "consensus_kl",
     "dice_disagreement",
     "edit_disagreement",

@@ -93,6 +93,7 @@ ACQUISITIONS = Registry(
         name: f"altasks.acquisition:{name}"
         for name in (
             "bald",
+            "box_disagreement",
             "by_span",
             "consensus_kl",
             "dice_disagreement",
@@ -148,6 +149,7 @@ TASKS = Registry(
     {
         "image-classification": "altasks.tasks.image_classification:ImageClassification",
         "ner": "altasks.tasks.ner:NER",
+        "object-detection": "altasks.tasks.object_detection:ObjectDetection",
         "regression": "altasks.tasks.regression:Regression",
         "segmentation": "altasks.tasks.segmentation:Segmentation",
         "srl": "altasks.tasks.srl:SRL",

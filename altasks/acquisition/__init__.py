@@ -9,7 +9,9 @@ from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, StreamedReduction, reduce_units
 from altasks.acquisition._rows import Labels
 from altasks.acquisition.bald import bald
+from altasks.acquisition.box_disagreement import box_disagreement
 from altasks.acquisition.by_span import by_span
+from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.acquisition.consensus_kl import consensus_kl
 from altasks.acquisition.dice_disagreement import dice_disagreement
 from altasks.acquisition.edit_disagreement import edit_disagreement
@@ -30,7 +32,9 @@ __all__ = [
     "StreamedReduction",
     "acquisition",
     "bald",
+    "box_disagreement",
     "by_span",
+    "class_weights_from_counts",
     "consensus_kl",
     "dice_disagreement",
     "edit_disagreement",

@@ -47,6 +47,15 @@ class DropoutLayers(StrEnum):
     HEAD = "head"
 
 
+class Reduce(StrEnum):
+    """How the scores of boxes become their image's."""
+
+    SUM = "sum"
+    MEAN = "mean"
+    MAX = "max"
+    TOP_K = "top_k"
+
+
 def _with_notes(error: BaseException) -> str:
     return "\n".join([str(error), *getattr(error, "__notes__", [])])
 
@@ -95,7 +104,10 @@ def rank(
     model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
     pool: Annotated[
         Path,
-        typer.Option(help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner."),
+        typer.Option(
+            help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner; a folder of"
+            " images for object-detection."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,
@@ -135,6 +147,22 @@ def rank(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of dropout, ties and random strategies.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
+    class_weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="Detection: a folder of labels (YOLO's .txt, VOC's .xml); rare classes"
+            " there weigh more."
+        ),
+    ] = None,
+    reduce: Annotated[
+        Reduce | None, typer.Option(help="Detection: from boxes to the image; sum by default.")
+    ] = None,
+    conf: Annotated[
+        float | None, typer.Option(help="Detection: the least confidence of a box.")
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Detection: the longer side that the model sees.")
+    ] = None,
 ) -> None:
     """Order a pool by how much each sample would teach the model, and write the top of it."""
     from altasks.cli.rank import RankRequest, run_rank
@@ -159,6 +187,10 @@ def rank(
             device=device,
             seed=seed,
             force=force,
+            class_weights=class_weights,
+            reduce=None if reduce is None else reduce.value,
+            conf=conf,
+            image_size=image_size,
         )
     )
 

@@ -41,6 +41,15 @@ _TEXT = ("transformers", "accelerate", "datasets", "safetensors")
 
 BUILTIN = (
     TaskEntry(
+        "object-detection",
+        "al.ObjectDetection",
+        "detection",
+        ("ultralytics", "torchvision", "PIL", "safetensors"),
+        "examples/object_detection.py",
+        "Ultralytics YOLO is AGPL-3.0; so is what you distribute with it, unless you have their "
+        "licence. altasks itself is Apache-2.0.",
+    ),
+    TaskEntry(
         "text-classification",
         "al.TextClassification",
         "text",

@@ -14,6 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
+from altasks.cli.rank_object_detection import (
+    BoxScorer,
+    box_labels,
+    build_object_detection,
+    closest_calls,
+    read_images,
+)
 from altasks.cli.rank_words import (
     build_ner,
     doubtful_spans,
@@ -58,6 +65,10 @@ class RankRequest:
     device: str | None = None
     seed: int = 0
     force: bool = False
+    class_weights: Path | None = None
+    reduce: Literal["sum", "mean", "max", "top_k"] | None = None
+    conf: float | None = None
+    image_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,8 @@ class Ranker:
         fields: what of a sample goes into its row of the queue.
         classes: the predicted classes of a description, for the counts.
         reason: one line on why a sample scores as it does, from its description.
+        scorer: makes the acquisition function from the options and the task, where the function
+            alone won't do; its `lines()` go into the summary.
     """
 
     build: Callable[[RankRequest], Any]
@@ -77,6 +90,7 @@ class Ranker:
     fields: Callable[[Any], dict[str, Any]]
     classes: Callable[[Mapping[str, Any]], list[str]]
     reason: Callable[[Mapping[str, Any]], str]
+    scorer: Callable[[RankRequest, Any], Any] | None = None
 
 
 def run_rank(request: RankRequest, console: Console | None = None) -> None:
@@ -88,6 +102,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     """
     console = console or Console()
     ranker = find_ranker(request.task)
+    _refuse_strange(request, ranker)
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
@@ -102,12 +117,13 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     task = ranker.build(request)
     strategy = strategy or get_strategy(task.default_strategy)()
     acquisition = request.acquisition or task.default_acquisition
+    scorer = None if ranker.scorer is None else ranker.scorer(request, task)
     _check_samples(task, left)
     try:
         scores = score(
             task,
             left,
-            acquisition,
+            scorer or acquisition,
             batch_size=request.batch_size,
             keep=_kept_for(strategy),
             round=0,
@@ -127,7 +143,8 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     # Looked at again: scoring may have taken hours.
     check_target(request.out, force=request.force)
     write_lines(request.out, (json.dumps(row, ensure_ascii=False) for row in rows))
-    _summarise(console, request, ranker, scores, rows, reasons, acquisition)
+    found = [] if scorer is None else scorer.lines()
+    _summarise(console, request, ranker, scores, rows, reasons, acquisition, found)
 
 
 def find_ranker(task: str) -> Ranker:
@@ -292,6 +309,19 @@ def _save_partial(
     )
 
 
+def _refuse_strange(request: RankRequest, ranker: Ranker) -> None:
+    """Refuse options that only detection reads, where it isn't asked for."""
+    given = {
+        "--class-weights": request.class_weights,
+        "--reduce": request.reduce,
+        "--conf": request.conf,
+        "--image-size": request.image_size,
+    }
+    for name, value in given.items():
+        if value is not None and ranker.scorer is None:
+            raise invalid(name, f"not to be given for {request.task}", f"{value}")
+
+
 def _summarise(
     console: Console,
     request: RankRequest,
@@ -300,11 +330,14 @@ def _summarise(
     rows: list[dict[str, Any]],
     reasons: list[str],
     acquisition: str,
+    found: list[str],
 ) -> None:
     def say(text: str) -> None:
         console.print(_plain(text), soft_wrap=True)
 
     say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(scores.values.tolist())}")
+    for line in found:
+        say(line)
     if len(rows) < request.number:
         say(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
     say(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
@@ -415,6 +448,14 @@ RANKERS: dict[str, Ranker] = {
         fields=sentence_fields,
         classes=span_labels,
         reason=doubtful_spans,
+    ),
+    "object-detection": Ranker(
+        build=build_object_detection,
+        read=read_images,
+        fields=lambda sample: {},  # noqa: ARG005 - the id is the file
+        classes=box_labels,
+        reason=closest_calls,
+        scorer=BoxScorer,
     ),
     "text-classification": Ranker(
         build=_build_text_classification,

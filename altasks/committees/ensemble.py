@@ -213,7 +213,10 @@ class Ensemble:
         parts: dict[int, Prediction] = {}
         for k in order:
             parts[k] = self._ask(k, lambda task: task.predict(samples))
-        return join_members([parts[k] for k in range(self.members)])
+        # Detectors see units of their own, and match them.
+        join = getattr(self._any(), "join", join_members)
+        joined: Prediction = join([parts[k] for k in range(self.members)])
+        return joined
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
         """Return the embedding of member 0: those of different members share no space."""

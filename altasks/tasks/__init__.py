@@ -10,6 +10,7 @@ from altasks.tasks.base import Predictor, StreamingPredictor, Task
 if TYPE_CHECKING:
     from altasks.tasks.image_classification import ImageClassification
     from altasks.tasks.ner import NER
+    from altasks.tasks.object_detection import ObjectDetection
     from altasks.tasks.regression import Regression
     from altasks.tasks.segmentation import Segmentation
     from altasks.tasks.srl import SRL
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ImageClassification": "altasks.tasks.image_classification",
     "NER": "altasks.tasks.ner",
+    "ObjectDetection": "altasks.tasks.object_detection",
     "Regression": "altasks.tasks.regression",
     "Segmentation": "altasks.tasks.segmentation",
     "SRL": "altasks.tasks.srl",
@@ -29,6 +31,7 @@ __all__ = [
     "NER",
     "SRL",
     "ImageClassification",
+    "ObjectDetection",
     "Predictor",
     "Regression",
     "Segmentation",

@@ -1,0 +1,50 @@
+"""The settings of a detector, checked at the door."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from altasks.committees.box_views import BoxViews
+from altasks.committees.ensemble import Ensemble
+from altasks.errors import invalid
+
+
+def check_committee(committee: Any, background: bool) -> None:
+    """Refuse a committee that a YOLO can't be.
+
+    Raises:
+        InvalidInputError: for MC dropout (YOLO has none), anything unknown, or members without a
+            background class to say of a box that they miss it.
+    """
+    if committee is not None and not isinstance(committee, Ensemble | BoxViews):
+        dropout = type(committee).__name__ in ("MCDropout", "BayesByBackprop")
+        raise invalid(
+            "committee",
+            "None, Ensemble(...) or BoxViews(...)",
+            f"{committee!r}" if not dropout else type(committee).__name__,
+            hint="YOLO has no dropout and no linear head to draw from."
+            " BoxViews() looks at each image in several ways." if dropout else "",
+        )  # fmt: skip
+    if committee is not None and not background:
+        raise invalid(
+            "background",
+            "True with a committee",
+            "False",
+            hint="A member that misses a box says background for it.",
+        )
+
+
+def check_share(argument: str, value: Any, *, zero: bool = False) -> float:
+    """Return a number in (0, 1], or with `zero` in [0, 1)."""
+    fine = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not fine or not (0 <= value < 1 if zero else 0 < value <= 1):
+        raise invalid(argument, "a number in " + ("[0, 1)" if zero else "(0, 1]"), repr(value))
+    return float(value)
+
+
+def check_whole(argument: str, value: Any) -> int:
+    """Return a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise invalid(argument, "a whole number of at least 1", repr(value))
+    return value

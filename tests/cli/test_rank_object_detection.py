@@ -1,0 +1,137 @@
+"""`altasks rank --task object-detection`: the same numbers as from Python, and what was found."""
+
+import importlib.util
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import altasks as al
+from altasks.cli import app
+
+if importlib.util.find_spec("ultralytics") is None:
+    pytest.skip("needs the extra detection", allow_module_level=True)
+pytest.importorskip("sklearn", reason="the photographs are scikit-learn's")
+
+import yolo_nets
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("detector")
+    al.ObjectDetection(yolo_nets.yolo(), imgsz=320).save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "more").mkdir()
+    for i, image in enumerate(yolo_nets.photographs(4)):
+        image.save(folder / ("more" if i % 2 else "") / f"{i}.png")
+    (folder / "notes.txt").write_text("no image")
+    return folder
+
+
+@pytest.fixture
+def labels(tmp_path):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "a.txt").write_text("0 0.5 0.5 0.1 0.1\n" * 30 + "1 0.5 0.5 0.1 0.1\n")
+    return folder
+
+
+@pytest.fixture
+def rank(detector, pool, tmp_path):
+    def run(*options, model=detector, pool=pool):
+        out = tmp_path / "queue.jsonl"
+        given = ["rank", "--task", "object-detection", "--model", model, "--pool", pool]
+        result = CliRunner().invoke(app, [*map(str, given), "--out", str(out), *map(str, options)])
+        lines = out.read_text().splitlines() if out.exists() else []
+        return result, [json.loads(line) for line in lines]
+
+    return run
+
+
+def test_the_queue_is_what_python_gives(rank, detector, pool, labels):
+    result, rows = rank("-n", 3, "--class-weights", labels)
+    assert result.exit_code == 0, result.output
+    task = al.ObjectDetection(detector)
+    options = {
+        "power": 2,
+        "reduce": "sum",
+        "class_weights": al.class_weights_from_counts([30, 1, 0, 0, 0]),
+    }
+    images = al.as_pool(pool, suffixes=[".png"])
+    scores = al.score(task, images, "margin", acquisition_options=options, progress=False)
+    assert [row["id"] for row in rows] == scores.top(3)
+    assert [row["score"] for row in rows] == pytest.approx(sorted(scores.values)[::-1][:3])
+    found = task.predict([images.at(i) for i in range(4)])
+    assert f"Found {len(found.units):,} boxes in 4 images, none in 0" in result.output
+    assert "rarest first: kind2 36, kind3 36, kind4 36, kind1 18, kind0 1.16" in result.output
+    boxes = rows[0]["prediction"]["boxes"]
+    assert task.check_label([e for e in boxes if e["box"][0] < e["box"][2]][:1])
+    assert "closest:" in " ".join(result.output.split())
+
+
+def test_other_reductions_and_functions(rank):
+    result, rows = rank("--reduce", "max", "--acquisition", "entropy", "--conf", 0.2)
+    assert result.exit_code == 0, result.output
+    assert all(0 <= row["score"] < 2 for row in rows)
+    assert all(e["conf"] > 0.2 for row in rows for e in row["prediction"]["boxes"])
+
+
+def test_images_without_a_box_come_last(rank, tmp_path):
+    result, rows = rank("--conf", 0.999999)
+    assert result.exit_code == 0, result.output
+    assert "none in 4" in result.output
+    assert "scores 0" in result.output
+    assert [row["score"] for row in rows] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--truncate"], "images have no length"),
+        (["--dropout", 0.1], "YOLO has no dropout"),
+        (["--class-weights", "gone"], "a folder of labels"),
+        (["--image-size", 100], "multiple of 32"),
+    ],
+)
+def test_options_are_checked(rank, options, message):
+    result, rows = rank(*options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not rows
+
+
+def test_what_is_no_trained_detector_is_refused(rank, pool):
+    result, _ = rank(model="yolov8n.yaml")
+    assert result.exit_code == 2
+    assert "no weights" in result.output
+    result, _ = rank(pool=pool / "notes.txt")
+    assert "a folder of images" in result.output
+
+
+def test_weights_from_xml_name_a_strange_class(rank, tmp_path):
+    folder = tmp_path / "xml"
+    folder.mkdir()
+    (folder / "a.xml").write_text(
+        "<annotation>\n<object><name>kind_1</name></object>\n</annotation>"
+    )
+    result, _ = rank("--class-weights", folder)
+    assert result.exit_code == 2
+    text = " ".join(result.output.split())
+    assert "a.xml" in text
+    assert "line 2" in text
+    assert "'kind1'?" in text
+    (folder / "a.xml").write_text("<annotation><object><name>kind1</name></object></annotation>")
+    result, _ = rank("--class-weights", folder)
+    assert result.exit_code == 0, result.output
+
+
+def test_its_options_are_refused_elsewhere(tmp_path):
+    given = ["rank", "--task", "ner", "--model", "m", "--pool", "p", "--out", str(tmp_path / "q")]
+    result = CliRunner().invoke(app, [*given, "--conf", "0.2"])
+    assert result.exit_code == 2
+    assert "not to be given for ner" in result.output
