@@ -1,10 +1,8 @@
-"""Regression with a mean and a variance: tables, any torch module, and texts."""
+"""Regression with a mean and a variance: tables, any torch module, texts and images."""
 
 from __future__ import annotations
 
 import json
-import math
-import numbers
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,24 +15,28 @@ from torch import Tensor, nn
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
-from altasks.committees._head import find_head
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import TrainingError, VarianceCollapseWarning, invalid
+from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal, Prediction
-from altasks.tasks._classifier import find_tokenizer, with_new_head
+from altasks.tasks._classifier import find_tokenizer
 from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, in_order
-from altasks.tasks._hf import Loaded, head_parameters, load_model, reading, require_directory
+from altasks.tasks._hf import Loaded, require_directory
 from altasks.tasks._hf_train import check_training_set
+from altasks.tasks._regression_images import ImageReader, find_image_processor
 from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader
+from altasks.tasks._regression_model import (
+    BLOWN_UP,
+    Built,
+    is_healthy,
+    load_network,
+    reads_images,
+    warn_of_collapse,
+)
 from altasks.tasks._regression_net import (
-    NINETY,
     Columns,
-    all_finite,
     build_mlp,
     mean_and_variance,
-    moments,
-    redrawable,
     regression_loss,
     regression_metrics,
 )
@@ -44,11 +46,12 @@ from altasks.tasks._regression_settings import (
     table_arguments,
     target_names,
 )
+from altasks.tasks._regression_targets import Targets
 from altasks.tasks._text import TextEncoder, longest_input
 
 
 class Regression(FineTuned):
-    """Numbers from rows of numbers or from texts, each with a mean and a variance.
+    """Numbers from rows of numbers, texts or images, each with a mean and a variance.
 
     The last layer has two outputs for each target: the mean and, through a softplus, the variance
     of a normal (Nix and Weigend 1994). Inputs and targets are standardised inside by the means and
@@ -56,13 +59,15 @@ class Regression(FineTuned):
     A column that is constant in the labelled set is left out until it varies.
 
     Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
-    a DataFrame). With a Hugging Face model they are texts, as for `TextClassification`.
+    a DataFrame). With a Hugging Face model they are texts, as for `TextClassification`, or images,
+    as `altasks.data.images.open_image` takes them: whatever the model reads.
 
     Args:
         model: None: a multi-layer perceptron is built for the table, as soon as the number of
             columns is known. Or a torch module from a float batch `[n, F]` to `[n, 2T]`, whose
             last layer is an `nn.Linear` (T means, then T raw variances). Or a hub name, a folder,
-            or a `*ForSequenceClassification` model with `num_labels=2T`.
+            or a `*ForSequenceClassification` or `*ForImageClassification` model with
+            `num_labels=2T`.
         features: how many columns there are, or the names of those to read; None: as the first
             rows have them.
         targets: how many targets there are, T, or their names (then T > 1 metrics carry them).
@@ -70,8 +75,8 @@ class Regression(FineTuned):
         dropout: of the network built here, after each hidden layer (`MCDropout` needs some).
         committee: where the K opinions come from: `Ensemble(5)`, `MCDropout(50)`; None means the
             model's own, K = 1.
-        loss: `"gaussian_nll"`, or `"beta_nll"` (Seitzer et al. 2022), in which samples of large
-            variance teach the mean more.
+        loss: `"beta_nll"` (Seitzer et al. 2022), in which samples of large variance teach the mean
+            more than in the likelihood itself, `"gaussian_nll"`. The default measured better.
         beta: of `"beta_nll"`: 0 is the plain likelihood, at 1 the mean learns as by squared error.
         variance_floor: what is added to each variance, in standardised units.
         redraw: what each `fit` draws from its seed: `"head"`, the last layer, or `"all"`; a network
@@ -80,6 +85,8 @@ class Regression(FineTuned):
         training_args: as in `TextClassification`. The defaults for tables: AdamW, learning rate
             0.01 falling to 0, batches of 32 to 256, 40 epochs.
         tokenizer: of a Hugging Face model; by default the one beside it.
+        processor: of a Hugging Face model of images: its image processor, or where it is; by
+            default the one beside the model.
         max_length: the most tokens a text may have.
         too_long: `"error"` or `"truncate"`, as in `TextClassification`.
         device: where to work; by default the model's own.
@@ -115,12 +122,13 @@ class Regression(FineTuned):
         hidden: Sequence[int] = (50,),
         dropout: float = 0.0,
         committee: Committee | Ensemble | None = None,
-        loss: Literal["gaussian_nll", "beta_nll"] = "gaussian_nll",
+        loss: Literal["gaussian_nll", "beta_nll"] = "beta_nll",
         beta: float = 0.5,
         variance_floor: float = 1e-6,
         redraw: Literal["head", "all"] = "head",
         training_args: Any = None,
         tokenizer: Any = None,
+        processor: Any = None,
         max_length: int | None = None,
         too_long: Literal["error", "truncate"] = "error",
         device: torch.device | str | None = None,
@@ -132,14 +140,14 @@ class Regression(FineTuned):
         autocast: Literal["bfloat16", "float16"] | None = None,
         head: str | None = None,
     ) -> None:
-        self._names = target_names(targets)
+        self._targets = Targets(target_names(targets))
         names, width = column_names(features)
         check_settings(hidden, dropout, loss, beta, variance_floor, redraw, too_long)
         self._hidden, self._dropout = list(hidden), float(dropout)
         self._beta = float(beta) if loss == "beta_nll" else 0.0
         self._floor, self._redraw = float(variance_floor), redraw
         self._table = TableReader(names, width)
-        self._reader: TableReader | TextReader = self._table
+        self._reader: TableReader | TextReader | ImageReader = self._table
         self._scaling: Scaling | None = None
         self._own = {
             "features": features,
@@ -151,6 +159,7 @@ class Regression(FineTuned):
             "variance_floor": variance_floor,
             "redraw": redraw,
             "tokenizer": tokenizer,
+            "processor": processor,
             "max_length": max_length,
             "too_long": too_long,
         }
@@ -182,11 +191,11 @@ class Regression(FineTuned):
             # Drawn from the seed again at each fit; until then the same in every run.
             with isolated(derive_seed(0, "net")):
                 net = build_mlp(
-                    self._table.width, 2 * len(self._names), self._hidden, self._dropout
+                    self._table.width, 2 * len(self._targets), self._hidden, self._dropout
                 )
-            model = _Built(net)
+            model = Built(net)
         super().__init__(model, None, own=self._own, **self._given)
-        self._head_is_new |= isinstance(self.model, _Built)
+        self._head_is_new |= isinstance(self.model, Built)
         self._built = True
 
     def _build_for(self, samples: Sequence[Any]) -> None:
@@ -204,7 +213,7 @@ class Regression(FineTuned):
     @property
     def targets(self) -> list[str]:
         """The names of the targets; their positions, where none were given."""
-        return list(self._names)
+        return list(self._targets.names)
 
     def check_samples(self, samples: Sequence[Any]) -> None:
         """Refuse, before any work, what `predict` would refuse later.
@@ -254,8 +263,8 @@ class Regression(FineTuned):
         Raises:
             InvalidInputError: for anything else, NaN and infinity among it.
         """
-        values = self._label(label, "")
-        return values if len(self._names) > 1 else values[0]
+        values = self._targets.row(label)
+        return values if len(values) > 1 else values[0]
 
     def fit(
         self,
@@ -279,17 +288,7 @@ class Regression(FineTuned):
             VarianceCollapseWarning: if the variance fell to its floor on the training set.
         """
         check_training_set(samples, labels, weights)
-        truth = self._truth(labels)
-        scaling = Scaling.of(truth)
-        for name, scale in zip(self._names, scaling.scale, strict=True):
-            if not scale:
-                raise invalid(
-                    "labels",
-                    "targets that vary",
-                    f"{len(truth)} times {truth[0][self._names.index(name)]:g}",
-                    where=f"target {name!r}" if len(self._names) > 1 else "",
-                    hint="A constant target has no scale and teaches nothing; label more samples.",
-                )
+        scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
         if not (self.warm_start and self._goes_on):
             self._scaling = scaling
@@ -313,7 +312,7 @@ class Regression(FineTuned):
         """Return the metrics of `evaluate` for a prediction of this task's targets."""
         assert isinstance(prediction, Normal)
         check_training_set(prediction, labels, None)
-        return regression_metrics(prediction, self._truth(labels), self._names)
+        return regression_metrics(prediction, self._targets.matrix(labels), self._targets.names)
 
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the sample and for each target the mean and what is uncertain.
@@ -322,26 +321,7 @@ class Regression(FineTuned):
         by the law of total variance: the noise the members see, and their disagreement.
         """
         assert isinstance(prediction, Normal)
-        mean, inner, spread = (part[0].double().tolist() for part in moments(prediction))
-        targets = []
-        for name, middle, noise, doubt in zip(self._names, mean, inner, spread, strict=True):
-            sd = math.sqrt(noise + doubt)
-            targets.append(
-                {
-                    "target": name,
-                    "mean": middle,
-                    "sd": sd,
-                    "aleatoric": math.sqrt(noise),
-                    "epistemic": math.sqrt(doubt),
-                    "interval_90": [middle - NINETY * sd, middle + NINETY * sd],
-                }
-            )
-        return {
-            **self._reader.show(sample),
-            "predicted": mean if len(mean) > 1 else mean[0],
-            "targets": targets,
-            "members": prediction.members,
-        }
+        return {**self._reader.show(sample), **self._targets.show(prediction)}
 
     def start_round(self, round: int) -> None:
         """Tell the committee which round its random draws are for."""
@@ -374,45 +354,18 @@ class Regression(FineTuned):
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         del labels
-        outputs = 2 * len(self._names)
-        if isinstance(source, _Built):
-            return Loaded(source, redrawable(source))
-        if isinstance(source, nn.Module):
-            config: Any = getattr(source, "config", None)
-            if not hasattr(config, "num_labels"):
-                model = source if isinstance(source, Columns) else Columns(source)
-                head = find_head(model, outputs, self._given["head"])
-                new = frozenset(
-                    name for name, one in model.named_parameters() if _belongs(one, head)
-                )
-                return Loaded(model, redrawable(model) if self._redraw == "all" else new)
-            if config.num_labels != outputs:
-                raise invalid(
-                    "model",
-                    f"num_labels={outputs}, a mean and a variance for each target",
-                    f"{config.num_labels}",
-                )
-            loaded = Loaded(source, head_parameters(source))
-        else:
-            loaded = self._load_pretrained(source, outputs)
-        return Loaded(loaded.model, redrawable(loaded.model)) if self._redraw == "all" else loaded
-
-    def _load_pretrained(self, source: Any, outputs: int) -> Loaded:
-        transformers = require("transformers", "text", "A Hugging Face model")
-        with reading(source):
-            config = transformers.AutoConfig.from_pretrained(
-                os.fspath(source), trust_remote_code=False
-            )
-        loaded = load_model(self.auto_class, source, num_labels=outputs, problem_type="regression")
-        # Two classes look like one mean and one variance.
-        meant = config.problem_type == "regression" and config.num_labels == outputs
-        return loaded if loaded.new or meant else with_new_head(loaded)
+        outputs = 2 * len(self._targets)
+        return load_network(source, outputs, head=self._given["head"], redraw=self._redraw)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del labels
         if isinstance(self.model, Columns):
-            if isinstance(self.model, _Built):
+            if isinstance(self.model, Built):
                 self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
+        elif reads_images(self.model):
+            processor = find_image_processor(source, self._own["processor"])
+            self._settings["processor"] = processor
+            self._reader = ImageReader(processor)
         else:
             tokenizer = find_tokenizer(source, self._own["tokenizer"])
             reads = longest_input(self.model, tokenizer)
@@ -422,7 +375,7 @@ class Regression(FineTuned):
             self._settings["tokenizer"] = tokenizer
             encoder = TextEncoder(tokenizer, longest or reads, self._own["too_long"])
             self._reader = TextReader(encoder)
-        return 2 * len(self._names)
+        return 2 * len(self._targets)
 
     def _forward(self, batch: Any) -> Tensor:
         return self._logits(batch.inputs)
@@ -454,7 +407,7 @@ class Regression(FineTuned):
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
     ) -> list[dict[str, Any]]:
         assert self._scaling is not None
-        truth = self._scaling.apply(self._truth(labels))
+        truth = self._scaling.apply(self._targets.matrix(labels))
         ones = np.ones(len(truth)) if weights is None else np.asarray(weights)
         targets = np.column_stack([truth, ones]).tolist()  # n x (T + 1)
         rows = self._reader.rows(samples)
@@ -462,9 +415,8 @@ class Regression(FineTuned):
 
     def _arguments(self, samples: int) -> Any:
         given = self.training_args
-        if isinstance(self._reader, TextReader) or not (
-            given is None or isinstance(given, Mapping)
-        ):
+        ours = given is None or isinstance(given, Mapping)
+        if not ours or not isinstance(self._reader, TableReader):
             return given
         return {**table_arguments(samples), **(given or {})}
 
@@ -472,6 +424,8 @@ class Regression(FineTuned):
         return self._reader.collator()
 
     def _processor(self) -> Any:
+        if isinstance(self._reader, ImageReader):
+            return self._reader.processor
         return self._reader.encoder.tokenizer if isinstance(self._reader, TextReader) else None
 
     def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor]:
@@ -479,25 +433,25 @@ class Regression(FineTuned):
         return self._weighted_loss()
 
     def _units(self, rows: Sequence[Any]) -> int:
-        return len(rows) * len(self._names)
+        return len(rows) * len(self._targets)
 
     def _weighted_loss(self) -> Callable[..., Tensor]:
-        return regression_loss(len(self._names), self._floor, self._beta)
+        return regression_loss(len(self._targets), self._floor, self._beta)
 
     def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:
         assert self._scaling is not None
         logits = evaluated.predictions
         logits = logits[0] if isinstance(logits, tuple) else logits
-        truth = evaluated.label_ids[:, : len(self._names)]
+        truth = evaluated.label_ids[:, : len(self._targets)]
         prediction = self._prediction(
             Draws(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
         )
         return regression_metrics(
-            prediction, truth * self._scaling.scale + self._scaling.mean, self._names
+            prediction, truth * self._scaling.scale + self._scaling.mean, self._targets.names
         )
 
     def _meaning(self) -> dict[str, Any]:
-        return {"targets": self._names, **self._reader.meaning()}
+        return {"targets": self._targets.names, **self._reader.meaning()}
 
     def _kept(self) -> dict[str, Any]:
         scaling = None if self._scaling is None else self._scaling.kept()
@@ -509,7 +463,7 @@ class Regression(FineTuned):
         self._floor = float(kept["variance_floor"])
 
     def _write(self, folder: Path) -> None:
-        if isinstance(self._reader, TextReader):
+        if not isinstance(self._reader, TableReader):
             super()._write(folder)
             return
         safetensors = require("safetensors.torch", "text", "Writing weights")
@@ -517,64 +471,20 @@ class Regression(FineTuned):
 
     # Inside.
 
-    def _truth(self, labels: Sequence[Any]) -> np.ndarray:
-        """Return the labels as float64 `[n, T]`."""
-        return np.array(
-            [self._label(label, f"row {row}") for row, label in enumerate(labels)], np.float64
-        ).reshape(len(labels), len(self._names))
-
-    def _label(self, label: Any, where: str) -> list[float]:
-        if isinstance(label, np.ndarray | Tensor):
-            label = label.tolist()
-        several = isinstance(label, list | tuple)
-        values = list(label) if several else [label]
-        if several != (len(self._names) > 1) or len(values) != len(self._names):
-            wanted = "a number" if len(self._names) == 1 else f"{len(self._names)} numbers"
-            raise invalid("label", wanted, repr(label), where=where)
-        for name, value in zip(self._names, values, strict=True):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real):
-                raise invalid("label", "a number", repr(value), where=where)
-            if not math.isfinite(value):
-                at = f"{where}, target {name!r}" if len(self._names) > 1 else where
-                raise invalid(
-                    "label", "a finite number", f"{float(value)}", where=at.removeprefix(", "),
-                    hint="Leave the sample out, or skip its id.",
-                )  # fmt: skip
-        return [float(value) for value in values]
-
     def _inspect(self, samples: Sequence[Any], seed: int) -> None:
         """Look at what came out of a fit, on its own training set."""
-        healthy = all_finite(self.model)
-        if healthy:
+        outputs = None
+        if is_healthy(self.model, None):
             outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
-            healthy = bool(torch.isfinite(outputs).all())
-        if not healthy:
+        if outputs is None or not is_healthy(self.model, outputs):
             self._starting_point().restore(self.model, seed)
             self._goes_on, self._scaling = False, None
             self._head_is_new, self._warned = bool(self._new), False
-            raise TrainingError(
-                "fit: the weights are no longer finite numbers. Mostly a variance fell towards 0 "
-                "where the mean fitted exactly, and the likelihood's gradient exploded: use a "
-                "smaller learning rate, loss='beta_nll', or a larger variance_floor; look for "
-                "extreme values in samples and targets."
-            )
-        _, variance = mean_and_variance(outputs, self._floor)
-        low = variance < 2 * self._floor  # the network's own part is less than the floor
-        share, target = (float(one) for one in low.double().mean(0).max(0))
-        if share > COLLAPSED:
-            warnings.warn(
-                f"The variance of target {self._names[int(target)]!r} fell to its floor "
-                f"({self._floor:g} in standardised units) on {share:.0%} of the training set: the "
-                "network fits it almost exactly and takes that for certainty, so likelihoods and "
-                "intervals of new samples mean little. Train for fewer steps, use weight_decay, a "
-                "smaller network, a larger variance_floor or an Ensemble, and check coverage_90 "
-                "on held-back samples.",
-                VarianceCollapseWarning,
-                stacklevel=3,
-            )
+            raise TrainingError(BLOWN_UP)
+        warn_of_collapse(outputs, self._floor, self._targets.names)
 
     def _warn_if_untrained(self) -> None:
-        if isinstance(self.model, _Built) and self._head_is_new and not self._warned:
+        if isinstance(self.model, Built) and self._head_is_new and not self._warned:
             self._warned = True
             warnings.warn(
                 "This network was never trained: until fit(), predictions are noise.",
@@ -583,17 +493,3 @@ class Regression(FineTuned):
             )
         else:
             super()._warn_if_untrained()
-
-
-class _Built(Columns):
-    """A network that was built here: all of it is drawn anew at each fit."""
-
-    net: nn.Sequential
-
-
-#: The share of a training set on which the variance may lie at its floor without a warning.
-COLLAPSED = 0.1
-
-
-def _belongs(parameter: Tensor, module: nn.Module) -> bool:
-    return any(parameter is one for one in module.parameters())
