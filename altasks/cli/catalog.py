@@ -39,6 +39,13 @@ class TaskEntry:
 
 BUILTIN = (
     TaskEntry(
+        "image-classification",
+        "al.ImageClassification",
+        "vision",
+        ("transformers", "accelerate", "safetensors", "PIL"),
+        "examples/image_classification.py",
+    ),
+    TaskEntry(
         "text-classification",
         "al.TextClassification",
         "text",
