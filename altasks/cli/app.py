@@ -106,7 +106,7 @@ def rank(
         Path,
         typer.Option(
             help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner; a folder of"
-            " images for object-detection."
+            " images for the tasks on images."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
@@ -129,8 +129,27 @@ def rank(
         typer.Option(help="A table with an id column, or one id a line: samples to leave out."),
     ] = None,
     passes: Annotated[
-        int, typer.Option(min=0, help="Passes of MC dropout; 0: none, one plain prediction.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            min=0,
+            help="Passes of MC dropout; 0: none, one plain prediction. By default 20 for texts,"
+            " none for images, whose models mostly have no dropout.",
+        ),
+    ] = None,
+    views: Annotated[
+        bool,
+        typer.Option(
+            "--views", help="Images: ten views of each (parts, mirrored) make the committee."
+        ),
+    ] = False,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(help="Images: a PNG to write with the pictures of the queue in a grid."),
+    ] = None,
+    skip_unreadable: Annotated[
+        bool,
+        typer.Option("--skip-unreadable", help="Leave out files that can't be read."),
+    ] = False,
     dropout_layers: Annotated[
         DropoutLayers,
         typer.Option(help="'head': the model runs once, only its last dropout is drawn."),
@@ -180,6 +199,9 @@ def rank(
             id_column=id_column,
             labelled=labelled,
             passes=passes,
+            views=views,
+            sheet=sheet,
+            skip_unreadable=skip_unreadable,
             dropout_layers="head" if dropout_layers is DropoutLayers.HEAD else "all",
             dropout=dropout,
             truncate=truncate,

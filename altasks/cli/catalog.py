@@ -50,6 +50,13 @@ BUILTIN = (
         "licence. altasks itself is Apache-2.0.",
     ),
     TaskEntry(
+        "image-classification",
+        "al.ImageClassification",
+        "vision",
+        ("transformers", "accelerate", "safetensors", "PIL"),
+        "examples/image_classification.py",
+    ),
+    TaskEntry(
         "text-classification",
         "al.TextClassification",
         "text",

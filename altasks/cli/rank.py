@@ -14,6 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
+from altasks.cli.rank_image_classification import (
+    build_image_classification,
+    closest_classes,
+    image_classes,
+    image_fields,
+    read_image_folder,
+)
 from altasks.cli.rank_object_detection import (
     BoxScorer,
     box_labels,
@@ -28,7 +35,13 @@ from altasks.cli.rank_words import (
     sentence_fields,
     span_labels,
 )
-from altasks.errors import InvalidInputError, ScoringInterruptedError, UnknownNameError, invalid
+from altasks.errors import (
+    InvalidInputError,
+    ScoringInterruptedError,
+    UnknownNameError,
+    UnreadableSampleError,
+    invalid,
+)
 from altasks.registry import TASKS, get_acquisition, get_strategy
 
 if TYPE_CHECKING:
@@ -38,6 +51,9 @@ if TYPE_CHECKING:
 #: How many of the picks are shown, and how much of each text.
 SHOWN = 5
 TEXT_WIDTH = 60
+
+#: Passes of MC dropout for texts, unless said otherwise.
+PASSES = 20
 
 #: How many samples are checked at once: many are faster, few hold less in memory.
 CHECKED = 1000
@@ -57,7 +73,10 @@ class RankRequest:
     text_column: str | None = None
     id_column: str | None = None
     labelled: Path | None = None
-    passes: int = 20
+    passes: int | None = None
+    views: bool = False
+    sheet: Path | None = None
+    skip_unreadable: bool = False
     dropout_layers: Literal["all", "head"] = "all"
     dropout: float | None = None
     truncate: bool = False
@@ -99,6 +118,8 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     Raises:
         AltasksError: for any option or file that can't be used; nothing is written then.
         ScoringInterruptedError: on Ctrl-C while scoring; what was scored is in `<out>.partial`.
+        UnreadableSampleError: for samples that can't be read, once all others are scored; those
+            are in `<out>.partial`.
     """
     console = console or Console()
     ranker = find_ranker(request.task)
@@ -107,6 +128,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
     strategy = None if request.strategy is None else get_strategy(request.strategy)()
+    _check_pictures(request)
     pool = ranker.read(request)
     left = _leave_out_labelled(pool, request, console)
 
@@ -127,8 +149,9 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
             batch_size=request.batch_size,
             keep=_kept_for(strategy),
             round=0,
+            unreadable="skip" if request.skip_unreadable else "error",
         )
-    except ScoringInterruptedError as error:
+    except (ScoringInterruptedError, UnreadableSampleError) as error:
         raise _save_partial(error, request, ranker, left) from error
     candidates = Candidates(
         scores.ids,
@@ -145,6 +168,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     write_lines(request.out, (json.dumps(row, ensure_ascii=False) for row in rows))
     found = [] if scorer is None else scorer.lines()
     _summarise(console, request, ranker, scores, rows, reasons, acquisition, found)
+    _show_pictures(console, request, task, left, scores, rows)
 
 
 def find_ranker(task: str) -> Ranker:
@@ -236,16 +260,19 @@ def _check_samples(task: Any, pool: Pool) -> None:
         names = pool.ids[start : start + CHECKED]
         try:
             check([pool[name] for name in names])
-        except InvalidInputError:
+        except InvalidInputError as whole:
             for name in names:
                 try:
                     check([pool[name]])
+                except UnreadableSampleError:
+                    pass  # scoring goes on without it
                 except InvalidInputError as error:
                     error.add_note(f"It is the sample with the id {name!r}.")
                     if "too_long" in str(error):
                         error.add_note("In the shell, that is --truncate.")
                     raise
-            raise
+            if not isinstance(whole, UnreadableSampleError):
+                raise
 
 
 def _describe(
@@ -288,13 +315,32 @@ def _describe(
     return rows, reasons
 
 
+def _check_pictures(request: RankRequest) -> None:
+    """Refuse, before any work, what only images have, and a sheet that can't be written."""
+    if request.sheet is not None:
+        if not request.task.startswith(("image-", "object-")):
+            raise invalid("--sheet", "a task whose samples are images", request.task)
+        if request.sheet.suffix.lower() != ".png":
+            raise invalid("--sheet", "a file that ends in .png", repr(str(request.sheet)))
+        check_target(request.sheet, force=request.force, argument="--sheet")
+    if request.views and request.task != "image-classification":
+        raise invalid("--views", "--task image-classification", request.task)
+
+
 def _save_partial(
-    error: ScoringInterruptedError, request: RankRequest, ranker: Ranker, pool: Pool
-) -> ScoringInterruptedError:
-    """Write what was scored before Ctrl-C, and return the error that says where it is."""
+    error: ScoringInterruptedError | UnreadableSampleError,
+    request: RankRequest,
+    ranker: Ranker,
+    pool: Pool,
+) -> ScoringInterruptedError | UnreadableSampleError:
+    """Write what was scored before an end, and return the error that says where it is."""
     partial: Scores | None = error.partial  # type: ignore[assignment]
     if partial is None or not len(partial):
-        return ScoringInterruptedError("Interrupted before anything was scored.", None)
+        return (
+            error
+            if isinstance(error, UnreadableSampleError)
+            else ScoringInterruptedError("Interrupted before anything was scored.", None)
+        )
     target = request.out.with_name(request.out.name + ".partial")
     value_of = dict(zip(partial.ids, partial.values.tolist(), strict=True))
     rows = (
@@ -302,6 +348,15 @@ def _save_partial(
         for place, name in enumerate(partial.top(len(partial), seed=request.seed), start=1)
     )
     write_lines(target, (json.dumps(row, ensure_ascii=False) for row in rows))
+    if isinstance(error, UnreadableSampleError):
+        return UnreadableSampleError(
+            f"{_unreadable(error.skipped, len(pool))} The scores of the other {len(partial):,}, "
+            f"best first, are in {target}; {request.out} was not written. Remove these files, or "
+            "leave them out with --skip-unreadable.",
+            error.rows,
+            skipped=error.skipped,
+            partial=partial,
+        )
     return ScoringInterruptedError(
         f"Interrupted after {len(partial):,} of {len(pool):,} samples. Their scores, best first, "
         f"are in {target}; {request.out} was not written.",
@@ -320,6 +375,33 @@ def _refuse_strange(request: RankRequest, ranker: Ranker) -> None:
     for name, value in given.items():
         if value is not None and ranker.scorer is None:
             raise invalid(name, f"not to be given for {request.task}", f"{value}")
+
+
+def _unreadable(skipped: Mapping[str, str], count: int) -> str:
+    """Return which samples can't be read, and why."""
+    named = "".join(f"\n  {name}: {found}" for name, found in list(skipped.items())[:SHOWN])
+    more = f"\n  and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    return f"{len(skipped):,} of {count:,} samples can't be read:{named}{more}\n"
+
+
+def _show_pictures(
+    console: Console,
+    request: RankRequest,
+    task: Any,
+    pool: Pool,
+    scores: Scores,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Say what was left out, and write the contact sheet if one is wanted."""
+    if scores.skipped:
+        for line in _unreadable(scores.skipped, len(pool)).splitlines():
+            console.print(_plain(line), soft_wrap=True)
+    if request.sheet is not None:
+        from altasks.report.sheet import MOST, contact_sheet
+
+        contact_sheet(rows, task, request.sheet, pool=pool)
+        shown = f"the first {MOST:,}" if len(rows) > MOST else "all of them"
+        console.print(_plain(f"Pictures of {shown} are in {request.sheet}."), soft_wrap=True)
 
 
 def _summarise(
@@ -378,9 +460,9 @@ def _build_text_classification(request: RankRequest) -> Any:
     from altasks.tasks.text_classification import TextClassification
 
     committee = None
-    if request.passes:
+    if passes := PASSES if request.passes is None else request.passes:
         committee = MCDropout(
-            request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
+            passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
     try:
         return TextClassification(
@@ -442,6 +524,13 @@ def _text_reason(description: Mapping[str, Any]) -> str:
 
 #: Task name -> what the shell must know of it. A new task adds its entry, and its options above.
 RANKERS: dict[str, Ranker] = {
+    "image-classification": Ranker(
+        build=build_image_classification,
+        read=read_image_folder,
+        fields=image_fields,
+        classes=image_classes,
+        reason=closest_classes,
+    ),
     "ner": Ranker(
         build=build_ner,
         read=read_sentences,

@@ -31,9 +31,10 @@ def build_ner(request: RankRequest) -> Any:
             "--truncate", "not to be given: long sentences are read whole, in windows", "it"
         )
     committee = None
-    if request.passes:
+    passes = 20 if request.passes is None else request.passes
+    if passes:
         committee = MCDropout(
-            request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
+            passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
     try:
         return NER(

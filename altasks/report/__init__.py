@@ -1,4 +1,4 @@
-"""What a run showed: learning curves, what was saved, and resumable rows of results."""
+"""What a run showed: learning curves, what was saved, resumable rows, sheets of pictures."""
 
 from altasks.report.curves import (
     Comparison,
@@ -10,6 +10,7 @@ from altasks.report.curves import (
 )
 from altasks.report.plots import plot_learning_curves
 from altasks.report.results import ResultRows, code_version
+from altasks.report.sheet import contact_sheet
 
 __all__ = [
     "Comparison",
@@ -19,6 +20,7 @@ __all__ = [
     "bootstrap_mean",
     "code_version",
     "compare",
+    "contact_sheet",
     "labels_to_reach",
     "plot_learning_curves",
 ]

@@ -5,41 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from altasks._drawing import font, plain, shortened
 from altasks._extras import require
 
 #: The height of the letters, as a share of the picture's width.
 LETTERS = 0.075
 #: How many classes are written below a picture.
 WRITTEN = 3
-
-
-def font(size: float) -> Any:
-    """Return PIL's own font, at least legible."""
-    return require("PIL.ImageFont", "vision", "Drawing pictures").load_default(max(size, 9))
-
-
-def plain(text: str) -> str:
-    """Return someone's text on one line, without what a font can't show."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
-
-
-def shortened(text: str, face: Any, width: float) -> str:
-    """Return `text`, cut in its middle so that it is at most `width` pixels long."""
-    if face.getlength(text) <= width:
-        return text
-    low, high = 0, len(text)
-    while low < high:  # the most characters that fit
-        middle = (low + high + 1) // 2
-        if face.getlength(_cut(text, middle)) <= width:
-            low = middle
-        else:
-            high = middle - 1
-    return _cut(text, low)
-
-
-def _cut(text: str, left: int) -> str:
-    front = left // 3
-    return f"{text[:front]}...{text[len(text) - (left - front) :]}"
 
 
 def with_classes(image: Any, description: Mapping[str, Any]) -> Any:

@@ -341,6 +341,12 @@ class ImageClassification(Classifies, FineTuned):
             "input_size": list(transform.size) if isinstance(transform, ToPixels) else None,
         }
 
+    def _kept(self) -> dict[str, Any]:
+        # By timm's own name for it, the network can be built again elsewhere.
+        noted = getattr(getattr(self.model, "net", None), "pretrained_cfg", None) or {}
+        name = noted.get("architecture")
+        return {} if name is None else {"timm": str(name)}
+
     def _collator(self) -> Any:
         transformers = require("transformers", "vision", "Training an image classifier")
         return transformers.default_data_collator
