@@ -95,7 +95,9 @@ def rank(
     model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
     pool: Annotated[
         Path,
-        typer.Option(help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner."),
+        typer.Option(
+            help="The samples: a .csv, .tsv or .jsonl file; CoNLL for ner; a folder of images."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,
@@ -129,6 +131,10 @@ def rank(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Read the beginning of texts that are too long.")
     ] = False,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="segmentation: rank parts of images, 'grid:64' or 'slic:100'."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per call of the model.")] = 32,
     device: Annotated[
         str | None, typer.Option(help="'cpu', 'cuda', ...; where the model is by default.")
@@ -155,6 +161,7 @@ def rank(
             dropout_layers="head" if dropout_layers is DropoutLayers.HEAD else "all",
             dropout=dropout,
             truncate=truncate,
+            regions=regions,
             batch_size=batch_size,
             device=device,
             seed=seed,

@@ -45,6 +45,13 @@ BUILTIN = (
         ("transformers", "accelerate", "datasets", "safetensors"),
         "examples/text_classification.py",
     ),
+    TaskEntry(
+        "segmentation",
+        "al.Segmentation",
+        "segmentation",
+        ("segmentation_models_pytorch", "transformers", "skimage"),
+        "examples/segmentation.py",
+    ),
 )
 
 

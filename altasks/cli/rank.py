@@ -14,6 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
+from altasks.cli.rank_segmentation import (
+    build_segmentation,
+    image_fields,
+    mask_classes,
+    mask_reason,
+    read_images,
+)
 from altasks.cli.rank_words import (
     build_ner,
     doubtful_spans,
@@ -54,6 +61,7 @@ class RankRequest:
     dropout_layers: Literal["all", "head"] = "all"
     dropout: float | None = None
     truncate: bool = False
+    regions: str | None = None
     batch_size: int = 32
     device: str | None = None
     seed: int = 0
@@ -88,6 +96,8 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     """
     console = console or Console()
     ranker = find_ranker(request.task)
+    if request.regions is not None and request.task != "segmentation":
+        raise invalid("--regions", "not to be given for another task than segmentation", "it")
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
@@ -415,6 +425,13 @@ RANKERS: dict[str, Ranker] = {
         fields=sentence_fields,
         classes=span_labels,
         reason=doubtful_spans,
+    ),
+    "segmentation": Ranker(
+        build=build_segmentation,
+        read=read_images,
+        fields=image_fields,
+        classes=mask_classes,
+        reason=mask_reason,
     ),
     "text-classification": Ranker(
         build=_build_text_classification,

@@ -5,6 +5,7 @@ Sentences that are made up, and those of the package chatterbot-corpus, are in t
 """
 
 from altasks.data.conll import read_conll, write_conll
+from altasks.data.mask_files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks import decode_mask, encode_mask
 from altasks.data.pool import Pool, as_pool
 from altasks.data.records import from_dataset, read_tagged_jsonl
@@ -18,6 +19,7 @@ __all__ = [
     "Division",
     "Frame",
     "ImageRegion",
+    "MaskedImages",
     "Pool",
     "SRLSentence",
     "Span",
@@ -27,7 +29,9 @@ __all__ = [
     "decode_mask",
     "encode_mask",
     "from_dataset",
+    "read_coco_masks",
     "read_conll",
+    "read_masks",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",
