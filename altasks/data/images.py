@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,21 +22,27 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tif
 #: EXIF orientations that lie on their side.
 _ON_ITS_SIDE = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
+_CHANNELS = (1, 3, 4)
 
 
-def open_image(sample: Any, *, mode: Literal["RGB", "L"] = "RGB", row: int = 0) -> Image:
+def open_image(
+    sample: Any, *, mode: Literal["RGB", "L"] = "RGB", row: int = 0, at_least: int | None = None
+) -> Image:
     """Return a sample as an upright 8-bit PIL image.
 
     A photograph is turned as its EXIF orientation says. Greyscale becomes three equal channels
     (for `"RGB"`), transparency is laid on white, and 16 bits are scaled to 8 by their range, not
-    cut off. Arrays are `[H, W]` or `[H, W, 1 | 3 | 4]`: unsigned bytes or 16-bit numbers, or
-    floats in [0, 1].
+    cut off. Arrays and tensors are `[H, W]`, `[H, W, C]` or `[C, H, W]` with C of 1, 3 or 4 (where
+    both fit, the channels are last): bool, uint8, uint16, or floats in [0, 1]. Of a file with
+    several frames the first is read.
 
     Args:
         sample: a path, a PIL image, an array or tensor, or a mapping with one of those (or the
             file's bytes) under `image`, as a row of a Hugging Face `Dataset` is.
         mode: the channels to return.
         row: which sample of its batch it is, for the error.
+        at_least: a JPEG that is much bigger may be decoded smaller, with both sides at least so
+            long: several times as fast for photographs that are made small anyway.
 
     Raises:
         UnreadableSampleError: for a file that is missing, damaged or no image, and for an array
@@ -47,19 +54,21 @@ def open_image(sample: Any, *, mode: Literal["RGB", "L"] = "RGB", row: int = 0) 
     """
     pil = require("PIL.Image", "vision", "Reading images")
     ops = require("PIL.ImageOps", "vision", "Reading images")
-    image = _find(sample, row)
-    try:
-        image.load()
-        upright = ops.exif_transpose(image)
-    except Exception as error:  # a damaged file makes PIL's decoders raise anything
-        raise _unreadable(sample, row, f"{type(error).__name__}: {error}") from error
-    if upright.mode.startswith("I") or upright.mode == "F":
-        upright = pil.fromarray(_to_bytes(np.asarray(upright), sample, row))
-    if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-        white = pil.new("RGBA", upright.size, "white")
-        upright = pil.alpha_composite(white, upright)
-    converted: Image = upright if upright.mode == mode else upright.convert(mode)
+    with _found(sample, row, at_least) as image:
+        try:
+            image.load()
+            upright = ops.exif_transpose(image)  # a copy, so the file can be closed
+            if upright.mode.startswith("I") or upright.mode == "F":
+                upright = pil.fromarray(_to_bytes(np.asarray(upright), sample, row, pil=True))
+            if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+                upright = upright.convert("RGBA")
+                white = pil.new("RGBA", upright.size, "white")
+                upright = pil.alpha_composite(white, upright)
+            converted: Image = upright if upright.mode == mode else upright.convert(mode)
+        except UnreadableSampleError:
+            raise
+        except Exception as error:  # a damaged file makes PIL's decoders raise anything
+            raise _unreadable(sample, row, f"{type(error).__name__}: {error}") from error
     return converted
 
 
@@ -73,35 +82,53 @@ def image_size(sample: Any, *, row: int = 0) -> tuple[int, int]:
         >>> image_size(np.zeros((4, 6), np.uint8))
         (6, 4)
     """
-    image = _find(sample, row)
-    width, height = image.size
-    try:
-        turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-    except Exception:  # damaged metadata: the picture itself may still be read
-        turned = False
+    with _found(sample, row) as image:
+        width, height = image.size
+        try:
+            turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+        except Exception:  # damaged metadata: the picture itself may still be read
+            turned = False
     return (height, width) if turned else (width, height)
 
 
-def _find(sample: Any, row: int) -> Any:
-    """Return a PIL image of the sample, its pixels perhaps not read yet."""
+@contextmanager
+def _found(sample: Any, row: int, at_least: int | None = None) -> Iterator[Any]:
+    """Yield a PIL image of the sample, its pixels perhaps not read yet; close what was opened."""
+    image, ours = _find(sample, row)
+    try:
+        if image.format == "EPS":  # a program: drawing it would start an interpreter
+            raise _unreadable(sample, row, "an EPS file, which is not read")
+        if 0 in image.size:
+            raise _unreadable(sample, row, f"no pixels ({image.width} x {image.height})")
+        if ours and at_least is not None and image.format == "JPEG":
+            image.draft(None, (at_least, at_least))  # changes the image: never the user's own
+        yield image
+    finally:
+        if ours:
+            image.close()
+
+
+def _find(sample: Any, row: int) -> tuple[Any, bool]:
+    """Return a PIL image of the sample, and whether it was opened here."""
     pil = require("PIL.Image", "vision", "Reading images")
     source = sample
-    if isinstance(source, Mapping):
-        if "image" not in source:
-            raise _unreadable(sample, row, f"a mapping with {', '.join(map(repr, source))}")
+    if isinstance(source, Mapping) and "image" in source:
         source = source["image"]
     if isinstance(source, Mapping):  # an undecoded image of a Hugging Face Dataset
+        if not {"bytes", "path"} & set(source):
+            found = f"a mapping with {', '.join(map(repr, source)) or 'nothing in it'}"
+            raise _unreadable(sample, row, found)
         source = source.get("bytes") or source.get("path")
     if isinstance(source, pil.Image):
-        return source
-    if isinstance(source, bytes):
+        return source, False
+    if isinstance(source, bytes | bytearray):
         source = BytesIO(source)
     elif hasattr(source, "__array__") or hasattr(source, "detach"):
-        return pil.fromarray(_to_bytes(_as_array(source), sample, row))
+        return pil.fromarray(_to_bytes(_as_array(source), sample, row)), True
     elif not isinstance(source, str | os.PathLike):
         raise _unreadable(sample, row, type(source).__name__)
     try:
-        return pil.open(source)
+        return pil.open(source), True
     except Exception as error:  # see above; a bomb is an error of its own kind
         raise _unreadable(sample, row, f"{type(error).__name__}: {error}") from error
 
@@ -109,16 +136,24 @@ def _find(sample: Any, row: int) -> Any:
 def _as_array(source: Any) -> np.ndarray:
     if hasattr(source, "detach"):
         source = source.detach().cpu()
+        if source.is_floating_point():
+            source = source.float()  # NumPy has no bfloat16
     return np.asarray(source)
 
 
-def _to_bytes(array: np.ndarray, sample: Any, row: int) -> np.ndarray:
+def _to_bytes(array: np.ndarray, sample: Any, row: int, *, pil: bool = False) -> np.ndarray:
+    """Return an array of any readable kind as bytes `[H, W]` or `[H, W, 3 | 4]`.
+
+    PIL reads some 16-bit files as 32-bit integers (`pil`); in an array those could mean any range.
+    """
+    if array.ndim == 3 and array.shape[2] not in _CHANNELS and array.shape[0] in _CHANNELS:
+        array = array.transpose(1, 2, 0)
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if (
         array.ndim not in (2, 3)
         or 0 in array.shape
-        or (array.ndim == 3 and array.shape[2] not in (3, 4))
+        or (array.ndim == 3 and array.shape[2] not in _CHANNELS)
     ):
         raise _unreadable(sample, row, f"an array of shape {list(array.shape)}")
     if array.dtype == np.uint8:
@@ -130,12 +165,16 @@ def _to_bytes(array: np.ndarray, sample: Any, row: int) -> np.ndarray:
             found = f"floats from {array.min():g} to {array.max():g}, not in [0, 1]"
             raise _unreadable(sample, row, found)
         return np.round(array * 255).astype(np.uint8)
-    if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < 2**16:
+    sixteen = array.dtype.kind == "u" and array.dtype.itemsize == 2
+    if sixteen or (pil and array.min() >= 0 and array.max() < 2**16):
         return np.round(array / 257).astype(np.uint8)
-    raise _unreadable(sample, row, f"numbers of type {array.dtype} beyond 16 bits, or below 0")
+    found = f"numbers of type {array.dtype}"
+    if array.dtype.kind in "iu":
+        found += f" from {array.min()} to {array.max()}"
+    raise _unreadable(sample, row, found, "Use uint8 for 0 to 255, uint16 for 0 to 65,535.")
 
 
-def _unreadable(sample: Any, row: int, found: str) -> UnreadableSampleError:
+def _unreadable(sample: Any, row: int, found: str, hint: str = "") -> UnreadableSampleError:
     place = f"row {row}"
     if isinstance(sample, str | os.PathLike):
         place = str(Path(sample))
@@ -146,5 +185,6 @@ def _unreadable(sample: Any, row: int, found: str) -> UnreadableSampleError:
         "an image: a path, a PIL image, an array [H, W] or [H, W, 1 | 3 | 4]",
         found,
         where=place,
+        hint=hint,
     )
     return UnreadableSampleError(message, {row: found})
