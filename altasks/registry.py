@@ -104,6 +104,7 @@ ACQUISITIONS = Registry(
             "least_confidence",
             "margin",
             "mnlp",
+            "near_boundary",
             "sequence_variation_ratio",
             "variance",
             "variation_ratio",

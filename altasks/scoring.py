@@ -277,11 +277,13 @@ def _score_streamed(
     for index, prediction in task.iter_predict(batch):
         committee.check(prediction)
         units = prediction.units if isinstance(prediction, Ragged) else prediction
-        one = Ragged(units, [len(units)])
+        fields = prediction.fields if isinstance(prediction, Ragged) else {}
+        one = Ragged(units, [len(units)], fields)
         if not asked:
             # The options as given, on one unit: what the function refuses, such as mnlp another
             # reduction than its own, must not pass because the stream does the reducing.
-            function(Ragged(units[:1], [len(units[:1])]), **options)
+            some = {name: rows[:1] for name, rows in fields.items()}
+            function(Ragged(units[:1], [len(units[:1])], some), **options)
             asked = True
         reduction.add(index, function(one, **unit_options))
     return _as_vector(reduction.result(), len(batch))

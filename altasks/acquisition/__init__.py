@@ -21,6 +21,7 @@ from altasks.acquisition.expected_gradient_length import expected_gradient_lengt
 from altasks.acquisition.least_confidence import least_confidence
 from altasks.acquisition.margin import margin
 from altasks.acquisition.mnlp import mnlp
+from altasks.acquisition.near_boundary import near_boundary
 from altasks.acquisition.sequence_variation_ratio import sequence_variation_ratio
 from altasks.acquisition.variance import variance
 from altasks.acquisition.variation_ratio import variation_ratio
@@ -44,6 +45,7 @@ __all__ = [
     "least_confidence",
     "margin",
     "mnlp",
+    "near_boundary",
     "reduce_units",
     "sequence_variation_ratio",
     "units_of",

@@ -160,6 +160,10 @@ def rank(
     truncate: Annotated[
         bool, typer.Option("--truncate", help="Read the beginning of texts that are too long.")
     ] = False,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="segmentation: rank parts of images, 'grid:64' or 'slic:100'."),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples per call of the model.")] = 32,
     device: Annotated[
         str | None, typer.Option(help="'cpu', 'cuda', ...; where the model is by default.")
@@ -205,6 +209,7 @@ def rank(
             dropout_layers="head" if dropout_layers is DropoutLayers.HEAD else "all",
             dropout=dropout,
             truncate=truncate,
+            regions=regions,
             batch_size=batch_size,
             device=device,
             seed=seed,

@@ -66,6 +66,13 @@ BUILTIN = (
     TaskEntry("ner", "al.NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
     TaskEntry("srl", "al.SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),
     TaskEntry("regression", "al.Regression", "text", _TEXT, "examples/regression.py"),
+    TaskEntry(
+        "segmentation",
+        "al.Segmentation",
+        "segmentation",
+        ("segmentation_models_pytorch", "transformers", "skimage"),
+        "examples/segmentation.py",
+    ),
 )
 
 

@@ -28,6 +28,17 @@ from altasks.cli.rank_object_detection import (
     closest_calls,
     read_images,
 )
+from altasks.cli.rank_segmentation import (
+    build_segmentation,
+    mask_classes,
+    mask_reason,
+)
+from altasks.cli.rank_segmentation import (
+    image_fields as map_fields,
+)
+from altasks.cli.rank_segmentation import (
+    read_images as read_maps,
+)
 from altasks.cli.rank_words import (
     build_ner,
     doubtful_spans,
@@ -80,6 +91,7 @@ class RankRequest:
     dropout_layers: Literal["all", "head"] = "all"
     dropout: float | None = None
     truncate: bool = False
+    regions: str | None = None
     batch_size: int = 32
     device: str | None = None
     seed: int = 0
@@ -124,6 +136,8 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     console = console or Console()
     ranker = find_ranker(request.task)
     _refuse_strange(request, ranker)
+    if request.regions is not None and request.task != "segmentation":
+        raise invalid("--regions", "not to be given for another task than segmentation", "it")
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
@@ -545,6 +559,13 @@ RANKERS: dict[str, Ranker] = {
         classes=box_labels,
         reason=closest_calls,
         scorer=BoxScorer,
+    ),
+    "segmentation": Ranker(
+        build=build_segmentation,
+        read=read_maps,
+        fields=map_fields,
+        classes=mask_classes,
+        reason=mask_reason,
     ),
     "text-classification": Ranker(
         build=_build_text_classification,

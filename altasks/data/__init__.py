@@ -7,6 +7,7 @@ Sentences that are made up, and those of the package chatterbot-corpus, are in t
 from altasks.data.boxed import BoxedImages
 from altasks.data.coco import read_coco, write_coco
 from altasks.data.conll import read_conll, write_conll
+from altasks.data.mask_files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks import decode_mask, encode_mask
 from altasks.data.pool import Pool, as_pool
 from altasks.data.records import from_dataset, read_tagged_jsonl
@@ -23,6 +24,7 @@ __all__ = [
     "Division",
     "Frame",
     "ImageRegion",
+    "MaskedImages",
     "Pool",
     "SRLSentence",
     "Span",
@@ -34,7 +36,9 @@ __all__ = [
     "encode_mask",
     "from_dataset",
     "read_coco",
+    "read_coco_masks",
     "read_conll",
+    "read_masks",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",

@@ -13,7 +13,7 @@ from torch import Tensor
 from altasks.data.regions import ImageRegion
 from altasks.errors import UnreadableSampleError
 from altasks.tasks._rasters import Normaliser, read_raster
-from altasks.tasks._tiles import Tile, cut, strips
+from altasks.tasks._tiles import Tile, cut, edges, strips
 
 
 class Piece(NamedTuple):
@@ -24,12 +24,14 @@ class Piece(NamedTuple):
         top: first row in it.
         left: first column in it.
         probs: `[K, C, h, w]`.
+        edge: `[h, w]` bool, what is near a boundary of the predicted classes, or None.
     """
 
     image: int
     top: int
     left: int
     probs: Tensor
+    edge: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Passes:
         stride: what windows' sides are multiples of.
         batch_size: windows at once.
         device: where the model is.
+        boundary: how near to another predicted class a pixel is near a boundary; 0: not asked.
     """
 
     normalise: Normaliser
@@ -53,6 +56,7 @@ class Passes:
     stride: int
     batch_size: int
     device: torch.device
+    boundary: int
 
     def pieces(
         self,
@@ -108,8 +112,13 @@ class Passes:
         windows = torch.stack([window for _, _, window in waiting]).to(self.device)
         members = maps(windows, waiting[0][1])
         for place, (index, tile, _) in enumerate(waiting):
+            edge = edges(members[-1][place], tile, self.boundary) if self.boundary else None
             for top, probs in strips([one[place] for one in members], tile, rows=rows):
-                yield Piece(index, top, tile.own[1], probs)
+                near = None
+                if edge is not None:
+                    first = top - tile.own[0]
+                    near = edge[first : first + probs.shape[2]]
+                yield Piece(index, top, tile.own[1], probs, near)
 
 
 class Group(NamedTuple):
@@ -141,10 +150,28 @@ def overlapping(piece: Piece, box: tuple[int, int, int, int]) -> tuple[int, int,
     return (top, left, bottom, right) if top < bottom and left < right else None
 
 
+class Share(NamedTuple):
+    """Some pixels of one sample.
+
+    Attributes:
+        place: which sample.
+        rows: of the pixels, in the image, `[m]`.
+        columns: likewise.
+        probs: `[K, C, m]`.
+        edge: `[m]` bool, or None.
+    """
+
+    place: int
+    rows: np.ndarray
+    columns: np.ndarray
+    probs: Tensor
+    edge: Tensor | None
+
+
 def shares(
     piece: Piece, samples: Sequence[Any], places: Sequence[int], covers: dict[int, np.ndarray]
-) -> Iterator[tuple[int, np.ndarray, np.ndarray, Tensor]]:
-    """Yield what a piece has of each sample: (place, rows, columns, probs `[K, C, m]`).
+) -> Iterator[Share]:
+    """Yield what a piece has of each sample.
 
     Args:
         piece: of an image.
@@ -157,7 +184,8 @@ def shares(
         if not isinstance(sample, ImageRegion):
             height, width = piece.probs.shape[2:]
             rows, columns = np.divmod(np.arange(height * width), width)
-            yield place, rows + piece.top, columns + piece.left, piece.probs.flatten(2)
+            edge = None if piece.edge is None else piece.edge.flatten()
+            yield Share(place, rows + piece.top, columns + piece.left, piece.probs.flatten(2), edge)
             continue
         common = overlapping(piece, sample.box)
         if common is None:
@@ -172,13 +200,17 @@ def shares(
         rows, columns = np.nonzero(inside)
         if not len(rows):
             continue
-        part = piece.probs[
-            :, :, top - piece.top : bottom - piece.top, left - piece.left : right - piece.left
-        ].flatten(2)  # K x C x pixels of the box
+        window = (
+            slice(top - piece.top, bottom - piece.top),
+            slice(left - piece.left, right - piece.left),
+        )
+        part = piece.probs[:, :, *window].flatten(2)  # K x C x pixels of the box
+        edge = None if piece.edge is None else piece.edge[window].flatten()
         if len(rows) < part.shape[2]:
             chosen = torch.from_numpy(np.flatnonzero(inside)).to(part.device)
             part = part.index_select(2, chosen)
-        yield place, rows + top, columns + left, part
+            edge = None if edge is None else edge[chosen]
+        yield Share(place, rows + top, columns + left, part, edge)
 
 
 def reread_rows(error: UnreadableSampleError, found: Sequence[Group]) -> UnreadableSampleError:

@@ -56,7 +56,7 @@ def raster_size(sample: Any, channels: int, *, row: int = 0) -> tuple[int, int]:
     if channels not in (1, 3):
         height, width = read_raster(source, channels, row=row).shape[:2]
         return height, width
-    if array is not None and array.ndim in (2, 3):
+    if array is not None and (array.ndim == 2 or array.shape[-1] in (1, 3, 4)):
         return int(array.shape[0]), int(array.shape[1])
     width, height = image_size(source, row=row)
     return height, width

@@ -134,3 +134,28 @@ def _fill(target: Tensor, values: Tensor, first: int, height: int) -> None:
     below = (above + 1).clamp_(max=low - 1)
     share = (source - above)[None, :, None]
     torch.lerp(values.index_select(1, above), values.index_select(1, below), share, out=target)
+
+
+def edges(logits: Tensor, tile: Tile, radius: int) -> Tensor:
+    """Return which own pixels are within `radius` of another predicted class, `[h, w]` bool.
+
+    Args:
+        logits: of the member that answers, `[C, h, w]` over the window.
+        tile: the window.
+        radius: in pixels, along rows, columns and diagonals.
+    """
+    size = (tile.height, tile.width)
+    values = logits.float()[None]
+    if values.shape[2:] != size:
+        values = torch.nn.functional.interpolate(
+            values, size=size, mode="bilinear", align_corners=False
+        )
+    best = values.argmax(1).float()  # 1 x H x W
+    side = 2 * radius + 1
+    pad = (radius,) * 4
+    best = torch.nn.functional.pad(best[None], pad, mode="replicate")
+    highest = torch.nn.functional.max_pool2d(best, side, 1)
+    lowest = -torch.nn.functional.max_pool2d(-best, side, 1)
+    top, left, bottom, right = tile.own
+    near: Tensor = (highest != lowest)[0, 0]
+    return near[top - tile.top : bottom - tile.top, left - tile.left : right - tile.left]

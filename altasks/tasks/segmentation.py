@@ -35,7 +35,15 @@ from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned
 from altasks.tasks._hf import Loaded, require_directory
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._map_metrics import Confusion
-from altasks.tasks._map_passes import Passes, Piece, frame_of, groups, reread_rows, shares
+from altasks.tasks._map_passes import (
+    Passes,
+    Piece,
+    Share,
+    frame_of,
+    groups,
+    reread_rows,
+    shares,
+)
 from altasks.tasks._map_view import MapView, draw
 from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
@@ -89,6 +97,8 @@ class Segmentation(FineTuned):
         tile: the side of the windows a larger image is read in.
         overlap: how far a pixel that is read from a window is from the window's cut, at least.
             Only pixels nearer to a cut than the model looks can differ from a reading in one.
+        boundary: pixels within so many of another predicted class are marked in the prediction's
+            field `boundary`, for `near_boundary`; 0: none is.
         crop: the side of random windows a `fit` trains on, where images are larger.
         augment: what a `fit` does to images and masks: called as `augment(image=..., mask=...)`
             with arrays, returns both (an albumentations transform is one).
@@ -135,6 +145,7 @@ class Segmentation(FineTuned):
         stride: int | None = None,
         tile: int | None = None,
         overlap: int | None = None,
+        boundary: int = 0,
         crop: int | None = None,
         augment: Callable[..., Any] | None = None,
         loss: MapLoss | None = None,
@@ -164,7 +175,10 @@ class Segmentation(FineTuned):
         self.augment = augment
         self.loss = loss
         self.heads_only = heads_only
+        self.boundary = boundary
         self._seed = 0
+        if isinstance(boundary, bool) or not isinstance(boundary, int) or boundary < 0:
+            raise invalid("boundary", "a whole number of pixels, at least 0", f"{boundary!r}")
         if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
             raise invalid("crop", "a side of at least 1 pixel, or None", f"{crop!r}")
         super().__init__(
@@ -187,6 +201,7 @@ class Segmentation(FineTuned):
                 "augment": augment,
                 "loss": loss,
                 "heads_only": heads_only,
+                "boundary": boundary,
                 "stage_weights": stage_weights,
             },
         )
@@ -200,6 +215,7 @@ class Segmentation(FineTuned):
             self.stride,
             1 if isinstance(committee, MCDropout) else batch_size,
             self.device,
+            boundary,
         )
         several = committee is not None or bool(self.model.stages)
         self.default_acquisition = "bald" if several else "margin"
@@ -224,28 +240,36 @@ class Segmentation(FineTuned):
         whole: Tensor | None = None
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         order: dict[int, np.ndarray] = {}
-        for place, rows, columns, probs in self._shares(samples):
+        near = torch.zeros(int(starts[-1]), dtype=torch.bool, device=self.device)
+        for place, rows, columns, probs, edge in self._shares(samples):
             if whole is None:
                 whole = probs.new_empty(*probs.shape[:2], int(starts[-1]))  # K x C x M
             if place not in order:
                 order[place] = self._order(samples[place], place)
             top, left = frame_of(samples[place], (0, 0))[:2]
             where = order[place][rows - top, columns - left] + starts[place]
-            if where[-1] - where[0] + 1 == len(where):  # whole rows: one block
-                whole[:, :, int(where[0]) : int(where[-1]) + 1] = probs
-            else:
-                whole[:, :, torch.from_numpy(where).to(whole.device)] = probs
+            block: Any = torch.from_numpy(where).to(whole.device)
+            if where[-1] - where[0] + 1 == len(where):  # whole rows
+                block = slice(int(where[0]), int(where[-1]) + 1)
+            whole[:, :, block] = probs
+            if edge is not None:
+                near[block] = edge
         if whole is None:
             whole = torch.empty(self._size_of_committee(), len(self._names), 0, device=self.device)
-        return Ragged(Categorical._trusted(whole.permute(2, 0, 1), None), sizes)
+        fields = {"boundary": near} if self.boundary else None
+        return Ragged(Categorical._trusted(whole.permute(2, 0, 1), None), sizes, fields)
 
     def iter_predict(self, samples: Sequence[Any]) -> Iterator[tuple[int, Prediction]]:
         """Yield (index into samples, a `Categorical` over some of its pixels), tile by tile.
 
         Each pixel comes once. Regions of one image share one pass over it.
         """
-        for place, _, _, probs in self._shares(samples):
-            yield place, Categorical._trusted(probs.permute(2, 0, 1), None)
+        for place, _, _, probs, edge in self._shares(samples):
+            units = Categorical._trusted(probs.permute(2, 0, 1), None)
+            if edge is None:
+                yield place, units
+            else:
+                yield place, Ragged(units, [len(units)], {"boundary": edge})
 
     def batch_key(self, sample: Any) -> Any:
         """Return what samples share that are best predicted together: the image of regions."""
@@ -345,7 +369,7 @@ class Segmentation(FineTuned):
             sure: pixels whose class has a probability below this are void.
         """
         mask = np.full(self._frame(sample), self.void, dtype=np.int64)
-        for _, rows, columns, probs in self._shares([sample], answer=True):
+        for _, rows, columns, probs, _ in self._shares([sample], answer=True):
             best = probs.mean(0).max(0)
             kept = best.values >= sure
             found = torch.where(kept, best.indices, torch.full_like(best.indices, self.void))
@@ -357,7 +381,7 @@ class Segmentation(FineTuned):
         told: dict[int, dict[str, Any]] = {}
         for _, places in groups(samples):
             views = [self._view(samples[place]) for place in places]
-            for one, rows, columns, probs in self._shares([samples[place] for place in places]):
+            for one, rows, columns, probs, _ in self._shares([samples[place] for place in places]):
                 view, (top, left) = views[one]
                 view.add(rows - top, columns - left, probs)
             for place, (view, _) in zip(places, views, strict=True):
@@ -431,10 +455,8 @@ class Segmentation(FineTuned):
             rows=REGION_ROWS if divided else None,
         )
 
-    def _shares(
-        self, samples: Sequence[Any], *, answer: bool = False
-    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, Tensor]]:
-        """Yield (place, rows, columns, probs `[K, C, m]`) of all samples' pixels, each once."""
+    def _shares(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Share]:
+        """Yield all samples' pixels, each once."""
         found = groups(samples)
         covers: dict[int, np.ndarray] = {}
         try:

@@ -158,7 +158,8 @@ def table(results: ResultRows, seeds: int, steps: int, bf16: bool) -> str:
         return "no complete baseline yet"
     images = [ROUND * (i + 1) for i in range(ROUNDS)]
     lines = [
-        "| arm | first mean IoU | final mean IoU | pixels for random's final | area minus random's |",
+        "| arm | first mean IoU | final mean IoU | pixels for random's final"
+        " | area minus random's |",
         "|---|---|---|---|---|",
     ]
     for arm, rows in curves.items():

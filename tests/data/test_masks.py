@@ -1,0 +1,62 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from altasks.data import decode_mask, encode_mask
+from altasks.errors import InvalidInputError
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.uint8, np.int64, np.uint16]),
+        hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.integers(0, 200),
+    )
+)
+def test_run_lengths_are_exact_json_and_the_same_for_equal_masks(mask):
+    kept = json.loads(json.dumps(encode_mask(mask)))
+    assert kept == encode_mask(mask)
+    np.testing.assert_array_equal(decode_mask(kept), mask)
+    assert encode_mask(decode_mask(kept)) == kept
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"size": [1, 2], "classes": [0, 1], "counts": [2]},
+        {"size": [1, 2], "classes": [0], "counts": [1]},
+        {"size": [1, 2], "classes": [0, 0], "counts": [3, -1]},
+        {"size": [1, 2], "classes": [0.5], "counts": [2]},
+        {"size": [1], "classes": [0], "counts": [1]},
+        {"size": [1, 2], "classes": [-1], "counts": [2]},
+        [[0.5]],
+        [[-1]],
+        [0, 1],
+        [],
+        "missing.png",
+        3,
+    ],
+)
+def test_what_is_no_mask_is_refused(label):
+    with pytest.raises(InvalidInputError):
+        decode_mask(label)
+
+
+def test_images_of_numbers_are_masks_and_colours_are_not(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
+    mask = np.array([[0, 3], [7, 255]], np.uint8)
+    paletted = image.fromarray(mask).convert("P")
+    paletted.putdata(mask.ravel().tolist())
+    paletted.putpalette([i for i in range(256) for _ in range(3)])
+    for name, one in (("l.png", image.fromarray(mask)), ("p.png", paletted)):
+        one.save(tmp_path / name)
+        np.testing.assert_array_equal(decode_mask(tmp_path / name), mask)
+    wide = image.fromarray(np.array([[0, 70_000]], np.int32))
+    assert decode_mask(wide).tolist() == [[0, 70_000]]
+    image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "rgb.png")
+    with pytest.raises(InvalidInputError, match="palette"):
+        decode_mask(tmp_path / "rgb.png")
