@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Transcripts,
     )
     from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
+    from altasks.report.consensus import Consensus, consensus
     from altasks.scoring import Scores, score
     from altasks.strategies import (
         KDPP,
@@ -72,7 +73,17 @@ if TYPE_CHECKING:
         VarianceReduction,
     )
     from altasks.strategies.budget import select_within
-    from altasks.tasks import NER, SRL, Regression, Task, TextClassification
+    from altasks.tasks import (
+        CRNN,
+        NER,
+        OCR,
+        SRL,
+        ImageToText,
+        Regression,
+        Task,
+        Tesseract,
+        TextClassification,
+    )
 
 # name -> the module that holds it
 _HOMES = {
@@ -109,6 +120,8 @@ _HOMES = {
     "get_oracle": "altasks.registry",
     "get_strategy": "altasks.registry",
     "get_task": "altasks.registry",
+    "Consensus": "altasks.report.consensus",
+    "consensus": "altasks.report.consensus",
     "Scores": "altasks.scoring",
     "score": "altasks.scoring",
     "Candidates": "altasks.strategies",
@@ -138,17 +151,23 @@ _HOMES = {
     "BadgeRegression": "altasks.strategies",
     "Badge": "altasks.strategies",
     "KCenter": "altasks.strategies",
+    "CRNN": "altasks.tasks",
+    "ImageToText": "altasks.tasks",
     "NER": "altasks.tasks",
+    "OCR": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
     "Task": "altasks.tasks",
+    "Tesseract": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
 
 __all__ = [
+    "CRNN",
     "KDPP",
     "LCMD",
     "NER",
+    "OCR",
     "SRL",
     "ActiveLoop",
     "AltasksError",
@@ -161,6 +180,7 @@ __all__ = [
     "Candidates",
     "Categorical",
     "ClusterMargin",
+    "Consensus",
     "DensityWeighted",
     "Ensemble",
     "EpsilonGreedy",
@@ -168,6 +188,7 @@ __all__ = [
     "FacilityLocation",
     "FisherMatching",
     "Hybrid",
+    "ImageToText",
     "KCenter",
     "MCDropout",
     "MaxDet",
@@ -187,6 +208,7 @@ __all__ = [
     "Strategy",
     "Subsampled",
     "Task",
+    "Tesseract",
     "TextClassification",
     "TopK",
     "Transcripts",
@@ -196,6 +218,7 @@ __all__ = [
     "as_pool",
     "bald",
     "by_span",
+    "consensus",
     "consensus_kl",
     "edit_disagreement",
     "entropy",

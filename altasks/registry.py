@@ -146,6 +146,7 @@ TASKS = Registry(
     "altasks.tasks",
     {
         "ner": "altasks.tasks.ner:NER",
+        "ocr": "altasks.tasks.ocr:OCR",
         "regression": "altasks.tasks.regression:Regression",
         "srl": "altasks.tasks.srl:SRL",
         "text-classification": "altasks.tasks.text_classification:TextClassification",

@@ -92,12 +92,21 @@ def tasks() -> None:
 @app.command()
 def rank(
     task: Annotated[str, typer.Option(help="What the model does; see `altasks tasks`.")],
-    model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
     pool: Annotated[
         Path,
-        typer.Option(help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner."),
+        typer.Option(
+            help="The samples: a .csv, .tsv or .jsonl file; CoNLL columns for ner; a folder of "
+            "line images for ocr."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
+    model: Annotated[
+        str | None, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")
+    ] = None,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(help="ocr, once for each reader: tesseract:LANGUAGE, a folder or a file."),
+    ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,
     acquisition: Annotated[
         str | None, typer.Option(help="The acquisition function; the task's own by default.")
@@ -143,6 +152,7 @@ def rank(
         RankRequest(
             task=task,
             model=model,
+            members=tuple(member or ()),
             pool=pool,
             out=out,
             number=number,

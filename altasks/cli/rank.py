@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from altasks.cli.files import check_target, write_lines
+from altasks.cli.rank_ocr import build_ocr, line_fields, read_images, split_readings
 from altasks.cli.rank_words import (
     build_ner,
     doubtful_spans,
@@ -41,7 +42,8 @@ class RankRequest:
     """The options of `altasks rank`; see its help."""
 
     task: str
-    model: str
+    model: str | None = None
+    members: tuple[str, ...] = ()
     pool: Path
     out: Path
     number: int = 100
@@ -70,6 +72,7 @@ class Ranker:
         fields: what of a sample goes into its row of the queue.
         classes: the predicted classes of a description, for the counts.
         reason: one line on why a sample scores as it does, from its description.
+        members: whether the task is made of `--member`s, of which `--model` is one.
     """
 
     build: Callable[[RankRequest], Any]
@@ -77,6 +80,7 @@ class Ranker:
     fields: Callable[[Any], dict[str, Any]]
     classes: Callable[[Mapping[str, Any]], list[str]]
     reason: Callable[[Mapping[str, Any]], str]
+    members: bool = False
 
 
 def run_rank(request: RankRequest, console: Console | None = None) -> None:
@@ -88,6 +92,10 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     """
     console = console or Console()
     ranker = find_ranker(request.task)
+    if request.model is None and not ranker.members:
+        raise invalid("--model", "a fine-tuned checkpoint: a folder or a hub name", "none")
+    if request.members and not ranker.members:
+        raise invalid("--member", f"not to be given for {request.task}", "it", hint="Use --model.")
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
@@ -344,6 +352,7 @@ def _build_text_classification(request: RankRequest) -> Any:
         committee = MCDropout(
             request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
+    assert request.model is not None  # run_rank has seen to it
     try:
         return TextClassification(
             request.model,
@@ -410,6 +419,14 @@ RANKERS: dict[str, Ranker] = {
         fields=sentence_fields,
         classes=span_labels,
         reason=doubtful_spans,
+    ),
+    "ocr": Ranker(
+        build=build_ocr,
+        read=read_images,
+        fields=line_fields,
+        classes=lambda _: [],
+        reason=split_readings,
+        members=True,
     ),
     "text-classification": Ranker(
         build=_build_text_classification,

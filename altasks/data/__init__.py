@@ -5,6 +5,7 @@ Sentences that are made up, and those of the package chatterbot-corpus, are in t
 """
 
 from altasks.data.conll import read_conll, write_conll
+from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.pool import Pool, as_pool
 from altasks.data.records import from_dataset, read_tagged_jsonl
 from altasks.data.snips import read_snips
@@ -20,7 +21,10 @@ __all__ = [
     "TaggedSentences",
     "as_pool",
     "from_dataset",
+    "lines_from_dataset",
     "read_conll",
+    "read_line_folder",
+    "read_line_table",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",

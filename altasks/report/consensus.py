@@ -46,10 +46,11 @@ def consensus(
       character" is as sure as its reading is on average. Ties go to the nearest reading's own.
     - `"median"`: `Levenshtein.median`, an approximate generalised median string: the text with
       the smallest sum of distances, which no voter need have said.
-    - `"setmedian"`: `Levenshtein.setmedian`: the reading with the smallest sum of distances.
-
-    The last two need python-Levenshtein (extra `ocr`), which is GPL-2.0-or-later: what you
-    distribute with it falls under that licence. The first doesn't.
+      Needs python-Levenshtein (extra `ocr`), which is GPL-2.0-or-later: what you distribute with
+      it falls under that licence. The other two don't need it.
+    - `"setmedian"`: the reading with the smallest sum of distances; of equals the first in the
+      alphabet. (`Levenshtein.setmedian` of python-Levenshtein 0.27 doesn't always find it: of
+      "a", "aa" and "aaa" it returns "a".)
 
     Args:
         transcripts: N lines of K readings, all strings.
@@ -76,18 +77,26 @@ def consensus(
     lines = [_strings(row, n) for n, row in enumerate(transcripts.texts)]
     if confidences is not None and len(confidences) != len(lines):
         raise invalid("confidences", f"{len(lines)} lists, one a line", f"{len(confidences)}")
-    if method != "confidence":
-        find = getattr(require("Levenshtein", "ocr", f"A consensus by {method}"), method)
-        texts = [find(list(row)) for row in lines]
+    if method == "median":
+        find = require("Levenshtein", "ocr", "A consensus by median").median
+        texts = [find(row) for row in lines]
+    elif method == "setmedian":
+        texts = [_nearest(row) for row in lines]
     else:
         logs = None if transcripts.log_probs is None else transcripts.log_probs.tolist()
         texts = [
-            _voted(row, _weights(row, logs and logs[n], confidences and confidences[n], n))
+            _voted(
+                row,
+                _weights(
+                    row,
+                    None if logs is None else logs[n],
+                    None if confidences is None else confidences[n],
+                    n,
+                ),
+            )
             for n, row in enumerate(lines)
         ]
-    return [
-        Consensus(text, _agreement(text, row)) for text, row in zip(texts, lines, strict=True)
-    ]
+    return [Consensus(text, _agreement(text, row)) for text, row in zip(texts, lines, strict=True)]
 
 
 def _strings(row: Sequence[object], n: int) -> list[str]:

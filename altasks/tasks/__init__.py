@@ -8,26 +8,38 @@ from typing import TYPE_CHECKING, Any
 from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
+    from altasks.tasks.crnn import CRNN
+    from altasks.tasks.image_to_text import ImageToText
     from altasks.tasks.ner import NER
+    from altasks.tasks.ocr import OCR
     from altasks.tasks.regression import Regression
     from altasks.tasks.srl import SRL
+    from altasks.tasks.tesseract import Tesseract
     from altasks.tasks.text_classification import TextClassification
 
 # name -> the module that holds it
 _HOMES = {
+    "CRNN": "altasks.tasks.crnn",
+    "ImageToText": "altasks.tasks.image_to_text",
     "NER": "altasks.tasks.ner",
+    "OCR": "altasks.tasks.ocr",
     "Regression": "altasks.tasks.regression",
     "SRL": "altasks.tasks.srl",
+    "Tesseract": "altasks.tasks.tesseract",
     "TextClassification": "altasks.tasks.text_classification",
 }
 
 __all__ = [
+    "CRNN",
     "NER",
+    "OCR",
     "SRL",
+    "ImageToText",
     "Predictor",
     "Regression",
     "StreamingPredictor",
     "Task",
+    "Tesseract",
     "TextClassification",
 ]
 

@@ -138,9 +138,8 @@ def _best_keeper(model: CRNN) -> Any:
             self.state: dict[str, torch.Tensor] = {}
             self.waited = 0
 
-        def on_evaluate(
-            self, args: Any, state: Any, control: Any, metrics: Mapping[str, float], **_: Any
-        ) -> Any:
+        def on_evaluate(self, *given: Any, metrics: Mapping[str, float], **_: Any) -> Any:
+            control = given[2]  # after the arguments and the state
             # Of equal error rates the lower loss: with few lines held out, many rates are equal.
             found = (metrics["eval_cer"], metrics["eval_loss"])
             if self.best is None or found < self.best:

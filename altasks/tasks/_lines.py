@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ def require_room(numbers: Sequence[int], pixels: Tensor, row: int) -> None:
     """
     steps = int(steps_of(torch.tensor(pixels.shape[1])))
     # Two equal characters in a row need a blank between them.
-    needed = len(numbers) + sum(a == b for a, b in zip(numbers, numbers[1:], strict=False))
+    needed = len(numbers) + sum(a == b for a, b in itertools.pairwise(numbers))
     if needed > steps:
         raise invalid(
             "labels",

@@ -11,10 +11,9 @@ import numpy as np
 import torch
 
 from altasks.committees._modes import evaluating
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import invalid
 from altasks.tasks._ctc import greedy, prefix_beam, total_log_probs
 from altasks.tasks._lines import batch_of, to_pixels, unreadable_lines
-
 from altasks.tasks.crnn import CRNN, steps_of
 
 if TYPE_CHECKING:
@@ -164,9 +163,8 @@ class CRNNReader:
             totals = total_log_probs(logs, steps, [path for path, _ in decoded]).tolist()
             for row, (path, sure), total in zip(rows, decoded, totals, strict=True):
                 text = "".join(self.model.alphabet[symbol - 1] for symbol in path)
-                if sure is None:
-                    sure = [math.exp(total / max(1, len(path)))] * len(path)
-                result[row] = [Reading(text, total, tuple(sure))]
+                each = [math.exp(total / max(1, len(path)))] * len(path) if sure is None else sure
+                result[row] = [Reading(text, total, tuple(each))]
         return result
 
     def _decoded(self, log_probs: torch.Tensor) -> tuple[list[int], list[float] | None]:

@@ -149,9 +149,7 @@ class CRNN(nn.Module):
                 new[known] = old[[rows[row] for row in known]]
         if self.untrained is not None:
             unseen = {row for row in self.untrained if row > 0}
-            model.untrained = [
-                row for row, old in enumerate(rows) if old < 0 or old in unseen
-            ]
+            model.untrained = [row for row, old in enumerate(rows) if old < 0 or old in unseen]
             model.draw(seed)
         return model
 
@@ -187,7 +185,7 @@ class CRNN(nn.Module):
         labels: Tensor | None = None,
         weights: Tensor | None = None,
     ) -> Any:
-        """Return logits and time steps, or what `transformers.Trainer` wants where there are labels.
+        """Return logits and time steps; with labels, what `transformers.Trainer` wants.
 
         Args:
             pixels: `[n, 1, height, W]`, from -1 (black) to 1, widths multiples of 4.
@@ -296,7 +294,8 @@ class _Layer(nn.Module):
     def _normed(self, x: Tensor, inside: Tensor) -> Tensor:
         assert self.norm is not None
         if not self.training:
-            return self.norm(x)
+            rest: Tensor = self.norm(x)
+            return rest
         columns = x.permute(0, 3, 1, 2)  # n x W x outside x H
         normed = torch.zeros_like(columns)
         # The means are those of the lines, not of what pads them.
@@ -305,20 +304,27 @@ class _Layer(nn.Module):
 
 
 class _Recurrent(nn.Module):
-    """A bidirectional LSTM over each line's own steps, and a linear layer."""
+    """A bidirectional LSTM over each line's own steps, and a linear layer.
+
+    Each direction is an LSTM of its own that starts at a real step, the lines turned round for
+    the second; what it makes of padding comes after all that is used. A packed sequence would give
+    the same, many times slower on a CPU.
+    """
 
     def __init__(self, inside: int, hidden: int) -> None:
         super().__init__()
-        self.rnn = nn.LSTM(inside, hidden, bidirectional=True, batch_first=True)
+        self.onward = nn.LSTM(inside, hidden, batch_first=True)
+        self.backwards = nn.LSTM(inside, hidden, batch_first=True)
         self.linear = nn.Linear(2 * hidden, hidden)
 
     def forward(self, x: Tensor, steps: Tensor) -> Tensor:
-        packed = nn.utils.rnn.pack_padded_sequence(
-            x, steps.cpu(), batch_first=True, enforce_sorted=False
-        )
-        both, _ = nn.utils.rnn.pad_packed_sequence(
-            self.rnn(packed)[0], batch_first=True, total_length=x.shape[1]
-        )
+        places = torch.arange(x.shape[1], device=x.device)
+        last = steps[:, None] - 1
+        # Step t of a turned line is its last minus t; padding stays where it is.
+        turn = torch.where(places <= last, last - places, places).unsqueeze(-1)  # n x T x 1
+        onward, _ = self.onward(x)
+        turned, _ = self.backwards(x.gather(1, turn.expand_as(x)))
+        both = torch.cat([onward, turned.gather(1, turn.expand_as(turned))], -1)
         linear: Tensor = self.linear(both)
         return linear
 
@@ -351,7 +357,12 @@ def _ours(name: str) -> str:
         _, number, weight = rest.split(".")
         layer, what = _CONVOLUTIONS[int(number)]
         return f"convolutions.{layer}.{what}.{weight}"
-    return f"{ {'SequenceModeling': 'recurrent', 'Prediction': 'output'}[part]}.{rest}"
+    if part == "SequenceModeling":
+        number, kind, weight = rest.split(".")
+        if kind == "rnn":
+            kind = "backwards" if weight.endswith("_reverse") else "onward"
+        return f"recurrent.{number}.{kind}.{weight.removesuffix('_reverse')}"
+    return f"{ {'Prediction': 'output'}[part] }.{rest}"
 
 
 def steps_of(widths: Tensor) -> Tensor:

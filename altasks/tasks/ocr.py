@@ -287,7 +287,7 @@ class OCR:
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train the networks of the committee, each on other lines, through `transformers.Trainer`.
+        """Train the networks, each on other lines, through `transformers.Trainer`.
 
         As in Reul et al. 2018: the lines are parted into K folds; member k learns from all but
         fold k, is stopped when it no longer reads fold k better, and has the weights with which it
@@ -307,6 +307,7 @@ class OCR:
                 row.
             UnreadableSampleError: for samples that can't be opened.
         """
+        del unlabelled
         scaled = check_training_set(samples, labels, weights)
         if not self.networks:
             raise invalid("fit", "at least one member that can be trained (a CRNN)", "none")
@@ -335,6 +336,7 @@ class OCR:
                 augment=self.augment,
                 callbacks=self.callbacks,
             )
+            reader.model.untrained = []
         self._fitted, self._copies = True, False
 
     def start_over(self) -> None:
