@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -100,7 +101,9 @@ def train_member(
         collator=LineCollator(model.height, augment),
         tokenizer=None,
         callbacks=[*([keeper] if keeper else []), *(callbacks or ())],
-        valid=[{**row, "held_out": True} for row in held_out] if stops else None,
+        valid=[{**row, "pixels": replace(row["pixels"], held_out=True)} for row in held_out]
+        if stops
+        else None,
         compute_metrics=held_out_errors if stops else None,
     )
     if keeper is not None:
@@ -148,7 +151,8 @@ def _best_keeper(model: CRNN) -> Any:
                     name: value.detach().to("cpu", copy=True)
                     for name, value in model.state_dict().items()
                 }
-            else:
+            elif metrics["eval_cer"] < 1:
+                # A new network first learns to write nothing at all; that is no reason to stop.
                 self.waited += 1
                 control.should_training_stop = self.waited >= PATIENCE
             return control

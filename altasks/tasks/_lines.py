@@ -102,10 +102,12 @@ class Line:
     Attributes:
         image: as it was opened.
         pixels: of `to_pixels`.
+        held_out: whether it is there to be measured on, and so never augmented.
     """
 
     image: Image
     pixels: Tensor
+    held_out: bool = False
 
 
 class LineCollator:
@@ -135,7 +137,7 @@ class LineCollator:
 
     def _pixels(self, row: Mapping[str, Any]) -> Tensor:
         line: Line = row["pixels"]
-        if self.augment is None or row.get("held_out"):
+        if self.augment is None or line.held_out:
             return line.pixels
         changed = self.augment(line.image)
         if not hasattr(changed, "convert") or 0 in changed.size:

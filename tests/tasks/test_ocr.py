@@ -36,22 +36,35 @@ def stripes(text):
     return Image.fromarray(np.tile((255 * (1 - bars)).astype(np.uint8), (32, 1)))
 
 
+SAMPLES = [line(60), line(100), line(41), line(64, 1), line(30, height=20)]
+LABELS = ["abc", "a b c", "", "cab", "c"]
+
+
 @pytest.fixture
 def samples():
-    return [line(60), line(100), line(41), line(64, 1), line(30, height=20)]
+    return list(SAMPLES)
 
 
 @pytest.fixture
 def labels():
-    return ["abc", "a b c", "", "cab", "c"]
+    return list(LABELS)
 
 
-@pytest.fixture
-def bad_labels():
-    return ["abd", 5, None, "a\nb", "\ud800"]
+class Lines:
+    @pytest.fixture
+    def samples(self):
+        return list(SAMPLES)
+
+    @pytest.fixture
+    def labels(self):
+        return list(LABELS)
+
+    @pytest.fixture
+    def bad_labels(self):
+        return ["abd", 5, None, "a\nb", "\ud800"]
 
 
-class TestCommitteeOfNetworks(TaskSuite):
+class TestCommitteeOfNetworks(Lines, TaskSuite):
     # A total over a hundred steps.
     tolerance = 1e-3
 
@@ -60,7 +73,7 @@ class TestCommitteeOfNetworks(TaskSuite):
         return lambda: al.OCR(members=[tiny(0), tiny(1), tiny(2)], training_args=FAST)
 
 
-class TestOneNetwork(TaskSuite):
+class TestOneNetwork(Lines, TaskSuite):
     tolerance = 1e-3
 
     @pytest.fixture
@@ -68,7 +81,7 @@ class TestOneNetwork(TaskSuite):
         return lambda: al.OCR(tiny(), beam=5, training_args=FAST)
 
 
-class TestFunctions(TaskSuite):
+class TestFunctions(Lines, TaskSuite):
     trains = False
 
     @pytest.fixture
