@@ -70,7 +70,9 @@ def rendered_lines(
 
 def _cut(text: str, longest: int) -> str:
     """Return the beginning of a text, cut between words where it has any."""
-    return text if len(text) <= longest else text[: longest + 1].rpartition(" ")[0] or text[:longest]
+    return (
+        text if len(text) <= longest else text[: longest + 1].rpartition(" ")[0] or text[:longest]
+    )
 
 
 def _printed(text: str, font: object, wear: float, rng: np.random.Generator) -> Image:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from altasks.data.images import image_size, open_image
 from altasks.errors import UnreadableSampleError, invalid
-from altasks.tasks.crnn import STRIDE, steps_of
+from altasks.tasks.crnn import CRNN, STRIDE, steps_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -149,6 +149,20 @@ def numbers_of(text: str, alphabet: Sequence[str]) -> list[int]:
     """Return a text as class numbers of an alphabet that has all of its characters."""
     number = {character: i for i, character in enumerate(alphabet, 1)}
     return [number[character] for character in text]
+
+
+def rows_of(
+    images: Sequence[Image], texts: Sequence[str], weights: Sequence[float] | None, model: CRNN
+) -> list[dict[str, Any]]:
+    """Return training rows, as `LineCollator` takes them, for one network."""
+    rows: list[dict[str, Any]] = []
+    for row, (image, text) in enumerate(zip(images, texts, strict=True)):
+        numbers, pixels = numbers_of(text, model.alphabet), to_pixels(image, model.height)
+        require_room(numbers, pixels, row)
+        rows.append({"pixels": Line(image, pixels), "labels": numbers})
+        if weights is not None:
+            rows[-1]["weights"] = weights[row]
+    return rows
 
 
 def require_room(numbers: Sequence[int], pixels: Tensor, row: int) -> None:

@@ -12,8 +12,9 @@ import torch
 
 from altasks.committees._modes import evaluating
 from altasks.errors import invalid
+from altasks.predictions import Transcripts
 from altasks.tasks._ctc import greedy, prefix_beam, total_log_probs
-from altasks.tasks._lines import batch_of, to_pixels, unreadable_lines
+from altasks.tasks._lines import Form, batch_of, normalised, to_pixels, unreadable_lines
 from altasks.tasks.crnn import CRNN, steps_of
 
 if TYPE_CHECKING:
@@ -198,3 +199,22 @@ class CRNNReader:
 
 def _name_of(function: Any) -> str:
     return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def as_transcripts(readings: Sequence[Sequence[Reading]], members: int) -> Transcripts:
+    """Return readings as a prediction, with log probabilities if all have them."""
+    logs = [[one.log_prob for one in row] for row in readings]
+    known = bool(logs) and all(value is not None for row in logs for value in row)
+    return Transcripts(
+        [[one.text for one in row] for row in readings],
+        torch.tensor(logs, dtype=torch.float32).reshape(-1, members) if known else None,
+    )
+
+
+def in_form(reading: Reading, form: Form | None) -> Reading:
+    """Return a reading in a Unicode form; None leaves it as it is."""
+    text = reading.text if form is None else normalised(reading.text, form)
+    if len(text) == len(reading.text):
+        return Reading(text, reading.log_prob, reading.confidences)
+    # Characters were joined or taken apart: how sure it was of each is no longer known.
+    return Reading(text, reading.log_prob, None)

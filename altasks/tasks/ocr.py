@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,31 +15,32 @@ from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleEr
 from altasks.predictions import Prediction, Transcripts
 from altasks.report.consensus import Consensus, consensus
 from altasks.report.error_rates import error_rates
-from altasks.tasks._folds import Rows, folds_of, member_seed, train_member
+from altasks.tasks._folds import folds_of, member_seed, train_member
 from altasks.tasks._hf import pick_device, require_directory
 from altasks.tasks._hf_train import check_arguments, check_training_set
+from altasks.tasks._line_members import SETTINGS, build_of, saved_networks, sources_of
 from altasks.tasks._lines import (
     CHARACTERS_PER_HEIGHT,
     Form,
-    Line,
     as_line,
     describe_characters,
-    normalised,
-    numbers_of,
     open_lines,
-    require_room,
-    to_pixels,
+    rows_of,
     unreadable_lines,
     width_at,
 )
-from altasks.tasks._readers import CRNNReader, FunctionReader, LineReader, Reading
+from altasks.tasks._readers import (
+    CRNNReader,
+    FunctionReader,
+    LineReader,
+    Reading,
+    as_transcripts,
+    in_form,
+)
 from altasks.tasks.crnn import CRNN
-from altasks.tasks.crnn import SETTINGS as CRNN_SETTINGS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-SETTINGS = "altasks.json"
 
 
 class OCR:
@@ -124,7 +124,7 @@ class OCR:
         self.training_args = training_args
         self.callbacks = callbacks
         self.warm_start = warm_start
-        sources = _sources(model, members, committee, alphabet)
+        sources = sources_of(model, members, committee, alphabet)
         networks = [source for source in sources if isinstance(source, CRNN)]
         if alphabet is not None and networks:
             sources = [
@@ -206,7 +206,7 @@ class OCR:
                 unreadable = {**error.rows, **unreadable}
                 continue
             for row, one in zip(result, readings, strict=True):
-                row += [self._normal(reading) for reading in one]
+                row += [in_form(reading, self.normalize) for reading in one]
         if unreadable:
             raise unreadable_lines(dict(sorted(unreadable.items())))
         return result
@@ -220,13 +220,13 @@ class OCR:
         Raises:
             UnreadableSampleError: as `read`.
         """
-        return _as_transcripts(self.read(samples), self.members)
+        return as_transcripts(self.read(samples), self.members)
 
     def vote(self, samples: Sequence[Any]) -> list[Consensus]:
         """Return the committee's consensus, voted by the confidences of single characters."""
         readings = self.read(samples)
         return consensus(
-            _as_transcripts(readings, self.members),
+            as_transcripts(readings, self.members),
             confidences=[[one.confidences for one in row] for row in readings],
         )
 
@@ -320,8 +320,8 @@ class OCR:
         ones = None if scaled is None else [1.0] * len(held[0])
         fresh = self._started(seed, {*"".join([*texts, *held[1]])})
         # Every label is looked at before any member is changed.
-        rows = [_rows(images, texts, scaled, model) for model in fresh]
-        stops = [_rows(*held, ones, model) for model in fresh]
+        rows = [rows_of(images, texts, scaled, model) for model in fresh]
+        stops = [rows_of(*held, ones, model) for model in fresh]
         folds = folds_of(len(texts), len(fresh), member_seed(seed, -1))
         for k, reader in enumerate(self._trained):
             out = set() if valid is not None else set(folds[k % len(folds)])
@@ -356,7 +356,7 @@ class OCR:
                   for i, one in enumerate(labels)]  # fmt: skip
         readings = self.read(samples)
         votes = consensus(
-            _as_transcripts(readings, self.members),
+            as_transcripts(readings, self.members),
             confidences=[[one.confidences for one in row] for row in readings],
         )
         rates = error_rates([vote.text for vote in votes], truths, normalize=self.normalize)
@@ -398,12 +398,12 @@ class OCR:
         """
         folder = require_directory(directory, (SETTINGS,))
         models = saved_networks(folder)
-        mine = [_build(model) for model in self.networks]
-        if [_build(model) for model in models] != mine:
+        mine = [build_of(model) for model in self.networks]
+        if [build_of(model) for model in models] != mine:
             raise invalid(
                 "directory",
                 f"{len(mine)} networks (height, channels, hidden) {mine}",
-                f"{[_build(model) for model in models]}",
+                f"{[build_of(model) for model in models]}",
                 where=str(folder),
             )
         for model, own in zip(models, self.networks, strict=True):
@@ -470,107 +470,3 @@ class OCR:
                 started.draw(member_seed(seed, k))
             fresh.append(started)
         return fresh
-
-    def _normal(self, reading: Reading) -> Reading:
-        text = reading.text if self.normalize is None else normalised(reading.text, self.normalize)
-        if len(text) == len(reading.text):
-            return Reading(text, reading.log_prob, reading.confidences)
-        # Characters were joined or taken apart: how sure it was of each is no longer known.
-        return Reading(text, reading.log_prob, None)
-
-
-def saved_networks(folder: Path) -> list[CRNN]:
-    """Return the networks in a folder that `OCR.save` wrote.
-
-    Raises:
-        InvalidInputError: if it was written by another task, or has none.
-    """
-    found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    if found.get("task") != OCR.name or not isinstance(found.get("networks"), int):
-        raise invalid("directory", "a folder that OCR.save wrote", f"one of {found.get('task')!r}",
-                      where=str(folder))  # fmt: skip
-    return [CRNN.read(folder / f"member-{k}") for k in range(found["networks"])]
-
-
-def _sources(
-    model: Any, members: Sequence[Any] | None, committee: int | None, alphabet: Sequence[str] | None
-) -> list[Any]:
-    """Return the members: each a CRNN, a LineReader or a callable."""
-    if members is not None:
-        if model is not None or committee is not None:
-            raise invalid("members", "None beside model or committee", "both")
-        if isinstance(members, str | os.PathLike) or not isinstance(members, Sequence):
-            raise invalid("members", "a list of members", repr(members))
-        found = [one for k, source in enumerate(members) for one in _from(source, k)]
-        if not found:
-            raise invalid("members", "at least one member", "none")
-        return found
-    if model is None and alphabet is not None:
-        model = CRNN(alphabet)
-    if model is None:
-        raise invalid("model", "a member, or members=[...]", "None")
-    found = _from(model, 0)
-    if committee is None:
-        return found
-    if isinstance(committee, bool) or not isinstance(committee, int) or committee < 2:
-        raise invalid("committee", "how many copies to train, at least 2", repr(committee))
-    if len(found) != 1 or not isinstance(found[0], CRNN):
-        raise invalid(
-            "committee", "one CRNN as model, of which copies are trained", repr(model),
-            hint="Other members are listed: members=[...]; an ImageToText has beams=, samples= "
-            "and passes=.",
-        )  # fmt: skip
-    return [copy.deepcopy(found[0]) for _ in range(committee)]
-
-
-def _from(source: Any, k: int) -> list[Any]:
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if (path / CRNN_SETTINGS).is_file():
-            return [CRNN.read(path)]
-        if (path / SETTINGS).is_file():
-            return list(saved_networks(path))
-        if path.suffix == ".pth":
-            return [CRNN.from_easyocr(path)]
-        from altasks.tasks.image_to_text import ImageToText
-
-        return [ImageToText(source)]
-    if isinstance(source, CRNN | LineReader) or (
-        callable(source) and not isinstance(source, nn.Module)
-    ):
-        return [source]
-    raise invalid(
-        "members",
-        "a CRNN, an ImageToText, a callable from images to texts, or a path",
-        type(source).__name__,
-        where=f"member {k}",
-        hint="A Hugging Face model is given with its processor: ImageToText(model, processor)."
-        if isinstance(source, nn.Module)
-        else "",
-    )
-
-
-def _build(model: CRNN) -> tuple[int, int, int]:
-    return model.height, model.channels, model.hidden
-
-
-def _rows(
-    images: Sequence[Image], texts: Sequence[str], weights: Sequence[float] | None, model: CRNN
-) -> Rows:
-    rows: list[dict[str, Any]] = []
-    for row, (image, text) in enumerate(zip(images, texts, strict=True)):
-        numbers, pixels = numbers_of(text, model.alphabet), to_pixels(image, model.height)
-        require_room(numbers, pixels, row)
-        rows.append({"pixels": Line(image, pixels), "labels": numbers})
-        if weights is not None:
-            rows[-1]["weights"] = weights[row]
-    return rows
-
-
-def _as_transcripts(readings: Sequence[Sequence[Reading]], members: int) -> Transcripts:
-    logs = [[one.log_prob for one in row] for row in readings]
-    known = bool(logs) and all(value is not None for row in logs for value in row)
-    return Transcripts(
-        [[one.text for one in row] for row in readings],
-        torch.tensor(logs, dtype=torch.float32).reshape(-1, members) if known else None,
-    )

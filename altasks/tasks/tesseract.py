@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -93,6 +94,9 @@ class Tesseract:
         return " ".join(words), min(1.0, mean)
 
     def _run(self, options: Sequence[str], given: bytes) -> str:
+        # Its threads wait for each other by spinning: where cores are busy, a line takes many
+        # seconds instead of a part of one. OMP_NUM_THREADS it overrules.
+        environment = {"OMP_THREAD_LIMIT": "1", **os.environ}
         try:
             done = subprocess.run(
                 [self.program, *options],
@@ -100,6 +104,7 @@ class Tesseract:
                 capture_output=True,
                 check=True,
                 timeout=self.seconds,
+                env=environment,
             )
         except subprocess.CalledProcessError as error:
             said = error.stderr.decode("utf-8", errors="replace").strip().splitlines()

@@ -56,8 +56,9 @@ def test_the_queue_is_what_python_gives(rank, lines, committee):
     scores = al.score(
         task, al.as_pool(lines, suffixes=[".png"]), "edit_disagreement", progress=False
     )
-    assert [row["id"] for row in rows] == scores.top(3)
-    assert [row["score"] for row in rows] == pytest.approx(sorted(scores.values, reverse=True))
+    value_of = dict(zip(scores.ids, scores.values, strict=True))
+    assert {row["id"]: row["score"] for row in rows} == pytest.approx(value_of)
+    assert [row["score"] for row in rows] == sorted(value_of.values(), reverse=True)
     assert len(rows[0]["prediction"]["readings"]) == 3
     assert rows[0]["image"].endswith(rows[0]["id"])
     assert "edit_disagreement" in result.output

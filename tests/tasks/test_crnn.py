@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from altasks.errors import InvalidInputError
-from altasks.tasks.crnn import ENGLISH_G2, CRNN, steps_of
+from altasks.tasks.crnn import CRNN, ENGLISH_G2, steps_of
 
 
 @pytest.fixture

@@ -243,7 +243,7 @@ def test_labels_may_extend_the_alphabet(samples, labels, tmp_path):
 
 def test_a_label_longer_than_its_line_is_named(samples, labels):
     task = al.OCR(tiny(), training_args=FAST)
-    with pytest.raises(InvalidInputError, match="at most 14 time steps.*15 characters.*row 0"):
+    with pytest.raises(InvalidInputError, match=r"at most 14 time steps.*15 characters.*row 0"):
         task.fit(samples, ["abcabcabcabcabc", *labels[1:]], seed=0)
     # Equal neighbours need a blank between them.
     with pytest.raises(InvalidInputError, match="8 characters that need 15"):
@@ -265,21 +265,22 @@ def test_labels_and_readings_have_one_unicode_form():
 
 def test_a_committee_learns_stripes_and_votes():
     rng = np.random.default_rng(0)
-    texts = ["".join(rng.choice([*ALPHABET], 6)).strip() or "a" for _ in range(40)]
+    texts = ["".join(rng.choice([*"abc"], 5)) for _ in range(52)]
     images = [stripes(text) for text in texts]
-    settings = {"num_train_epochs": 60, "learning_rate": 0.01}
-    task = al.OCR(tiny(), committee=2, training_args=settings)
-    task.fit(images[:28], texts[:28], seed=0)
-    metrics = task.evaluate(images[28:], texts[28:])
-    assert metrics["cer"] < 0.3
+    network = al.CRNN("abc", height=32, channels=32, hidden=32)
+    settings = {"num_train_epochs": 25, "learning_rate": 0.01}
+    task = al.OCR(network, committee=2, training_args=settings)
+    task.fit(images[:40], texts[:40], seed=0)
+    held = images[40:], texts[40:]
+    metrics = task.evaluate(*held)
+    # Blindly written "abc" is wrong in two characters of three.
+    assert metrics["cer"] < 0.4
     assert metrics["cer_low"] <= metrics["cer"] <= metrics["cer_high"]
-    votes = task.vote(images[28:])
-    assert len(votes) == 12
-    prediction = task.predict(images[28:])
+    assert len(task.vote(held[0])) == 12
+    prediction = task.predict(held[0])
     assert al.edit_disagreement(prediction, weighted=True).shape == (12,)
-    assert task.cost(images[28], prediction[0]) == pytest.approx(
-        max(1, np.mean([len(text) for text in prediction.texts[0]]))
-    )
+    lengths = [len(text) for text in prediction.texts[0]]
+    assert task.cost(held[0][0], prediction[0]) == pytest.approx(max(1, np.mean(lengths)))
 
 
 def test_a_warm_start_goes_on(samples, labels):
@@ -412,7 +413,6 @@ def test_a_loop_over_lines_resumes(tmp_path, samples, labels):
     loop.fit()
     expected = loop.ask(1)
     again = make()
-    assert again.pending == expected.ids if hasattr(again, "pending") else True
     again.tell({expected.ids[0]: "c"})
     again.fit()
     assert set(again.labels) == {*query.ids, *expected.ids}

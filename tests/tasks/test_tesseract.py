@@ -30,17 +30,29 @@ def test_it_reads_clean_lines():
 def test_an_empty_line_is_an_empty_text():
     from PIL import Image
 
-    assert al.Tesseract("eng")([Image.new("RGB", (200, 48), "white")]) == [("", 0.0)]
+    reader = al.Tesseract("eng")
+    reader._run = lambda options, given: "level\ttext\n" + "\t".join("1" * 10) + "\t-1\t\n"
+    assert reader([Image.new("RGB", (200, 48), "white")]) == [("", 0.0)]
+
+
+@needs_tesseract
+def test_the_confidence_is_the_mean_over_words_by_length():
+    from PIL import Image
+
+    reader = al.Tesseract("eng")
+    cells = "\t".join("1" * 10)
+    reader._run = lambda options, given: f"head\n{cells}\t90\tabc\n{cells}\t50\td\n"
+    assert reader([Image.new("RGB", (20, 48))]) == [("abc d", pytest.approx(0.8))]
 
 
 @needs_tesseract
 def test_a_language_that_is_not_installed():
-    with pytest.raises(InvalidInputError, match="language: expected one of .*found 'xyz'"):
+    with pytest.raises(InvalidInputError, match=r"language: expected one of .*found 'xyz'"):
         al.Tesseract("xyz")
 
 
 def test_no_program():
-    with pytest.raises(InvalidInputError, match="none called 'no-such-tesseract'.*tesseract-ocr"):
+    with pytest.raises(InvalidInputError, match=r"none called 'no-such-tesseract'.*tesseract-ocr"):
         al.Tesseract("eng", program="no-such-tesseract")
 
 
