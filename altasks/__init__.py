@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Transcripts,
     )
     from altasks.registry import get_acquisition, get_oracle, get_strategy, get_task
+    from altasks.report.consensus import Consensus, consensus
     from altasks.scoring import Scores, score
     from altasks.strategies import (
         KDPP,
@@ -77,13 +78,17 @@ if TYPE_CHECKING:
     )
     from altasks.strategies.budget import select_within
     from altasks.tasks import (
+        CRNN,
         NER,
+        OCR,
         SRL,
         ImageClassification,
+        ImageToText,
         ObjectDetection,
         Regression,
         Segmentation,
         Task,
+        Tesseract,
         TextClassification,
     )
 
@@ -128,6 +133,8 @@ _HOMES = {
     "get_oracle": "altasks.registry",
     "get_strategy": "altasks.registry",
     "get_task": "altasks.registry",
+    "Consensus": "altasks.report.consensus",
+    "consensus": "altasks.report.consensus",
     "Scores": "altasks.scoring",
     "score": "altasks.scoring",
     "Candidates": "altasks.strategies",
@@ -160,17 +167,23 @@ _HOMES = {
     "ImageClassification": "altasks.tasks",
     "NER": "altasks.tasks",
     "ObjectDetection": "altasks.tasks",
+    "CRNN": "altasks.tasks",
+    "ImageToText": "altasks.tasks",
+    "OCR": "altasks.tasks",
     "Regression": "altasks.tasks",
     "SRL": "altasks.tasks",
     "Segmentation": "altasks.tasks",
     "Task": "altasks.tasks",
+    "Tesseract": "altasks.tasks",
     "TextClassification": "altasks.tasks",
 }
 
 __all__ = [
+    "CRNN",
     "KDPP",
     "LCMD",
     "NER",
+    "OCR",
     "SRL",
     "ActiveLoop",
     "AltasksError",
@@ -184,6 +197,7 @@ __all__ = [
     "Candidates",
     "Categorical",
     "ClusterMargin",
+    "Consensus",
     "DensityWeighted",
     "Ensemble",
     "EpsilonGreedy",
@@ -192,6 +206,7 @@ __all__ = [
     "FisherMatching",
     "Hybrid",
     "ImageClassification",
+    "ImageToText",
     "KCenter",
     "MCDropout",
     "MaxDet",
@@ -213,6 +228,7 @@ __all__ = [
     "Strategy",
     "Subsampled",
     "Task",
+    "Tesseract",
     "TextClassification",
     "TopK",
     "Transcripts",
@@ -225,6 +241,7 @@ __all__ = [
     "box_disagreement",
     "by_span",
     "class_weights_from_counts",
+    "consensus",
     "consensus_kl",
     "dice_disagreement",
     "edit_disagreement",

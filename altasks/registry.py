@@ -151,6 +151,7 @@ TASKS = Registry(
         "image-classification": "altasks.tasks.image_classification:ImageClassification",
         "ner": "altasks.tasks.ner:NER",
         "object-detection": "altasks.tasks.object_detection:ObjectDetection",
+        "ocr": "altasks.tasks.ocr:OCR",
         "regression": "altasks.tasks.regression:Regression",
         "segmentation": "altasks.tasks.segmentation:Segmentation",
         "srl": "altasks.tasks.srl:SRL",

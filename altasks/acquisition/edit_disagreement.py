@@ -22,6 +22,13 @@ from altasks.predictions._checks import working_dtype
 #: Unicode normalisation forms.
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
+#: What an edit changes: a character, or a word.
+Symbol = Literal["characters", "words"]
+
+#: A pair whose confidence is smaller than the line's best pair's by more than this factor (its
+#: log) still counts as much: a disagreement is never invisible.
+_LEAST_PAIR = -60.0
+
 # Samples compared at once: each reading is looked at K - 1 times, and should still be in cache.
 _BLOCK = 2048
 
@@ -33,6 +40,8 @@ def edit_disagreement(
     prediction: Prediction,
     *,
     normalize: Form | None = None,
+    by: Symbol = "characters",
+    weighted: bool = False,
     reduce: Reduce = "mean",
     k: int = 10,
     empty: float = 0.0,
@@ -52,6 +61,11 @@ def edit_disagreement(
     Strings are compared as they are: an e with an accent and an e followed by a combining accent
     differ by two edits. Nothing is normalised unless `normalize` says so.
 
+    `weighted=True` lets sure members count for more: a pair's distance is weighted by the product
+    of its members' confidences, each the geometric mean per character of its reading's
+    probability, exp(log_prob / max(1, length)). The weighting is ours, not the source's: there,
+    and by default, all pairs count alike.
+
     The distances are computed in C++ on as many threads as torch is allowed
     (`torch.get_num_threads()`); samples whose readings are all equal cost nothing.
 
@@ -60,6 +74,9 @@ def edit_disagreement(
             `Categorical` (a plain one is read as sequences of one unit). Where a member's best
             classes of a unit tie, it says the one of lowest index.
         normalize: the Unicode form to bring strings to first, such as `"NFC"`; None: none.
+        by: `"characters"`, or `"words"`: an edit is then of a whole word, what stands between
+            white space.
+        weighted: see above; needs `log_probs`.
         reduce: over a `Ragged` of `Transcripts`: `"mean"`, `"sum"` or `"max"` of a sample's units,
             `"top_k"` (mean of the `k` largest, of all if fewer), or `"none"` for the unit scores
             `[M]`. Over a `Ragged` of `Categorical` a unit is a symbol and has no score of its
@@ -73,8 +90,9 @@ def edit_disagreement(
 
     Raises:
         UnsupportedPredictionError: for any other prediction, or K = 1.
-        InvalidInputError: for an option outside its range, `normalize` where a reading is not a
-            string, or another `reduce` than the default over classes.
+        InvalidInputError: for an option outside its range, `normalize` or `by="words"` where a
+            reading is not a string, `weighted` without log probabilities, or another `reduce`
+            than the default over classes.
 
     Source:
         Reul et al. 2018, "Improving OCR accuracy on early printed books by combining pretraining,
@@ -86,15 +104,23 @@ def edit_disagreement(
         [0.2222222238779068, 0.0]
     """
     check_reduction(reduce, k, empty)
+    if by not in get_args(Symbol):
+        raise invalid("by", "'characters' or 'words'", f"{by!r}")
     units = units_of(prediction)
     if isinstance(units, Categorical):
+        if by != "characters" or weighted:
+            raise invalid("by, weighted", "the defaults for classes", f"{by!r}, {weighted!r}")
         return _of_tags(units, prediction, normalize, reduce, empty)
     assert isinstance(units, Transcripts)
     if normalize is not None and normalize not in get_args(Form):
         raise invalid("normalize", "None, 'NFC', 'NFD', 'NFKC' or 'NFKD'", f"{normalize!r}")
     rows = units.texts if normalize is None else _normalized(units.texts, normalize)
+    weights = _pair_weights(units) if weighted else None
+    if by == "words":
+        rows = [tuple(_words(reading, n) for reading in row) for n, row in enumerate(rows)]
     device = "cpu" if units.log_probs is None else units.log_probs.device
-    scores = torch.from_numpy(_mean_distances(rows)).to(device, torch.float32)  # M
+    distances = torch.from_numpy(_mean_distances(rows, weights))
+    scores = distances.to(device, torch.float32)  # M
     return reduce_units(scores, prediction, reduce=reduce, k=k, empty=empty)
 
 
@@ -129,7 +155,8 @@ def _of_tags(
     return distances.to(working_dtype(units.probs.dtype)).to(device)
 
 
-def _mean_distances(rows: Sequence[_Row]) -> np.ndarray:
+def _mean_distances(rows: Sequence[_Row], weights: np.ndarray | None = None) -> np.ndarray:
+    """Return `[M]` from M rows of K readings, and the weights of their pairs, `[M, pairs]`."""
     scores = np.zeros(len(rows))
     # Most lines of a good recogniser are read alike by all; counting equals is a C loop.
     split = [n for n, row in enumerate(rows) if row.count(row[0]) != len(row)]
@@ -143,17 +170,41 @@ def _mean_distances(rows: Sequence[_Row]) -> np.ndarray:
     means = np.zeros(len(split))
     for start in range(0, len(compared), _BLOCK):
         columns = zip(*compared[start : start + _BLOCK], strict=True)  # K x at most _BLOCK
-        for left, right in itertools.combinations(columns, 2):
+        for pair, (left, right) in enumerate(itertools.combinations(columns, 2)):
             # For unit costs the largest distance is the longer length: the normalised distance.
-            means[start : start + _BLOCK] += cpdist(
+            distances = cpdist(
                 left,
                 right,
                 scorer=Levenshtein.normalized_distance,
                 dtype=np.float64,
                 workers=torch.get_num_threads(),
             )
-    scores[split] = means / pairs
+            if weights is not None:
+                distances *= weights[split[start : start + _BLOCK], pair]
+            means[start : start + _BLOCK] += distances
+    scores[split] = means / pairs if weights is None else means
     return scores
+
+
+def _pair_weights(units: Transcripts) -> np.ndarray:
+    """Return the weights of the pairs of members in each row, `[M, pairs]`, which sum to 1."""
+    if units.log_probs is None:
+        raise invalid("weighted", "readings with log_probs", "none of them has any")
+    lengths = np.array([[len(reading) for reading in row] for row in units.texts])  # M x K
+    lengths = lengths.reshape(units.log_probs.shape)
+    logs = units.log_probs.double().cpu().numpy() / np.maximum(1, lengths)
+    first, second = np.triu_indices(logs.shape[1], 1)
+    pairs = logs[:, first] + logs[:, second]  # M x pairs
+    pairs -= pairs.max(1, keepdims=True, initial=-np.inf)
+    weights = np.exp(np.maximum(pairs, _LEAST_PAIR))
+    result: np.ndarray = weights / weights.sum(1, keepdims=True)
+    return result
+
+
+def _words(reading: str | tuple[Hashable, ...], row: int) -> tuple[str, ...]:
+    if not isinstance(reading, str):
+        raise invalid("by", "'characters' for sequences of symbols", "'words'", where=f"row {row}")
+    return tuple(reading.split())
 
 
 def _as_strings(rows: Sequence[_Row]) -> Sequence[Sequence[str | Sequence[int]]]:

@@ -101,7 +101,6 @@ def tasks() -> None:
 @app.command()
 def rank(
     task: Annotated[str, typer.Option(help="What the model does; see `altasks tasks`.")],
-    model: Annotated[str, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")],
     pool: Annotated[
         Path,
         typer.Option(
@@ -110,6 +109,13 @@ def rank(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
+    model: Annotated[
+        str | None, typer.Option(help="A fine-tuned checkpoint: a folder or a hub name.")
+    ] = None,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(help="ocr, once for each reader: tesseract:LANGUAGE, a folder or a file."),
+    ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many to pick.")] = 100,
     acquisition: Annotated[
         str | None, typer.Option(help="The acquisition function; the task's own by default.")
@@ -194,6 +200,7 @@ def rank(
         RankRequest(
             task=task,
             model=model,
+            members=tuple(member or ()),
             pool=pool,
             out=out,
             number=number,

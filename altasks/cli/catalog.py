@@ -73,6 +73,15 @@ BUILTIN = (
         ("segmentation_models_pytorch", "transformers", "skimage"),
         "examples/segmentation.py",
     ),
+    TaskEntry(
+        "ocr",
+        "al.OCR",
+        "ocr",
+        ("transformers", "accelerate", "safetensors", "PIL", "Levenshtein"),
+        "examples/ocr.py",
+        "python-Levenshtein, for a consensus by median only, is GPL-2.0-or-later: what you "
+        "distribute with it falls under that licence.",
+    ),
 )
 
 

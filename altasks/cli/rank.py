@@ -28,6 +28,8 @@ from altasks.cli.rank_object_detection import (
     closest_calls,
     read_images,
 )
+from altasks.cli.rank_ocr import build_ocr, line_fields, split_readings
+from altasks.cli.rank_ocr import read_images as read_lines
 from altasks.cli.rank_segmentation import (
     build_segmentation,
     mask_classes,
@@ -75,7 +77,8 @@ class RankRequest:
     """The options of `altasks rank`; see its help."""
 
     task: str
-    model: str
+    model: str | None = None
+    members: tuple[str, ...] = ()
     pool: Path
     out: Path
     number: int = 100
@@ -114,6 +117,7 @@ class Ranker:
         reason: one line on why a sample scores as it does, from its description.
         scorer: makes the acquisition function from the options and the task, where the function
             alone won't do; its `lines()` go into the summary.
+        members: whether the task is made of `--member`s, of which `--model` is one.
     """
 
     build: Callable[[RankRequest], Any]
@@ -122,6 +126,7 @@ class Ranker:
     classes: Callable[[Mapping[str, Any]], list[str]]
     reason: Callable[[Mapping[str, Any]], str]
     scorer: Callable[[RankRequest, Any], Any] | None = None
+    members: bool = False
 
 
 def run_rank(request: RankRequest, console: Console | None = None) -> None:
@@ -138,6 +143,10 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     _refuse_strange(request, ranker)
     if request.regions is not None and request.task != "segmentation":
         raise invalid("--regions", "not to be given for another task than segmentation", "it")
+    if request.model is None and not ranker.members:
+        raise invalid("--model", "a fine-tuned checkpoint: a folder or a hub name", "none")
+    if request.members and not ranker.members:
+        raise invalid("--member", f"not to be given for {request.task}", "it", hint="Use --model.")
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
@@ -478,6 +487,7 @@ def _build_text_classification(request: RankRequest) -> Any:
         committee = MCDropout(
             passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
+    assert request.model is not None  # run_rank has seen to it
     try:
         return TextClassification(
             request.model,
@@ -566,6 +576,14 @@ RANKERS: dict[str, Ranker] = {
         fields=map_fields,
         classes=mask_classes,
         reason=mask_reason,
+    ),
+    "ocr": Ranker(
+        build=build_ocr,
+        read=read_lines,
+        fields=line_fields,
+        classes=lambda _: [],
+        reason=split_readings,
+        members=True,
     ),
     "text-classification": Ranker(
         build=_build_text_classification,

@@ -30,6 +30,7 @@ def build_ner(request: RankRequest) -> Any:
         raise invalid(
             "--truncate", "not to be given: long sentences are read whole, in windows", "it"
         )
+    assert request.model is not None  # run_rank has seen to it
     committee = None
     passes = 20 if request.passes is None else request.passes
     if passes:

@@ -7,6 +7,7 @@ Sentences that are made up, and those of the package chatterbot-corpus, are in t
 from altasks.data.boxed import BoxedImages
 from altasks.data.coco import read_coco, write_coco
 from altasks.data.conll import read_conll, write_conll
+from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.mask_files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks import decode_mask, encode_mask
 from altasks.data.pool import Pool, as_pool
@@ -35,9 +36,12 @@ __all__ = [
     "decode_mask",
     "encode_mask",
     "from_dataset",
+    "lines_from_dataset",
     "read_coco",
     "read_coco_masks",
     "read_conll",
+    "read_line_folder",
+    "read_line_table",
     "read_masks",
     "read_snips",
     "read_srl",

@@ -1,5 +1,6 @@
 """What a run showed: learning curves, what was saved, resumable rows, sheets of pictures."""
 
+from altasks.report.consensus import Consensus, consensus
 from altasks.report.curves import (
     Comparison,
     Interval,
@@ -8,19 +9,24 @@ from altasks.report.curves import (
     compare,
     labels_to_reach,
 )
+from altasks.report.error_rates import ErrorRates, error_rates
 from altasks.report.plots import plot_learning_curves
 from altasks.report.results import ResultRows, code_version
 from altasks.report.sheet import contact_sheet
 
 __all__ = [
     "Comparison",
+    "Consensus",
+    "ErrorRates",
     "Interval",
     "ResultRows",
     "area_under_curve",
     "bootstrap_mean",
     "code_version",
     "compare",
+    "consensus",
     "contact_sheet",
+    "error_rates",
     "labels_to_reach",
     "plot_learning_curves",
 ]

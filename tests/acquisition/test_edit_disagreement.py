@@ -149,3 +149,93 @@ def test_tags_have_no_unit_scores():
             edit_disagreement(words, reduce=reduce)
     with pytest.raises(InvalidInputError, match="None for classes"):
         edit_disagreement(words, normalize="NFC")
+
+
+READINGS = st.text(
+    st.sampled_from(["a", "b", "ſ", "é", "e", "\u0301", "\U0001f600", "\U0001f1e9", " ", "ẽ"]),
+    max_size=12,
+)
+
+
+def twin(row):
+    pairs = [
+        levenshtein(a, b) / max(len(a), len(b)) if a or b else 0.0
+        for a, b in itertools.combinations(row, 2)
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def test_ten_thousand_random_pairs_equal_their_twin():
+    rng = np.random.default_rng(0)
+    letters = np.array([*"abcdeſ é", "\u0301", "\U0001f600", "\U0001f468", "\u200d"])
+    rows = []
+    for n in range(10_000):
+        one = "".join(rng.choice(letters, rng.integers(0, 9)))
+        other = list(one)
+        for _ in range(rng.integers(0, 4)):
+            other.insert(rng.integers(0, len(other) + 1), str(rng.choice(letters)))
+        rows.append([one, "".join(other) if n % 2 else "".join(rng.permutation(other))])
+    scores = edit_disagreement(Transcripts(rows))
+    assert scores.tolist() == pytest.approx([twin(row) for row in rows], abs=1e-6)
+    # 0 exactly where both are the same text.
+    assert [score == 0 for score in scores.tolist()] == [one == other for one, other in rows]
+
+
+def test_long_lines_equal_their_twin():
+    rng = np.random.default_rng(1)
+    one = "".join(rng.choice([*"abcd\u0301"], 5000))
+    other = one[:1000] + "x" + one[1200:3000] + "\U0001f600" * 7 + one[3000:]
+    # A whole 5,000 x 5,000 table in Python takes long: the ends that both have cancel out.
+    edits = levenshtein(one[1000:1200], "x") + 7
+    score = edit_disagreement(Transcripts([[one, other]])).item()
+    assert score == pytest.approx(edits / max(len(one), len(other)), abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(READINGS, min_size=2, max_size=5), st.randoms())
+def test_readings_equal_their_twin_in_any_order(row, random):
+    score = edit_disagreement(Transcripts([row])).item()
+    assert score == pytest.approx(twin(row), abs=1e-6)
+    assert (score == 0) == (len(set(row)) == 1)
+    shuffled = random.sample(row, len(row))
+    assert edit_disagreement(Transcripts([shuffled])).item() == pytest.approx(score, abs=1e-6)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(READINGS, st.floats(-90, 0)), min_size=2, max_size=4))
+def test_sure_members_count_for_more(row):
+    texts, logs = zip(*row, strict=True)
+    score = edit_disagreement(Transcripts([texts], [logs]), weighted=True).item()
+    sure = [np.exp(log / max(1, len(text))) for text, log in row]
+    pairs = list(itertools.combinations(range(len(row)), 2))
+    weights = np.array([max(sure[i] * sure[j], 1e-300) for i, j in pairs])
+    weights = np.maximum(weights, weights.max() * np.exp(-60))
+    distances = [twin([texts[i], texts[j]]) for i, j in pairs]
+    assert score == pytest.approx(float((weights * distances).sum() / weights.sum()), abs=1e-5)
+    assert 0 <= score <= 1
+
+
+def test_a_disagreement_is_never_weighted_away():
+    readings = Transcripts([["a", "a", "b"]], [[0.0, 0.0, -1e6]])
+    assert 0 < edit_disagreement(readings, weighted=True).item() < 1e-6
+    with pytest.raises(InvalidInputError, match="weighted: expected readings with log_probs"):
+        edit_disagreement(Transcripts([["a", "b"]]), weighted=True)
+
+
+def test_many_weighted_lines():
+    rng = np.random.default_rng(0)
+    texts = [["ab", "ab"] if n % 3 else ["ab", "cd"] for n in range(5000)]
+    scores = edit_disagreement(Transcripts(texts, -rng.random((5000, 2))), weighted=True)
+    # With a single pair there is nothing to weigh.
+    assert scores.tolist() == [0.0 if n % 3 else 1.0 for n in range(5000)]
+
+
+def test_by_words():
+    readings = Transcripts([["the cat  sat", "the cot sat"], ["", " "]])
+    assert edit_disagreement(readings, by="words").tolist() == pytest.approx([1 / 3, 0.0])
+    with pytest.raises(InvalidInputError, match="'characters' or 'words'"):
+        edit_disagreement(readings, by="lines")
+    with pytest.raises(InvalidInputError, match="row 0"):
+        edit_disagreement(Transcripts([[("a",), ("b",)]]), by="words")
+    with pytest.raises(InvalidInputError, match="defaults for classes"):
+        edit_disagreement(Ragged(Categorical([[[1.0, 0.0]] * 2]), [1]), by="words")

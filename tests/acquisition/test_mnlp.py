@@ -1,10 +1,11 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from altasks.acquisition import mnlp
-from altasks.errors import InvalidInputError, UnsupportedPredictionError
+from altasks.errors import InvalidInputError
 from altasks.predictions import Bernoulli, Categorical, Ragged, Transcripts
 from altasks.testing.acquisitions import AcquisitionSuite, make_predictions
 
@@ -47,7 +48,33 @@ def test_twice_the_sentence_has_the_same_score():
     assert scores[0].item() == pytest.approx(scores[1].item(), rel=1e-6)
 
 
-def test_reads_labels_but_no_readings():
+def test_reads_labels():
     assert mnlp(Bernoulli([[0.25]])).item() == pytest.approx(-math.log(0.75))
-    with pytest.raises(UnsupportedPredictionError, match="edit_disagreement"):
+
+
+class TestMnlpOfReadings(AcquisitionSuite):
+    @pytest.fixture
+    def function(self):
+        return mnlp
+
+    @pytest.fixture
+    def predictions(self):
+        rng = np.random.default_rng(0)
+        return [
+            Transcripts(made.texts, -rng.gamma(2.0, size=(len(made), made.members)))
+            for made in make_predictions(Transcripts)
+        ]
+
+
+def test_a_reading_is_scored_per_character():
+    readings = Transcripts([["abcd", "ab"], ["", "a"]], [[-2.0, -3.0], [-0.5, 0.0]])
+    assert mnlp(readings).tolist() == [1.0, 0.25]
+    lines = Ragged(readings, [2, 0])
+    assert mnlp(lines).tolist() == [0.625, 0.0]
+
+
+def test_what_readings_lack():
+    with pytest.raises(InvalidInputError, match="edit_disagreement"):
         mnlp(Transcripts([["a", "b"]]))
+    with pytest.raises(InvalidInputError, match="class_weights"):
+        mnlp(Transcripts([["a"]], [[-1.0]]), class_weights=[1.0])

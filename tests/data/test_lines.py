@@ -1,0 +1,116 @@
+import pytest
+
+from altasks.data import lines_from_dataset, read_line_folder, read_line_table
+from altasks.data.rendered import rendered_lines
+from altasks.errors import InvalidInputError
+
+Image = pytest.importorskip("PIL.Image", reason="needs the extra ocr")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "deep").mkdir()
+    for name in ("a.png", "b.bin.png", "c.jpg", "deep/d.png"):
+        Image.new("L", (20, 10)).save(tmp_path / name)
+    (tmp_path / "a.gt.txt").write_text("first\n", encoding="utf-8")
+    (tmp_path / "a.txt").write_text("not this one")
+    (tmp_path / "b.gt.txt").write_text("\ufeffſecond", encoding="utf-8")
+    (tmp_path / "deep/d.txt").write_text("  with spaces \r\n\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_transcripts_stand_beside_their_images(folder):
+    pool = read_line_folder(folder)
+    assert pool.ids == ["a.png", "b.bin.png", "c.jpg", "deep/d.png"]
+    assert pool.labels == {
+        "a.png": "first", "b.bin.png": "ſecond", "deep/d.png": "  with spaces "
+    }  # fmt: skip
+    assert pool["a.png"] == folder / "a.png"
+    assert read_line_folder(folder, text_suffixes=[".txt"]).labels["a.png"] == "not this one"
+
+
+def test_a_transcript_is_one_line(folder):
+    (folder / "c.txt").write_text("one\ntwo\n")
+    with pytest.raises(InvalidInputError, match=r"c\.txt: expected one line of text.*line 2"):
+        read_line_folder(folder)
+    (folder / "c.txt").write_text("\n")
+    assert read_line_folder(folder).labels["c.jpg"] == ""
+    (folder / "c.txt").write_bytes(b"\xff")
+    with pytest.raises(InvalidInputError, match="utf-8"):
+        read_line_folder(folder)
+
+
+def test_a_transcript_outside_the_folder_is_not_read(folder, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("outside") / "secret.txt"
+    secret.write_text("secret")
+    (folder / "c.txt").symlink_to(secret)
+    with pytest.raises(InvalidInputError, match="leads out of the folder"):
+        read_line_folder(folder)
+    with pytest.raises(InvalidInputError, match="an existing folder"):
+        read_line_folder(folder / "none")
+
+
+def test_a_table_names_images_and_texts(folder):
+    table = folder / "lines.csv"
+    table.write_text('image,text,page\na.png,"one, two",p1\nc.jpg,,p2\n')
+    pool = read_line_table(table)
+    assert pool.ids == ["a.png", "c.jpg"]
+    assert pool.labels == {"a.png": "one, two"}
+    assert pool["c.jpg"] == folder / "c.jpg"
+    assert read_line_table(table, id_column="page").ids == ["p1", "p2"]
+    tabs = folder / "lines.tsv"
+    tabs.write_text("image\ttext\na.png\tx\n")
+    assert read_line_table(tabs).labels == {"a.png": "x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("file,text\na.png,x\n", "a column 'image', found the columns 'file', 'text'"),
+        ("image,text\nnone.png,x\n", "the path of an image, found 'none.png'"),
+        ("image,text\na.png,x\na.png,y\n", "'a.png' twice.*line 3"),
+        ("image,text\n,x\n", "an empty cell"),
+        ("image,text\n", "at least one line"),
+        ("image,text\n../{name}/a.png,x\n", None),
+        ("image,text\n{outside},x\n", "leads out of the folder"),
+    ],
+)
+def test_faults_of_a_table(folder, tmp_path_factory, content, message):
+    outside = tmp_path_factory.mktemp("outside") / "x.png"
+    outside.touch()
+    table = folder / "lines.csv"
+    table.write_text(content.format(name=folder.name, outside=outside))
+    if message is None:  # out and in again
+        assert len(read_line_table(table)) == 1
+        return
+    with pytest.raises(InvalidInputError, match=message):
+        read_line_table(table)
+
+
+def test_a_dataset():
+    datasets = pytest.importorskip("datasets", reason="needs the extra text")
+    images = [Image.new("L", (20, 10), grey) for grey in (0, 99)]
+    rows = {"image": images, "text": ["a", ""], "name": ["x", "y"]}
+    dataset = datasets.Dataset.from_dict(rows).cast_column("image", datasets.Image())
+    pool = lines_from_dataset(dataset, id_column="name")
+    assert pool.labels == {"x": "a"}
+    assert pool["y"].getpixel((0, 0)) == 99
+    assert lines_from_dataset(dataset, text_column=None).labels == {}
+    with pytest.raises(InvalidInputError, match="one of 'image', 'text', 'name'"):
+        lines_from_dataset(dataset, image_column="picture")
+
+
+def test_rendered_lines_are_the_same_each_time():
+    pytest.importorskip("matplotlib", reason="needs the extra plots")
+    one, same = rendered_lines(4, seed=3), rendered_lines(4, seed=3)
+    other = rendered_lines(4, seed=4)
+    for name in one.ids:
+        assert one[name].tobytes() == same[name].tobytes()
+        assert one[name].height == 48
+        assert 0 < len(one.labels[name]) <= 24
+    assert one.labels == same.labels != other.labels
+    clean = rendered_lines(1, seed=3, wear=0)
+    assert min(clean["0"].tobytes()) < 60
+    assert max(clean["0"].tobytes()) == 235
+    with pytest.raises(InvalidInputError, match="'sans', 'serif' or 'mono'"):
+        rendered_lines(1, seed=0, face="fraktur")
