@@ -194,7 +194,8 @@ def rank(
     ] = None,
 ) -> None:
     """Order a pool by how much each sample would teach the model, and write the top of it."""
-    from altasks.cli.rank import RankRequest, run_rank
+    from altasks.cli.rank import run_rank
+    from altasks.cli.rank_request import RankRequest
 
     run_rank(
         RankRequest(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank import RankRequest
+    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
     from altasks.tasks.image_classification import ImageClassification
 
@@ -34,11 +34,11 @@ def build_image_classification(request: RankRequest) -> ImageClassification:
             request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
         )
     options = {"committee": committee, "device": request.device, "batch_size": request.batch_size}
-    folder = Path(request.model)
+    folder = Path(request.checkpoint)
     settings = _settings(folder)
     if settings and not (folder / "config.json").is_file():
         return _of_timm(folder, settings, options)
-    return _of_checkpoint(request.model, folder, settings, options)
+    return _of_checkpoint(request.checkpoint, folder, settings, options)
 
 
 def _settings(folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from altasks.errors import invalid
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from altasks.cli.rank import RankRequest
+    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
     from altasks.tasks.object_detection import ObjectDetection
 
@@ -32,16 +32,16 @@ def build_object_detection(request: RankRequest) -> ObjectDetection:
         raise invalid("--truncate", "not to be given: images have no length", "it")
     if request.dropout is not None:
         raise invalid("--dropout", "not to be given: YOLO has no dropout", f"{request.dropout}")
-    if Path(request.model).suffix.lower() in (".yaml", ".yml"):
+    if Path(request.checkpoint).suffix.lower() in (".yaml", ".yml"):
         raise invalid(
             "--model",
             "a trained detector: a .pt file, or a folder that ObjectDetection.save wrote",
-            repr(request.model),
+            repr(request.checkpoint),
             hint="A description has no weights; drawn at random they rank at random.",
         )
-    chosen = {} if request.conf is None else {"conf": request.conf}
+    chosen: dict[str, Any] = {} if request.conf is None else {"conf": request.conf}
     return ObjectDetection(
-        request.model,
+        request.checkpoint,
         imgsz=request.image_size,
         device=request.device,
         batch_size=request.batch_size,

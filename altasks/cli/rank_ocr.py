@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank import RankRequest
+    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
 
 _TABLES = (".csv", ".tsv")

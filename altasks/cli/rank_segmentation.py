@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank import RankRequest
+    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
 
 
@@ -23,7 +23,7 @@ def build_segmentation(request: RankRequest) -> Any:
 
     if request.truncate:
         raise invalid("--truncate", "not to be given: big images are read in tiles", "it")
-    return Segmentation(request.model, device=request.device)
+    return Segmentation(request.checkpoint, device=request.device)
 
 
 def read_images(request: RankRequest) -> Pool:

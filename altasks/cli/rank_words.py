@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank import RankRequest
+    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
 
 #: Files that are tables; any other is read as columns, one word a line.
@@ -30,7 +30,7 @@ def build_ner(request: RankRequest) -> Any:
         raise invalid(
             "--truncate", "not to be given: long sentences are read whole, in windows", "it"
         )
-    assert request.model is not None  # run_rank has seen to it
+    assert request.checkpoint is not None  # run_rank has seen to it
     committee = None
     passes = 20 if request.passes is None else request.passes
     if passes:
@@ -39,8 +39,8 @@ def build_ner(request: RankRequest) -> Any:
         )
     try:
         return NER(
-            request.model,
-            **_saved_settings(Path(request.model)),
+            request.checkpoint,
+            **_saved_settings(Path(request.checkpoint)),
             committee=committee,
             device=request.device,
             batch_size=request.batch_size,
@@ -53,7 +53,7 @@ def build_ner(request: RankRequest) -> Any:
             "--model",
             "a checkpoint fine-tuned to tag words",
             "one without a head for that",
-            where=request.model,
+            where=request.checkpoint,
             hint="Fine-tune it first (ActiveLoop.fit), or take a folder that NER.save wrote.",
         ) from error
 

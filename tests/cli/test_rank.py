@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
-from altasks.cli.rank import RANKERS, run_rank
+from altasks.cli.rank import run_rank
+from altasks.cli.rankers import RANKERS
 from altasks.registry import TASKS
 
 pytest.importorskip("transformers", reason="needs the extra text")

@@ -1,0 +1,104 @@
+"""What `altasks rank` was asked for, and what it must know of a task to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from altasks.errors import invalid
+
+if TYPE_CHECKING:
+    from altasks.data import Pool
+
+#: Fields of a request that not every task reads -> the option, as the shell spells it.
+OWN_OPTIONS = {
+    "members": "--member",
+    "views": "--views",
+    "sheet": "--sheet",
+    "regions": "--regions",
+    "class_weights": "--class-weights",
+    "reduce": "--reduce",
+    "conf": "--conf",
+    "image_size": "--image-size",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankRequest:
+    """The options of `altasks rank`; see its help."""
+
+    task: str
+    model: str | None = None
+    members: tuple[str, ...] = ()
+    pool: Path
+    out: Path
+    number: int = 100
+    acquisition: str | None = None
+    strategy: str | None = None
+    text_column: str | None = None
+    id_column: str | None = None
+    labelled: Path | None = None
+    passes: int | None = None
+    views: bool = False
+    sheet: Path | None = None
+    skip_unreadable: bool = False
+    dropout_layers: Literal["all", "head"] = "all"
+    dropout: float | None = None
+    truncate: bool = False
+    regions: str | None = None
+    batch_size: int = 32
+    device: str | None = None
+    seed: int = 0
+    force: bool = False
+    class_weights: Path | None = None
+    reduce: Literal["sum", "mean", "max", "top_k"] | None = None
+    conf: float | None = None
+    image_size: int | None = None
+
+    @property
+    def checkpoint(self) -> str:
+        """`--model`, which this task can't do without.
+
+        Raises:
+            InvalidInputError: if it wasn't given.
+        """
+        if self.model is None:
+            raise invalid("--model", "a fine-tuned checkpoint: a folder or a hub name", "none")
+        return self.model
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """What the shell must know of a task beyond its adapter: one entry of the table below.
+
+    Attributes:
+        build: makes the task from the options.
+        read: makes the pool from the options.
+        fields: what of a sample goes into its row of the queue.
+        classes: the predicted classes of a description, for the counts.
+        reason: one line on why a sample scores as it does, from its description.
+        scorer: makes the acquisition function from the options and the task, where the function
+            alone won't do; its `lines()` go into the summary.
+        options: which of `OWN_OPTIONS` the task reads; another one is refused.
+    """
+
+    build: Callable[[RankRequest], Any]
+    read: Callable[[RankRequest], Pool]
+    fields: Callable[[Any], dict[str, Any]]
+    classes: Callable[[Mapping[str, Any]], list[str]]
+    reason: Callable[[Mapping[str, Any]], str]
+    scorer: Callable[[RankRequest, Any], Any] | None = None
+    options: frozenset[str] = frozenset()
+
+
+def refuse_strange(request: RankRequest, ranker: Ranker) -> None:
+    """Refuse an option that the task would not read.
+
+    Raises:
+        InvalidInputError: naming the option.
+    """
+    for field, option in OWN_OPTIONS.items():
+        if getattr(request, field) and field not in ranker.options:
+            raise invalid(option, f"not to be given for {request.task}", "it")

@@ -1,0 +1,81 @@
+"""Which tasks can be ranked from the shell: a new one adds its module and its entry here."""
+
+from __future__ import annotations
+
+from altasks.cli import rank_image_classification as images
+from altasks.cli import rank_object_detection as boxes
+from altasks.cli import rank_ocr as lines
+from altasks.cli import rank_segmentation as maps
+from altasks.cli import rank_text_classification as texts
+from altasks.cli import rank_words as words
+from altasks.cli.rank_request import Ranker
+from altasks.errors import UnknownNameError
+from altasks.registry import TASKS
+
+#: Task name -> what the shell must know of it.
+RANKERS: dict[str, Ranker] = {
+    "image-classification": Ranker(
+        build=images.build_image_classification,
+        read=images.read_image_folder,
+        fields=images.image_fields,
+        classes=images.image_classes,
+        reason=images.closest_classes,
+        options=frozenset({"sheet", "views"}),
+    ),
+    "ner": Ranker(
+        build=words.build_ner,
+        read=words.read_sentences,
+        fields=words.sentence_fields,
+        classes=words.span_labels,
+        reason=words.doubtful_spans,
+    ),
+    "object-detection": Ranker(
+        build=boxes.build_object_detection,
+        read=boxes.read_images,
+        fields=lambda sample: {},  # noqa: ARG005 - the id is the file
+        classes=boxes.box_labels,
+        reason=boxes.closest_calls,
+        scorer=boxes.BoxScorer,
+        options=frozenset({"class_weights", "reduce", "conf", "image_size", "sheet"}),
+    ),
+    "segmentation": Ranker(
+        build=maps.build_segmentation,
+        read=maps.read_images,
+        fields=maps.image_fields,
+        classes=maps.mask_classes,
+        reason=maps.mask_reason,
+        options=frozenset({"regions", "sheet"}),
+    ),
+    "ocr": Ranker(
+        build=lines.build_ocr,
+        read=lines.read_images,
+        fields=lines.line_fields,
+        classes=lambda _: [],
+        reason=lines.split_readings,
+        options=frozenset({"members", "sheet"}),
+    ),
+    "text-classification": Ranker(
+        build=texts.build_text_classification,
+        read=texts.read_texts,
+        fields=lambda sample: {"text": sample},
+        classes=texts.text_classes,
+        reason=texts.text_reason,
+    ),
+}
+
+
+def find_ranker(task: str) -> Ranker:
+    """Return what the shell knows of a task.
+
+    Raises:
+        UnknownNameError: naming the tasks that can be ranked from the shell.
+    """
+    if task in RANKERS:
+        return RANKERS[task]
+    known = ", ".join(sorted(RANKERS))
+    if task in TASKS.names():
+        raise UnknownNameError(
+            f"--task: {task!r} cannot be ranked from the shell, only {known}. From Python: "
+            f'al.score(al.get_task("{task}")(...), pool).'
+        )
+    raise UnknownNameError(f"--task: expected one of {known}, found {task!r}.")
