@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from altasks.cli.files import check_target, write_lines
-from altasks.cli.rank_request import Ranker, RankRequest, refuse_strange
+from altasks.cli.rank_request import Ranker, RankRequest, check_options
 from altasks.cli.rank_summary import SHOWN, plain, show_pictures, summarise, unreadable_lines
 from altasks.cli.rankers import find_ranker
 from altasks.errors import (
@@ -40,7 +40,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     """
     console = console or Console()
     ranker = find_ranker(request.task)
-    refuse_strange(request, ranker)
+    check_options(request, ranker)
     check_target(request.out, force=request.force)
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work

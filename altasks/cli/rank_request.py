@@ -93,8 +93,8 @@ class Ranker:
     options: frozenset[str] = frozenset()
 
 
-def refuse_strange(request: RankRequest, ranker: Ranker) -> None:
-    """Refuse an option that the task would not read.
+def check_options(request: RankRequest, ranker: Ranker) -> None:
+    """Refuse an option that the task would not read, and a missing model, before any work.
 
     Raises:
         InvalidInputError: naming the option.
@@ -102,3 +102,5 @@ def refuse_strange(request: RankRequest, ranker: Ranker) -> None:
     for field, option in OWN_OPTIONS.items():
         if getattr(request, field) and field not in ranker.options:
             raise invalid(option, f"not to be given for {request.task}", "it")
+    if "members" not in ranker.options:
+        _ = request.checkpoint
