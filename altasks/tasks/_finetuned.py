@@ -329,8 +329,11 @@ class FineTuned(ABC):
     def _write(self, folder: Path) -> None:
         """Write the weights, and what is needed to read them."""
         with quiet():
-            self.model.save_pretrained(folder)
-            self._processor().save_pretrained(folder)
+            # Under the model's own names, which `load` reads: for some models (ViT) transformers
+            # would write those of earlier versions. from_pretrained takes either.
+            self.model.save_pretrained(folder, save_original_format=False)
+            if (processor := self._processor()) is not None:
+                processor.save_pretrained(folder)
 
     def _kept(self) -> dict[str, Any]:
         """Return, as JSON, what is kept beside the weights and comes back with them."""
