@@ -1,5 +1,6 @@
-"""What a run showed: learning curves, what was saved, resumable rows, sheets of pictures."""
+"""What a run showed: learning curves, calibration, error rates, resumable rows, pictures."""
 
+from altasks.report.calibration import calibration_curve
 from altasks.report.consensus import Consensus, consensus
 from altasks.report.curves import (
     Comparison,
@@ -10,7 +11,7 @@ from altasks.report.curves import (
     labels_to_reach,
 )
 from altasks.report.error_rates import ErrorRates, error_rates
-from altasks.report.plots import plot_learning_curves
+from altasks.report.plots import plot_calibration, plot_learning_curves
 from altasks.report.results import ResultRows, code_version
 from altasks.report.sheet import contact_sheet
 
@@ -22,11 +23,13 @@ __all__ = [
     "ResultRows",
     "area_under_curve",
     "bootstrap_mean",
+    "calibration_curve",
     "code_version",
     "compare",
     "consensus",
     "contact_sheet",
     "error_rates",
     "labels_to_reach",
+    "plot_calibration",
     "plot_learning_curves",
 ]

@@ -1,8 +1,8 @@
-"""Pictures of learning curves (extra `plots`)."""
+"""Pictures of learning curves and of calibration (extra `plots`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +93,79 @@ def plot_learning_curves(
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
+    return _written(figure, path, axes, note)
+
+
+def plot_calibration(
+    path: Path | str,
+    levels: Sequence[float],
+    arms: Mapping[str, Any],
+    *,
+    title: str = "",
+    note: str = "",
+) -> Path:
+    """Draw, as a PNG, which share of truths lies in the intervals of each level.
+
+    On the diagonal intervals hold what they promise; below it they are too narrow.
+
+    Args:
+        path: where to write; the folder is made.
+        levels: `[L]`, as `altasks.report.calibration_curve` was asked for.
+        arms: name -> `[L]` shares, or `[S, L]`, one row for each seed or split, of which the
+            mean is drawn.
+        title: above the picture.
+        note: small print below it.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        InvalidInputError: if there are no arms or a shape doesn't fit.
+    """
+    require("matplotlib", "plots", "Drawing calibration curves")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not arms:
+        raise invalid("arms", "at least one named set of shares", "none")
+    figure = Figure(figsize=(5, 4.8), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="as promised")
+    for place, (name, values) in enumerate(arms.items()):
+        shares = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        if shares.ndim != 2 or shares.shape[1] != len(levels) or not len(shares):
+            raise invalid(
+                f"arms[{name!r}]",
+                f"shape [{len(levels)}] or [S, {len(levels)}], S >= 1",
+                f"{list(np.shape(values))}",
+            )
+        axes.plot(
+            levels,
+            shares.mean(axis=0),
+            color=COLOURS[place % len(COLOURS)],
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=5,
+            linewidth=2,
+            label=name,
+        )
+    axes.set_xlabel("level of the interval")
+    axes.set_ylabel("share of truths inside")
+    axes.set_title(title, loc="left")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper left")
+    return _written(figure, path, axes, note)
+
+
+def _written(figure: Any, path: Path | str, axes: Any, note: str) -> Path:
+    """Write a figure, its frame open above and to the right."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
     if note:
         figure.supxlabel(note, fontsize=8, color="0.35", x=0.01, ha="left")
     target = Path(path)

@@ -15,6 +15,7 @@ from altasks.errors import (
     CommitteeError,
     InvalidInputError,
     TrainingError,
+    UnreadableSampleError,
     UnsupportedPredictionError,
     VarianceCollapseWarning,
 )
@@ -118,6 +119,49 @@ class TestTexts(_Suite):
     @pytest.fixture
     def options(self, tiny_encoder):
         return {"model": tiny_encoder}
+
+
+@pytest.fixture(scope="module")
+def tiny_vit(tmp_path_factory):
+    """A checkpoint of an image model without a head, on 16 x 16 pixels, with its processor."""
+    pytest.importorskip("PIL", reason="needs the extra vision")
+    pytest.importorskip("torchvision", reason="needs the extra vision")
+    folder = tmp_path_factory.mktemp("vit")
+    config = transformers.ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=16,
+        patch_size=8,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(0)
+        transformers.ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    transformers.ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return folder
+
+
+def pictures(n: int = 12, seed: int = 0):
+    """Grey images of several sizes, and how bright they are, in percent."""
+    rng = np.random.default_rng(seed)
+    bright = rng.uniform(0, 1, n)
+    sizes = rng.integers(12, 30, (n, 2))
+    return [np.full(size, b) for size, b in zip(sizes, bright, strict=True)], 100 * bright
+
+
+class TestImages(_Suite):
+    @pytest.fixture
+    def samples(self):
+        return pictures()[0]
+
+    @pytest.fixture
+    def labels(self):
+        return pictures()[1].tolist()
+
+    @pytest.fixture
+    def options(self, tiny_vit):
+        return {"model": tiny_vit}
 
 
 # What is predicted.
@@ -298,6 +342,51 @@ def test_a_head_for_two_classes_is_not_taken_for_a_mean_and_a_variance(
     assert not again._new
     again.load(tmp_path / "saved")
     assert same_prediction(task.predict(topic_texts), again.predict(topic_texts))
+
+
+def test_brightness_is_read_off_images(tiny_vit, tmp_path):
+    from PIL import Image
+
+    images, bright = pictures(40)
+    task = Regression(
+        tiny_vit, committee=MCDropout(4, layers="head", p=0.1), training_args={"max_steps": 150}
+    )
+    task.fit(images, bright, seed=0)
+    metrics = task.evaluate(*pictures(20, seed=1))
+    assert metrics["rmse"] < 0.6 * pictures(20, seed=1)[1].std()
+    path = tmp_path / "one.png"
+    Image.fromarray((images[0] * 255).astype(np.uint8)).save(path)
+    described = task.describe(path, task.predict([path]))
+    assert described["image"] == str(path)
+    assert task.describe(images[0], task.predict(images[:1]))["image"] == "x".join(
+        [f"{images[0].shape[1]} ", f" {images[0].shape[0]}"]
+    )
+    task.save(tmp_path / "saved")
+    again = Regression(tmp_path / "saved", committee=task.committee)
+    again.load(tmp_path / "saved")
+    assert same_prediction(task.predict(images), again.predict(images))
+
+
+def test_images_that_cannot_be_read_are_named_all(tiny_vit, tmp_path):
+    task = Regression(tiny_vit, training_args=FAST)
+    images, bright = pictures(4)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    bad = [images[0], broken, images[1], tmp_path / "absent.png"]
+    for refused in (
+        lambda: task.predict(bad),
+        lambda: task.check_samples(bad),
+        lambda: task.fit(bad, bright, seed=0),
+    ):
+        with pytest.raises(UnreadableSampleError, match=r"broken\.png.* 1 more") as caught:
+            refused()
+        assert sorted(caught.value.rows) == [1, 3]
+    model = transformers.ViTForImageClassification(
+        transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+                               intermediate_size=32, image_size=16, patch_size=8, num_labels=2)
+    )  # fmt: skip
+    with pytest.raises(InvalidInputError, match="processor: expected the image processor"):
+        Regression(model)
 
 
 # Losses and metrics.
