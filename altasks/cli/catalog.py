@@ -39,6 +39,13 @@ class TaskEntry:
 
 BUILTIN = (
     TaskEntry(
+        "text-classification",
+        "al.TextClassification",
+        "text",
+        ("transformers", "accelerate", "datasets", "safetensors"),
+        "examples/text_classification.py",
+    ),
+    TaskEntry(
         "object-detection",
         "al.ObjectDetection",
         "detection",
@@ -46,13 +53,6 @@ BUILTIN = (
         "examples/object_detection.py",
         "Ultralytics YOLO is AGPL-3.0; so is what you distribute with it, unless you have their "
         "licence. altasks itself is Apache-2.0.",
-    ),
-    TaskEntry(
-        "text-classification",
-        "al.TextClassification",
-        "text",
-        ("transformers", "accelerate", "datasets", "safetensors"),
-        "examples/text_classification.py",
     ),
 )
 

@@ -39,7 +39,7 @@ def build_object_detection(request: RankRequest) -> ObjectDetection:
             repr(request.model),
             hint="A description has no weights; drawn at random they rank at random.",
         )
-    chosen = {} if request.conf is None else {"conf": request.conf}
+    chosen: dict[str, Any] = {} if request.conf is None else {"conf": request.conf}
     return ObjectDetection(
         request.model,
         imgsz=request.image_size,
