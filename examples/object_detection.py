@@ -7,7 +7,7 @@ with the largest class-weighted margin (Brust, Kaeding and Denzler 2018), summed
 Ultralytics YOLO is AGPL-3.0.
 
     python examples/object_detection.py --strategy random
-    python examples/object_detection.py --data bccd --weights yolov5n.safetensors --start 20
+    python examples/object_detection.py --data bccd --weights yolov5n.safetensors
 """
 
 import argparse
@@ -22,7 +22,6 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, help="with Annotations, JPEGImages and ImageSets/Main")
 parser.add_argument("--weights", type=Path, help="safetensors to start from, for --model")
 parser.add_argument("--model", default="yolov5n.yaml", help="with --data: a YAML, or a .pt file")
-parser.add_argument("--start", type=int, default=12, help="how many random images to begin with")
 parser.add_argument("--batch", type=int, default=12, help="how many to ask for at a time")
 parser.add_argument("--budget", type=int, default=36, help="how many to label in all")
 parser.add_argument("--epochs", type=int, default=40, help="of each fit")

