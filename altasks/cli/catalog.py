@@ -45,6 +45,13 @@ BUILTIN = (
         ("transformers", "accelerate", "datasets", "safetensors"),
         "examples/text_classification.py",
     ),
+    TaskEntry(
+        "regression",
+        "al.Regression",
+        "text",
+        ("transformers", "accelerate", "safetensors"),
+        "examples/regression.py",
+    ),
 )
 
 
