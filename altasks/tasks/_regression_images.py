@@ -105,7 +105,9 @@ def _all(samples: Sequence[Any], read: Any) -> list[Any]:
     Raises:
         UnreadableSampleError: naming every row that it can't read.
     """
-    found, bad, first = [], {}, ""
+    found: list[Any] = []
+    bad: dict[int, str] = {}
+    first = ""
     for row, sample in enumerate(samples):
         try:
             found.append(read(sample, row))
