@@ -105,15 +105,16 @@ def expected_gradient_length(
 def _class_length(probs: Tensor, members: int, classes: int) -> Tensor:
     # |p - e_c|^2 = s - 2 p_c + 1 with s = |p|^2. That is at least 1/4 where p_c is at most 1/2, but
     # rounding is all there is left of it where p_c is nearly 1. So the largest is taken apart.
-    average = averaged(probs, members)
+    average = averaged(probs, members)  # a copy: it is written to below
     best = average.amax(classes, keepdim=True)
-    is_best = average == best
-    count = is_best.sum(classes, keepdim=True, dtype=average.dtype)
-    others = average.masked_fill_(is_best, 0)  # a copy: `averaged` makes one
-    tail = others.square().sum(classes, keepdim=True)
+    # Compared straight into numbers: by way of booleans it takes several times as long.
+    scratch = torch.eq(average, best, out=torch.empty_like(average))
+    count = scratch.sum(classes, keepdim=True)
+    others = average.addcmul_(scratch, average, value=-1)  # the best become exactly 0
+    tail = torch.mul(others, others, out=scratch).sum(classes, keepdim=True)
     # What is 0 among the others, the best included, adds nothing.
     one_and_all = torch.addcmul(tail, count, best.square()).add_(1)
-    lengths = (one_and_all - 2 * others).clamp_(min=0).sqrt_()
+    lengths = torch.add(one_and_all, others, alpha=-2, out=scratch).clamp_(min=0).sqrt_()
     total = lengths.mul_(others).sum(classes, keepdim=True)
     of_best = (1 - best).square_().add_(tail).addcmul_(count - 1, best.square()).sqrt_()
     return total.addcmul_(count, best * of_best)

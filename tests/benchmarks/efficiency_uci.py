@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=REPO.parent / "shared/data/regression")
-    parser.add_argument("--out", type=Path, default=REPO / "docs/results/uci.jsonl")
+    parser.add_argument("--out", type=Path, default=REPO / "docs/results/uci_efficiency.jsonl")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=5)
