@@ -3,9 +3,8 @@
 Here the labels are known and held back, to see whether it pays on data like yours. With people
 labelling, the loop is `query = loop.ask(20)`, `loop.tell({id: label, ...})`, `loop.fit()`.
 
-    python examples/image_classification.py --data PHOTOS/ --pretrained --size 160
+    python examples/image_classification.py --data FOLDER_A_CLASS/ --pretrained --size 160
 
-PHOTOS/ has a folder of images for each class; without it there are 1,797 small digits.
 """
 
 import argparse
