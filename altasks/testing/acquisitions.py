@@ -215,7 +215,11 @@ class AcquisitionSuite:
         for prediction in predictions:
             scores = self.scores(function, prediction)
             if isinstance(prediction, Transcripts):
-                turned: Prediction = Transcripts([row[1:] + row[:1] for row in prediction.texts])
+                logs = prediction.log_probs
+                turned: Prediction = Transcripts(
+                    [row[1:] + row[:1] for row in prediction.texts],
+                    None if logs is None else logs.roll(-1, 1),
+                )
             else:
                 turned = rebuilt(prediction, lambda values: values.roll(1, 1))
             self.same(self.scores(function, turned), scores)

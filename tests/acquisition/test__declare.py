@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import altasks as al
-from altasks.acquisition import acquisition, reduce_units, units_of
+from altasks.acquisition import _declare, acquisition, reduce_units, units_of
 from altasks.errors import InvalidInputError, UnsupportedPredictionError
 from altasks.predictions import Bernoulli, Categorical, Normal, Ragged, Transcripts
 from altasks.registry import ACQUISITIONS
@@ -105,7 +105,13 @@ def test_another_kind_of_one_member_is_told_what_suits_one():
     assert "bald" not in str(caught.value)
 
 
-def test_nothing_suits_a_single_reading():
+def test_a_single_reading_has_its_probability():
+    with pytest.raises(UnsupportedPredictionError, match="For a Transcripts use mnlp"):
+        al.entropy(Transcripts([["a"]]))
+
+
+def test_where_nothing_suits(monkeypatch):
+    monkeypatch.delitem(_declare._DECLARED, "mnlp")
     with pytest.raises(UnsupportedPredictionError, match="Nothing known reads a Transcripts of 1"):
         al.entropy(Transcripts([["a"]]))
 
