@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What in a block needs transformers, whatever it imports.
-TASKS = ("TextClassification", "NER(", "SRL(")
+TASKS = ("TextClassification", "NER(", "SRL(", "Segmentation(")
 #: Optional library -> the extra that brings it.
 EXTRAS = {
     "transformers": "text",
