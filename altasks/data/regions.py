@@ -222,7 +222,7 @@ def clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
 
     Example:
         >>> clicks(np.pad(np.ones((4, 4), np.uint8), 2))
-        8.0
+        12.0
     """
     measure = require("skimage.measure", "segmentation", "Outlines of masks")
     array = decode_mask(mask)
