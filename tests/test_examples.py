@@ -236,3 +236,18 @@ def test_lines_are_read_by_a_committee(tmp_path, data):
     first, *rounds = result.stdout.splitlines()
     assert first.startswith(f"{count} lines to ask, 4 to test on")
     assert [line.split(" lines")[0] for line in rounds] == ["round 1:   3", "round 2:   6"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regions", [False, True])
+def test_masks_are_paid_by_the_pixel(tmp_path, regions):
+    for module in ("segmentation_models_pytorch", "transformers", "sklearn"):
+        pytest.importorskip(module, reason="needs the extra segmentation")
+    options = ["--images", 8, "--budget", 2, "--batch", 1, "--steps", 2]
+    options += ["--regions", "grid:32"] if regions else []
+    result = run("segmentation.py", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{32 if regions else 8} samples of 8 images to ask, 30 to test on"
+    spent = [line.split(" pixels")[0] for line in lines[1:]]
+    assert spent == ["round 1:     4096", "round 2:     8192"]

@@ -15,7 +15,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 #: What in a block needs transformers, whatever it imports.
-TASKS = ("TextClassification", "ImageClassification", "NER(", "SRL(", "OCR(")
+TASKS = ("TextClassification", "ImageClassification", "NER(", "SRL(", "OCR(", "Segmentation(")
 #: The same of ultralytics.
 DETECTORS = ("ObjectDetection(",)
 #: Optional library -> the extra that brings it.

@@ -185,9 +185,9 @@ def region_mask(mask: Any, region: ImageRegion, *, void: int = 255) -> dict[str,
 
 
 def region_labels(pool: Pool, masks: Mapping[str, Any], *, void: int = 255) -> dict[str, Any]:
-    """Return the label of every region of a pool whose images' masks are known, for `Simulated`.
+    """Return the label of every region of a pool whose image has a mask, for `Simulated`.
 
-    Regions in which nothing is labelled are left out.
+    Regions in which nothing is labelled are left out, and images without a mask.
 
     Args:
         pool: of regions, as `region_pool` makes it.
@@ -198,6 +198,8 @@ def region_labels(pool: Pool, masks: Mapping[str, Any], *, void: int = 255) -> d
     last: tuple[str, np.ndarray] | None = None
     for name in pool.ids:
         region = pool[name]
+        if region.of not in masks:
+            continue
         if last is None or last[0] != region.of:
             last = region.of, decode_mask(masks[region.of], where=f"image {region.of!r}")
         label = region_mask(last[1], region, void=void)
@@ -220,7 +222,7 @@ def clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
 
     Example:
         >>> clicks(np.pad(np.ones((4, 4), np.uint8), 2))
-        8.0
+        12.0
     """
     measure = require("skimage.measure", "segmentation", "Outlines of masks")
     array = decode_mask(mask)

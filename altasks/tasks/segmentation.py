@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -14,26 +12,19 @@ import torch
 from torch import Tensor, nn
 
 from altasks._extras import require
-from altasks._random import derive_seed, isolated_torch
-from altasks.committees._modes import dropout_firing, evaluating
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 from altasks.data.images import open_image
 from altasks.data.masks import IGNORED, MaskReader, encode_mask
 from altasks.data.regions import ImageRegion
-from altasks.errors import CommitteeError, UnreadableSampleError, invalid
+from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
-from altasks.tasks._deep_supervision import (
-    DeepSupervised,
-    build,
-    image_channels,
-    spec_of,
-    supervise,
-)
-from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned
-from altasks.tasks._hf import Loaded, require_directory
+from altasks.tasks._deep_supervision import DeepSupervised, spec_of
+from altasks.tasks._finetuned import WEIGHTS, FineTuned
+from altasks.tasks._hf import Loaded
 from altasks.tasks._hf_train import check_training_set
+from altasks.tasks._map_committee import MapCommittee, check_committee
 from altasks.tasks._map_metrics import Confusion
 from altasks.tasks._map_passes import (
     Passes,
@@ -47,8 +38,8 @@ from altasks.tasks._map_passes import (
 from altasks.tasks._map_view import MapView, draw
 from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
+from altasks.tasks._segmentation_model import NAME, load_supervised, read_settings
 from altasks.tasks._segmentation_rows import MaskCollator, Row, training_rows
-from altasks.tasks._tiles import Tile
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -125,7 +116,7 @@ class Segmentation(FineTuned):
         {'size': [2, 2], 'classes': [0, 1], 'counts': [1, 3]}
     """
 
-    name = "segmentation"
+    name = NAME
     auto_class = ""
     #: Trainer would gather the logits of all pixels for them: its own evaluation gives the loss.
     _trainer_metrics: Any = None
@@ -157,8 +148,8 @@ class Segmentation(FineTuned):
         warm_start: bool = False,
         autocast: Literal["bfloat16", "float16"] | None = None,
     ) -> None:
-        saved = _read_settings(model) if isinstance(model, str | os.PathLike) else {}
-        self._committee_can(committee, stages)
+        saved = read_settings(model) if isinstance(model, str | os.PathLike) else {}
+        check_committee(committee, stages)
         self._stages = saved.get("stages") if stages is None and committee is None else stages
         if committee is not None:
             self._stages = []
@@ -207,6 +198,7 @@ class Segmentation(FineTuned):
         )
         # New heads on a model object say nothing yet either.
         self._head_is_new = bool(self._new)
+        self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, autocast)
         self.passes = Passes(
             self.normalise,
             self.channels,
@@ -255,7 +247,7 @@ class Segmentation(FineTuned):
             if edge is not None:
                 near[block] = edge
         if whole is None:
-            whole = torch.empty(self._size_of_committee(), len(self._names), 0, device=self.device)
+            whole = torch.empty(self.asked.members, len(self._names), 0, device=self.device)
         fields = {"boundary": near} if self.boundary else None
         return Ragged(Categorical._trusted(whole.permute(2, 0, 1), None), sizes, fields)
 
@@ -287,7 +279,9 @@ class Segmentation(FineTuned):
         total: dict[int, Tensor] = {}
         seen: dict[int, int] = {}
         for index, tile, window in self.passes._windows([one.image for one in found], None):
-            features = self._features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
+            features = (
+                self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
+            )
             top, left, bottom, right = tile.own
             weight = (bottom - top) * (right - left)
             total[index] = total.get(index, torch.zeros(())) + weight * features
@@ -424,34 +418,12 @@ class Segmentation(FineTuned):
 
     # Inside.
 
-    def _committee_can(self, committee: Any, stages: Any) -> None:
-        if committee is None:
-            return
-        if stages not in (None, 0) and len(stages if isinstance(stages, Sequence) else [1]):
-            raise invalid("stages", "None beside a committee, which takes their place", f"{stages}")
-        if isinstance(committee, MCDropout) and committee.layers != "all":
-            raise invalid(
-                "committee",
-                "MCDropout(layers='all')",
-                "layers='head'",
-                hint="The last layer of a segmentation model is a convolution.",
-            )
-        if isinstance(committee, Ensemble) and committee.one_at_a_time:
-            raise invalid(
-                "committee",
-                "an Ensemble in memory",
-                "one_at_a_time=True",
-                hint="All members are asked tile by tile.",
-            )
-        if not isinstance(committee, MCDropout | Ensemble):
-            raise invalid("committee", "None, MCDropout(...) or Ensemble(...)", repr(committee))
-
     def _pieces(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Piece]:
         self._warn_if_untrained()
         divided = any(isinstance(sample, ImageRegion) for sample in samples)
         return self.passes.pieces(
             samples,
-            lambda windows, tile: self._maps(windows, tile, answer=answer),
+            lambda windows, tile: self.asked.maps(windows, tile, answer=answer),
             rows=REGION_ROWS if divided else None,
         )
 
@@ -464,58 +436,6 @@ class Segmentation(FineTuned):
                 yield from shares(piece, samples, found[piece.image].members, covers)
         except UnreadableSampleError as error:
             raise reread_rows(error, found) from error
-
-    def _maps(self, windows: Tensor, tile: Tile, *, answer: bool = False) -> list[Tensor]:
-        """Return the maps of logits of each member, `[n, C, h, w]`."""
-        if self._ensemble is not None:
-            parts = [
-                self._ensemble._ask(k, lambda task: task._maps(windows, tile, answer=answer))
-                for k in range(self._ensemble.members)
-            ]
-            return [one for part in parts for one in part]
-        if isinstance(self.committee, MCDropout) and not answer:
-            return self._drawn(windows, tile, self.committee)
-        # Setting the modes of hundreds of modules takes a tenth of a small window's pass.
-        at_rest = not any(module.training for module in self.model.modules())
-        with nullcontext() if at_rest else evaluating(self.model), torch.no_grad():
-            maps = self._logit_maps(windows)
-        return maps[-1:] if answer else maps
-
-    def _drawn(self, windows: Tensor, tile: Tile, committee: MCDropout) -> list[Tensor]:
-        maps = []
-        with torch.no_grad(), dropout_firing(self.model, committee.p):
-            for k in range(committee.passes):
-                # By the tile's place, so that a sample's draws don't depend on its neighbours.
-                place = (committee.round, k, tile.top, tile.left)
-                seed = derive_seed(committee.seed, "mc-dropout", "maps", *place)
-                with isolated_torch(seed, self.device):
-                    maps.append(self._logit_maps(windows)[-1])
-        if all(torch.equal(one, maps[0]) for one in maps[1:]):
-            raise CommitteeError(
-                f"MCDropout: all passes through {type(self.model.model).__name__} gave the same "
-                "map: nothing in it drops anything. Give it a dropout, MCDropout(p=0.1), an "
-                "Ensemble, or leave the committee out: the decoder's stages are one."
-            )
-        return maps
-
-    def _logit_maps(self, windows: Tensor) -> list[Tensor]:
-        kind = self.device.type
-        precision = (
-            nullcontext()
-            if self.autocast is None
-            else torch.autocast(kind, getattr(torch, self.autocast))
-        )
-        with precision:
-            maps: list[Tensor] = self.model(windows)["logits"]
-        return maps
-
-    def _features(self, windows: Tensor) -> Tensor:
-        inner = self.model.model
-        with evaluating(self.model), torch.no_grad():
-            if hasattr(inner, "encoder") and hasattr(inner, "decoder"):
-                features: Tensor = inner.encoder(windows)[-1]
-                return features
-            return self._logit_maps(windows)[-1]
 
     def _frame(self, sample: Any, row: int = 0) -> tuple[int, int]:
         if isinstance(sample, ImageRegion):
@@ -553,11 +473,6 @@ class Segmentation(FineTuned):
             truth = np.where(more == IGNORED, truth, more)
         return truth
 
-    def _size_of_committee(self) -> int:
-        if self.committee is not None:
-            return self.committee.members
-        return len(self.model.stages) + 1
-
     # What FineTuned asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
@@ -565,30 +480,7 @@ class Segmentation(FineTuned):
             return Loaded(source, frozenset())
         if labels is None:
             raise invalid("labels", "the names of the classes", "None")
-        weights: Path | None = None
-        if isinstance(source, str | os.PathLike):
-            weights = require_directory(Path(source), (SETTINGS, WEIGHTS)) / WEIGHTS
-            source = _spec(_read_settings(source), Path(source))
-        drawn = isinstance(source, Mapping) and weights is None
-        net = build(source, len(labels)) if isinstance(source, Mapping) else source
-        if not isinstance(net, nn.Module):
-            raise invalid("model", "a module, a mapping or a folder", type(net).__name__)
-        _require_logits(net)
-        encoder = getattr(net, "encoder", None)
-        self.channels = int(self._given["channels"] or image_channels(net))
-        self.stride = int(self._given["stride"] or getattr(encoder, "output_stride", 32))
-        self._given |= {"channels": self.channels, "stride": self.stride}
-        made = supervise(net, self._stages, len(labels), channels=self.channels, stride=self.stride)
-        made.train(net.training)
-        if weights is not None:
-            require("safetensors.torch", "text", "Reading weights").load_model(made, weights)
-            return Loaded(made, frozenset())
-        new = [
-            name
-            for name, _ in made.named_parameters()
-            if name.startswith("heads.") or (drawn and not name.startswith("model.encoder."))
-        ]
-        return Loaded(made, frozenset(new))
+        return load_supervised(source, len(labels), self._stages, self._given)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del source
@@ -598,8 +490,7 @@ class Segmentation(FineTuned):
         if not len(self._names) <= self.void < 2**31:
             raise invalid("void", "a number beyond the classes", f"{self.void}")
         self._reader = MaskReader(len(self._names), self.void)
-        if not hasattr(self, "channels"):  # the model came supervised
-            self.channels, self.stride = self._given["channels"], self._given["stride"]
+        self.channels, self.stride = self._given["channels"], self._given["stride"]
         self.normalise = Normaliser(self.channels, self._given["mean"], self._given["std"])
         self.tile = -(-int(self._given["tile"]) // self.stride) * self.stride
         self.overlap = int(self._given["overlap"])
@@ -626,7 +517,7 @@ class Segmentation(FineTuned):
         return None
 
     def _forward(self, batch: Any) -> Tensor:
-        return self._logit_maps(batch)[-1]
+        return self.asked.logits(batch)[-1]
 
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
@@ -690,41 +581,3 @@ class Segmentation(FineTuned):
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
-
-
-def _read_settings(folder: Any) -> dict[str, Any]:
-    path = require_directory(Path(folder), (SETTINGS, WEIGHTS)) / SETTINGS
-    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if settings.get("task") != Segmentation.name:
-        raise invalid(
-            "model",
-            "a folder written by Segmentation.save",
-            f"one of the task {settings.get('task')!r}",
-            where=str(folder),
-        )
-    return settings
-
-
-def _spec(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    spec = settings.get("model")
-    if not isinstance(spec, dict):
-        raise invalid(
-            "model",
-            "a folder with a model of segmentation-models-pytorch",
-            "the weights of another module",
-            where=str(folder),
-            hint="Make the task with the module, then load(folder).",
-        )
-    return spec
-
-
-def _require_logits(model: nn.Module) -> None:
-    head = getattr(model, "segmentation_head", None)
-    last = getattr(head[-1], "activation", None) if isinstance(head, nn.Sequential) else None
-    if last is not None and not isinstance(last, nn.Identity):
-        raise invalid(
-            "model",
-            "one that returns logits",
-            f"one that ends in {type(last).__name__}",
-            hint="Make it with activation=None.",
-        )

@@ -1,0 +1,107 @@
+"""From what a user names as the model to a model with heads on its stages."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from altasks._extras import require
+from altasks.errors import invalid
+from altasks.tasks._deep_supervision import DeepSupervised, build, image_channels, supervise
+from altasks.tasks._finetuned import SETTINGS, WEIGHTS
+from altasks.tasks._hf import Loaded, require_directory
+
+#: The task's name, in saved settings.
+NAME = "segmentation"
+
+
+def read_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what `Segmentation.save` wrote beside the weights.
+
+    Raises:
+        InvalidInputError: for a folder that it did not write.
+    """
+    path = require_directory(Path(folder), (SETTINGS, WEIGHTS)) / SETTINGS
+    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if settings.get("task") != NAME:
+        raise invalid(
+            "model",
+            "a folder written by Segmentation.save",
+            f"one of the task {settings.get('task')!r}",
+            where=str(folder),
+        )
+    return settings
+
+
+def load_supervised(
+    source: Any,
+    classes: int,
+    stages: int | Sequence[int | str] | None,
+    given: dict[str, Any],
+) -> Loaded:
+    """Return the model with its heads, and which parameters are drawn at each fit.
+
+    Args:
+        source: a module, a mapping for segmentation-models-pytorch, or a folder.
+        classes: how many there are.
+        stages: as the task was given them.
+        given: its settings; `channels` and `stride` are filled in.
+
+    Raises:
+        InvalidInputError: for anything that is no model of so many classes.
+    """
+    weights: Path | None = None
+    if isinstance(source, str | os.PathLike):
+        weights = require_directory(Path(source), (SETTINGS, WEIGHTS)) / WEIGHTS
+        source = _spec(read_settings(source), Path(source))
+    drawn = isinstance(source, Mapping) and weights is None
+    net = build(source, classes) if isinstance(source, Mapping) else source
+    if not isinstance(net, nn.Module):
+        raise invalid("model", "a module, a mapping or a folder", type(net).__name__)
+    _require_logits(net)
+    encoder = getattr(net, "encoder", None)
+    given["channels"] = int(given["channels"] or image_channels(net))
+    given["stride"] = int(given["stride"] or getattr(encoder, "output_stride", 32))
+    made: DeepSupervised = supervise(
+        net, stages, classes, channels=given["channels"], stride=given["stride"]
+    )
+    made.train(net.training)
+    if weights is not None:
+        require("safetensors.torch", "text", "Reading weights").load_model(made, weights)
+        return Loaded(made, frozenset())
+    new = [
+        name
+        for name, _ in made.named_parameters()
+        if name.startswith("heads.") or (drawn and not name.startswith("model.encoder."))
+    ]
+    return Loaded(made, frozenset(new))
+
+
+def _spec(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    spec = settings.get("model")
+    if not isinstance(spec, dict):
+        raise invalid(
+            "model",
+            "a folder with a model of segmentation-models-pytorch",
+            "the weights of another module",
+            where=str(folder),
+            hint="Make the task with the module, then load(folder).",
+        )
+    return spec
+
+
+def _require_logits(model: nn.Module) -> None:
+    head = getattr(model, "segmentation_head", None)
+    last = getattr(head[-1], "activation", None) if isinstance(head, nn.Sequential) else None
+    if last is not None and not isinstance(last, nn.Identity):
+        raise invalid(
+            "model",
+            "one that returns logits",
+            f"one that ends in {type(last).__name__}",
+            hint="Make it with activation=None.",
+        )

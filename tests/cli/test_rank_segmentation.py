@@ -1,0 +1,76 @@
+"""`altasks rank --task segmentation`: a folder of images in, masks and doubt out."""
+
+import json
+
+import numpy as np
+import pytest
+
+import altasks as al
+from altasks.cli import app
+from altasks.cli.rank import RankRequest, run_rank
+from altasks.errors import InvalidInputError
+
+for _needed in ("transformers", "segmentation_models_pytorch"):
+    pytest.importorskip(_needed, reason="needs the extra segmentation")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A small U-Net, saved, and four pictures of two sizes."""
+    from PIL import Image
+
+    root = tmp_path_factory.mktemp("segmentation")
+    net = {"arch": "Unet", "encoder_name": "resnet18", "encoder_depth": 3}
+    task = al.Segmentation(
+        {**net, "decoder_channels": (16, 8, 8)}, labels=["ground", "thing"], tile=64, overlap=16
+    )
+    task.save(root / "model")
+    (root / "pool").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        pixels = rng.integers(0, 256, (40, 50 + 20 * (i % 2), 3), np.uint8)
+        Image.fromarray(pixels).save(root / "pool" / f"{i}.png")
+    (root / "pool" / "notes.txt").write_text("not an image")
+    return root
+
+
+def rank(folder, tmp_path, **options):
+    request = RankRequest(
+        task="segmentation",
+        model=str(folder / "model"),
+        pool=folder / "pool",
+        out=tmp_path / "queue.jsonl",
+        **options,
+    )
+    run_rank(request)
+    return [json.loads(line) for line in request.out.read_text().splitlines()]
+
+
+def test_images_are_ranked_with_their_masks(folder, tmp_path):
+    rows = rank(folder, tmp_path, number=3)
+    assert [row["rank"] for row in rows] == [1, 2, 3]
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert set(rows[0]["prediction"]["shares"]) <= {"ground", "thing"}
+    assert rows[0]["prediction"]["members"] == 3
+    assert rows[0]["image"].endswith(".png")
+
+
+def test_regions_are_ranked_across_images(folder, tmp_path):
+    rows = rank(folder, tmp_path, number=5, regions="grid:32", acquisition="vote_entropy")
+    assert len({row["id"] for row in rows}) == 5
+    assert all("#" in row["id"] and len(row["box"]) == 4 for row in rows)
+
+
+def test_what_does_not_fit_is_refused(folder, tmp_path, checkpoint, pool_csv):
+    with pytest.raises(InvalidInputError, match="grid:SIDE"):
+        rank(folder, tmp_path, regions="squares")
+    with pytest.raises(InvalidInputError, match="truncate"):
+        rank(folder, tmp_path, truncate=True)
+    from typer.testing import CliRunner
+
+    words = ["rank", "--task", "text-classification", "--model", str(checkpoint)]
+    words += ["--pool", str(pool_csv), "--out", str(tmp_path / "q.jsonl"), "--regions", "grid:8"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "--regions" in result.output
