@@ -24,7 +24,7 @@ parser.add_argument("--weights", type=Path, help="safetensors to start from, for
 parser.add_argument("--model", default="yolov5n.yaml", help="with --data: a YAML, or a .pt file")
 parser.add_argument("--batch", type=int, default=12, help="how many to ask for at a time")
 parser.add_argument("--budget", type=int, default=36, help="how many to label in all")
-parser.add_argument("--epochs", type=int, default=40, help="of each fit")
+parser.add_argument("--epochs", type=int, default=30, help="of each fit")
 parser.add_argument("--images", type=int, default=150, help="the most to choose from")
 parser.add_argument("--strategy", default="top_k")
 parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")

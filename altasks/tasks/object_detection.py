@@ -169,7 +169,7 @@ class ObjectDetection:
 
     @property
     def class_weights(self) -> list[float]:
-        """Weights of the classes by the labels of the last fit; all 1 before any."""
+        """Weights of the classes by the labels of the last fit; all equal before any."""
         return class_weights_from_counts(self._counts)
 
     def start_round(self, round: int) -> None:
