@@ -68,8 +68,11 @@ def _axis(length: int, tile: int, overlap: int, stride: int) -> list[tuple[int, 
     padded = -(-length // stride) * stride
     if padded <= tile:
         return [(0, padded, 0, length)]
-    step = (tile - 2 * overlap) // stride * stride
-    starts = [*range(0, padded - tile, step), padded - tile]
+    shared = -(-2 * overlap // stride) * stride
+    count = 1 - (tile - padded) // (tile - shared)
+    # As many windows as are needed, and no larger than so many need to be.
+    tile = -(-(padded + (count - 1) * shared) // (count * stride)) * stride
+    starts = [min(i * (tile - shared), padded - tile) for i in range(count)]
     edges = [0, *((a + b + tile) // 2 for a, b in itertools.pairwise(starts)), length]
     return [
         (start, tile, edges[i], edges[i + 1])
