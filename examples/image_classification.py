@@ -3,8 +3,8 @@
 Here the labels are known and held back, to see whether it pays on data like yours. With people
 labelling, the loop is `query = loop.ask(20)`, `loop.tell({id: label, ...})`, `loop.fit()`.
 
-    python examples/image_classification.py --data FOLDER_A_CLASS/ --pretrained --size 160
-
+    python examples/image_classification.py
+    python examples/image_classification.py --data PHOTOS/ --pretrained  (a folder for each class)
 """
 
 import argparse
