@@ -17,6 +17,7 @@ holds `ner/`, `text/` and `srl/`. `--table` prints what there is.
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +58,11 @@ MORE_ARMS: dict[str, tuple[Any, Any, str]] = {
     "margin_power": ("margin", al.Power(2), "random"),
     "by_span": ("by_span", "top_k", "random"),
     "by_span_from_typiclust": ("by_span", "top_k", "typiclust"),
+    "random_bayes": (None, "random", "random"),
+    "bald_bayes": ("bald", "top_k", "random"),
 }
+#: What these arms are compared with is trained as they are, with a head of Bayes by backprop.
+BAYES = ("random_bayes", "bald_bayes")
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,9 @@ def run(
         model,
         labels=data.names,
         tokenizer=tokenizer,
-        committee=al.MCDropout(20, layers="head", seed=seed),
+        committee=al.BayesByBackprop(20, seed=seed)
+        if arm in BAYES
+        else al.MCDropout(20, layers="head", seed=seed),
         training_args={
             "num_train_epochs": setting.epochs,
             "learning_rate": setting.rate,
@@ -203,20 +210,21 @@ def table(name: str, setting: Setting, seeds: int, results: ResultRows) -> str:
         " | sentences |",
         "|---|---|---|---|---|---|",
     ]
-    if "random" not in curves:
+    first = next((arm for arm in ("random", "random_bayes") if arm in curves), None)
+    if first is None:
         return "no complete baseline yet"
     # Budgets, not words: the last word of each is left over where no sentence fits.
-    rounds = len(curves["random"][0]["f1"])
+    rounds = len(curves[first][0]["f1"])
     words = [setting.batch * (i + 1) for i in range(rounds)]
-    baseline = np.array([row["f1"] for row in curves["random"]])
+    baseline = np.array([row["f1"] for row in curves[first]])
     for arm, rows in curves.items():
         result = compare(words, [row["f1"] for row in rows], baseline)
         share = result.share_of_labels
         reached = "not reached" if share is None else f"{share:.0%} ({result.labels_needed:.0f})"
-        first = np.mean([row["f1"][0] for row in rows])
+        early = np.mean([row["f1"][0] for row in rows])
         count = np.mean([row["sentences"][-1] for row in rows])
         lines.append(
-            f"| {arm} | {first:.3f} | {result.final} | {reached} | {result.difference}"
+            f"| {arm} | {early:.3f} | {result.final} | {reached} | {result.difference}"
             f" | {count:.0f} |"
         )
     return "\n".join(lines)
@@ -255,7 +263,9 @@ def main(arguments: list[str] | None = None) -> None:
                 if results.get(key) is None:
                     began = time.perf_counter()
                     model.load_state_dict(fresh)
-                    curve = run(name, setting, data, arm, seed, model, tokenizer)
+                    # Bayes by backprop puts a head of its own into the model it is given.
+                    used = copy.deepcopy(model) if arm in BAYES else model
+                    curve = run(name, setting, data, arm, seed, used, tokenizer)
                     results.add(key, curve)
                     shown = " ".join(f"{value:.3f}" for value in curve["f1"])
                     spent = time.perf_counter() - began
