@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from altasks.cli.rank_request import RankRequest
-    from altasks.data import Pool
     from altasks.tasks.object_detection import ObjectDetection
 
 #: How many boxes a reason names.
@@ -47,16 +46,6 @@ def build_object_detection(request: RankRequest) -> ObjectDetection:
         batch_size=request.batch_size,
         **chosen,
     )
-
-
-def read_images(request: RankRequest) -> Pool:
-    """Return the images of a folder."""
-    from altasks.data import as_pool
-    from altasks.data.images import IMAGE_SUFFIXES
-
-    if not request.pool.is_dir():
-        raise invalid("--pool", "a folder of images", repr(str(request.pool)))
-    return as_pool(request.pool, suffixes=IMAGE_SUFFIXES)
 
 
 class BoxScorer:

@@ -31,7 +31,7 @@ RANKERS: dict[str, Ranker] = {
     ),
     "object-detection": Ranker(
         build=boxes.build_object_detection,
-        read=boxes.read_images,
+        read=images.read_image_folder,
         fields=lambda sample: {},  # noqa: ARG005 - the id is the file
         classes=boxes.box_labels,
         reason=boxes.closest_calls,

@@ -108,6 +108,18 @@ def _found(sample: Any, row: int, at_least: int | None = None) -> Iterator[Any]:
             image.close()
 
 
+def all_unreadable(bad: Mapping[int, UnreadableSampleError]) -> UnreadableSampleError:
+    """Return one error about every row of a batch that can't be read.
+
+    Args:
+        bad: row in the batch -> what reading it raised; at least one.
+    """
+    rows = {row: error.rows.get(row, str(error)) for row, error in sorted(bad.items())}
+    first = str(bad[next(iter(rows))])
+    more = f" {len(rows) - 1} more rows can't be read either." if len(rows) > 1 else ""
+    return UnreadableSampleError(first + more, rows)
+
+
 def _find(sample: Any, row: int) -> tuple[Any, bool]:
     """Return a PIL image of the sample, and whether it was opened here."""
     pil = require("PIL.Image", "vision", "Reading images")

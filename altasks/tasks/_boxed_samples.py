@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.committees.box_views import View
-from altasks.data.images import open_image
+from altasks.data.images import all_unreadable, open_image
 from altasks.errors import UnreadableSampleError
 from altasks.predictions import Categorical, Ragged
 from altasks.tasks._boxes import match, overlaps
@@ -32,20 +32,17 @@ def read_images(samples: Sequence[Any]) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
         UnreadableSampleError: after the last sample, for all that can't be read.
     """
-    unreadable: dict[int, str] = {}
-    first = ""
+    unreadable: dict[int, UnreadableSampleError] = {}
     for row, sample in enumerate(samples):
         try:
             image = np.asarray(open_image(sample, row=row))
         except UnreadableSampleError as error:
-            unreadable |= error.rows
-            first = first or str(error)
+            unreadable[row] = error
             continue
         if not unreadable:  # else nothing that is found now is of use any more
             yield row, image
     if unreadable:
-        more = f" So are {len(unreadable) - 1} more." if len(unreadable) > 1 else ""
-        raise UnreadableSampleError(first + more, unreadable)
+        raise all_unreadable(unreadable)
 
 
 class Finder:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._extras import require
-from altasks.data.images import image_size, open_image
+from altasks.data.images import all_unreadable, image_size, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.tasks._hf import quiet
 
@@ -140,7 +140,7 @@ class ImageReader:
             if not bad:
                 yield _stacked(pixels, start)
         if bad:
-            raise _all_of(bad)
+            raise all_unreadable(bad)
 
     def _read(
         self, samples: Sequence[Any], rows: Sequence[int], bad: dict[int, UnreadableSampleError]
@@ -181,7 +181,7 @@ class ImageReader:
             except UnreadableSampleError as error:
                 bad[row] = error
         if bad:
-            raise _all_of(bad)
+            raise all_unreadable(bad)
 
 
 class ImageRows(Sequence[Mapping[str, Any]]):
@@ -245,14 +245,6 @@ def _stacked(pixels: Sequence[Tensor], start: int) -> Tensor:
                 hint="It has to bring every image to the same height and width.",
             )
     return torch.stack(list(pixels))
-
-
-def _all_of(bad: Mapping[int, UnreadableSampleError]) -> UnreadableSampleError:
-    """Return one error about all rows."""
-    rows = {row: error.rows.get(row, str(error)) for row, error in sorted(bad.items())}
-    first = str(bad[next(iter(rows))])
-    more = f" {len(rows) - 1} more rows can't be read either." if len(rows) > 1 else ""
-    return UnreadableSampleError(first + more, rows)
 
 
 def find_processor(source: Any, processor: Any) -> Any:

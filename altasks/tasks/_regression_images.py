@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._extras import require
-from altasks.data.images import image_size, open_image
+from altasks.data.images import all_unreadable, image_size, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.tasks._hf import quiet, reading
 from altasks.tasks._regression_inputs import RowBatch
@@ -106,17 +106,14 @@ def _all(samples: Sequence[Any], read: Any) -> list[Any]:
         UnreadableSampleError: naming every row that it can't read.
     """
     found: list[Any] = []
-    bad: dict[int, str] = {}
-    first = ""
+    bad: dict[int, UnreadableSampleError] = {}
     for row, sample in enumerate(samples):
         try:
             found.append(read(sample, row))
         except UnreadableSampleError as error:
-            bad |= error.rows
-            first = first or str(error)
+            bad[row] = error
     if bad:
-        more = f" {len(bad) - 1} more rows can't be read either." if len(bad) > 1 else ""
-        raise UnreadableSampleError(first + more, bad)
+        raise all_unreadable(bad)
     return found
 
 

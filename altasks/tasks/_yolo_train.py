@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from altasks._random import derive_seed, isolated
-from altasks.data.images import open_image
+from altasks.data.images import all_unreadable, open_image
 from altasks.errors import TrainingError, UnreadableSampleError, invalid
 from altasks.tasks._box_labels import BoxLabels
 from altasks.tasks._ultralytics import load, working
@@ -96,14 +96,12 @@ def write_dataset(
     images.mkdir(parents=True)
     texts.mkdir(parents=True)
     checked = []
-    unreadable: dict[int, str] = {}
-    message = ""
+    unreadable: dict[int, UnreadableSampleError] = {}
     for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):
         try:
             image = open_image(sample, row=row)
         except UnreadableSampleError as error:
-            unreadable |= error.rows
-            message = message or str(error)
+            unreadable[row] = error
             continue
         kept = reader.check(label, image.size, where=f"row {row}")
         checked.append(kept)
@@ -111,7 +109,7 @@ def write_dataset(
         lines = [reader.yolo_line(entry, image.size) for entry in kept]
         (texts / f"{row:06d}.txt").write_text("\n".join(lines), encoding="ascii")
     if unreadable:
-        raise UnreadableSampleError(message, unreadable)
+        raise all_unreadable(unreadable)
     return checked
 
 
