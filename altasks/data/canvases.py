@@ -64,8 +64,10 @@ def digit_canvases(
 
     Example:
         >>> made = digit_canvases(3, seed=0)
-        >>> made.images["0"].shape, sorted(made.labels["0"][0])
-        ((160, 160, 3), ['box', 'label'])
+        >>> made.images["0"].shape, [len(boxes) for boxes in made.labels.values()]
+        ((160, 160, 3), [0, 3, 4])
+        >>> sorted(made.labels["1"][0])
+        ['box', 'label']
     """
     if part not in ("pool", "test"):
         raise invalid("part", "'pool' or 'test'", repr(part))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -140,9 +141,19 @@ def _find(sample: Any, row: int) -> tuple[Any, bool]:
     elif not isinstance(source, str | os.PathLike):
         raise _unreadable(sample, row, type(source).__name__)
     try:
-        return pil.open(source), True
+        return _opener()(source), True
     except Exception as error:  # see above; a bomb is an error of its own kind
         raise _unreadable(sample, row, f"{type(error).__name__}: {error}") from error
+
+
+def _opener() -> Callable[[Any], Any]:
+    """Return PIL's own `open`.
+
+    Ultralytics puts another in its place, which for a damaged file tries to install a decoder.
+    """
+    before = getattr(sys.modules.get("ultralytics.utils.patches"), "_image_open", None)
+    opener: Callable[[Any], Any] = before or require("PIL.Image", "vision", "Reading images").open
+    return opener
 
 
 def _as_array(source: Any) -> np.ndarray:

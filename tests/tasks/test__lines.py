@@ -61,7 +61,7 @@ def test_all_unreadable_lines_are_named():
     with pytest.raises(UnreadableSampleError) as error:
         open_lines(bad)
     assert sorted(error.value.rows) == [1, 2, 3]
-    assert "row 2: an image of 0 x 5 pixels" in str(error.value)
+    assert "row 2: no pixels (0 x 5)" in str(error.value)
     many = dict.fromkeys(range(7), "x")
     with pytest.raises(UnreadableSampleError, match="and 2 more"):
         open_lines(list(many))

@@ -201,7 +201,7 @@ def test_lines_that_cannot_be_opened_are_named_all_at_once(samples, tmp_path):
     with pytest.raises(UnreadableSampleError) as error:
         task.predict(bad)
     assert sorted(error.value.rows) == [5, 6, 7]
-    assert "10 x 0 pixels" in error.value.rows[6]
+    assert "no pixels (10 x 0)" in error.value.rows[6]
     assert [task.size(sample) for sample in bad[5:]] == [0, 0, 0]
     with pytest.raises(UnreadableSampleError):
         task.fit(bad, ["a"] * len(bad), seed=0)
