@@ -265,15 +265,15 @@ def test_labels_and_readings_have_one_unicode_form():
 
 def test_a_committee_learns_stripes_and_votes():
     rng = np.random.default_rng(0)
-    texts = ["".join(rng.choice([*"abc"], 5)) for _ in range(52)]
+    texts = ["".join(rng.choice([*"abc"], 5)) for _ in range(132)]
     images = [stripes(text) for text in texts]
     network = al.CRNN("abc", height=32, channels=32, hidden=32)
-    settings = {"num_train_epochs": 25, "learning_rate": 0.01}
+    settings = {"num_train_epochs": 30, "learning_rate": 0.003}
     task = al.OCR(network, committee=2, training_args=settings)
-    task.fit(images[:40], texts[:40], seed=0)
-    held = images[40:], texts[40:]
+    task.fit(images[:120], texts[:120], seed=0)
+    held = images[120:], texts[120:]
     metrics = task.evaluate(*held)
-    # Blindly written "abc" is wrong in two characters of three.
+    # Blindly written "abc" is wrong in two characters of three; this was 0 with one thread and two.
     assert metrics["cer"] < 0.4
     assert metrics["cer_low"] <= metrics["cer"] <= metrics["cer_high"]
     assert len(task.vote(held[0])) == 12
