@@ -1,9 +1,9 @@
 """Ultralytics, kept to itself: loaded and run without its side effects on the user's process.
 
 Importing it starts no network look-up and reads or writes no settings file but one in a private
-folder; OpenCV's threads and the print options of NumPy and torch stay the user's. While it works,
-its telemetry, hub sync, loggers of third parties, update checks and automatic installs are off,
-checkpoints are read by `torch.load(weights_only=True)` against Ultralytics' list of known classes,
+folder; `PIL.Image.open`, OpenCV's threads and the print options of NumPy and torch stay the user's.
+While it works, its telemetry, hub sync, loggers of third parties, update checks and automatic
+installs are off, checkpoints are read by `torch.load(weights_only=True)` against Ultralytics' list of known classes,
 and a model's YAML is built without `eval`.
 """
 
@@ -92,10 +92,14 @@ def _first_import() -> Iterator[None]:
     folder = tempfile.mkdtemp(prefix="altasks-yolo-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     environment = {**_ENVIRONMENT, "YOLO_CONFIG_DIR": folder}
+    pil: Any = require("PIL.Image", "detection", PURPOSE)
+    opener = pil.open
     with ExitStack() as stack:
         for name, value in environment.items():
             stack.enter_context(_variable(name, value))
         yield
+    # It puts its own in that place, which tries to install a decoder for each damaged file.
+    pil.open = opener
     settings = sys.modules["ultralytics.utils"].SETTINGS
     # The user may go on to use the library in this process: quiet there too, and in that file
     # only, which goes away with the process.

@@ -376,7 +376,8 @@ def test_a_data_set_that_breaks_while_it_decodes_is_no_crash(tmp_path, images):
     rows = datasets.Dataset.from_dict({"image": files}).cast_column("image", datasets.Image())
     scores = al.score(make_cnn(), rows, unreadable="skip", progress=False)
     assert scores.ids == ["0", "1", "3"]
-    assert "UnidentifiedImageError" in scores.skipped["2"]
+    assert set(scores.skipped) == {"2"}  # in what words is up to whoever opens images here
+    assert scores.skipped["2"]
 
 
 def odd_images(folder):
