@@ -3,8 +3,8 @@
 Importing it starts no network look-up and reads or writes no settings file but one in a private
 folder; `PIL.Image.open`, OpenCV's threads and the print options of NumPy and torch stay the user's.
 While it works, its telemetry, hub sync, loggers of third parties, update checks and automatic
-installs are off, checkpoints are read by `torch.load(weights_only=True)` against Ultralytics' list of
-known classes, and a model's YAML is built without `eval`.
+installs are off, checkpoints are read by `torch.load(weights_only=True)` against Ultralytics' list
+of known classes, and a model's YAML is built without `eval`.
 """
 
 from __future__ import annotations
