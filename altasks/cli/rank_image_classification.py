@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.rank_request import settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
@@ -35,30 +36,10 @@ def build_image_classification(request: RankRequest) -> ImageClassification:
         )
     options = {"committee": committee, "device": request.device, "batch_size": request.batch_size}
     folder = Path(request.checkpoint)
-    settings = _settings(folder)
+    settings = settings_of(folder, "image-classification", "ImageClassification")
     if settings and not (folder / "config.json").is_file():
         return _of_timm(folder, settings, options)
     return _of_checkpoint(request.checkpoint, folder, settings, options)
-
-
-def _settings(folder: Path) -> dict[str, Any]:
-    """Return what `ImageClassification.save` noted in a folder; nothing of another checkpoint.
-
-    Raises:
-        InvalidInputError: if another task wrote it.
-    """
-    ours = folder / "altasks.json"
-    if not ours.is_file():
-        return {}
-    settings: dict[str, Any] = json.loads(ours.read_text(encoding="utf-8"))
-    if settings.get("task") != "image-classification":
-        raise invalid(
-            "--model",
-            "a folder written by ImageClassification.save",
-            f"one of the task {settings.get('task')!r}",
-            where=str(folder),
-        )
-    return settings
 
 
 def _of_checkpoint(

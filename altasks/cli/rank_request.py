@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,26 @@ class Ranker:
     reason: Callable[[Mapping[str, Any]], str]
     scorer: Callable[[RankRequest, Any], Any] | None = None
     options: frozenset[str] = frozenset()
+
+
+def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
+    """Return what a task's `save` noted in `folder`; nothing of another checkpoint.
+
+    Raises:
+        InvalidInputError: if another task wrote it.
+    """
+    ours = folder / "altasks.json"
+    if not ours.is_file():
+        return {}
+    settings: dict[str, Any] = json.loads(ours.read_text(encoding="utf-8"))
+    if settings.get("task") != task:
+        raise invalid(
+            "--model",
+            f"a folder written by {adapter}.save",
+            f"one of the task {settings.get('task')!r}",
+            where=str(folder),
+        )
+    return settings
 
 
 def check_options(request: RankRequest, ranker: Ranker) -> None:

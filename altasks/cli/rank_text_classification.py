@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.rank_request import settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
@@ -56,17 +57,9 @@ def build_text_classification(request: RankRequest) -> Any:
 
 def _saved_settings(folder: Path) -> dict[str, Any]:
     """Return the labels and the kind of labels that a checkpoint was saved with."""
-    ours, config = folder / "altasks.json", folder / "config.json"
-    if ours.is_file():  # TextClassification.save wrote it
-        settings = json.loads(ours.read_text(encoding="utf-8"))
-        if settings.get("task") != "text-classification":
-            raise invalid(
-                "--model",
-                "a folder written by TextClassification.save",
-                f"one of the task {settings.get('task')!r}",
-                where=str(folder),
-            )
+    if settings := settings_of(folder, "text-classification", "TextClassification"):
         return {"labels": settings["labels"], "multi_label": settings["multi_label"]}
+    config = folder / "config.json"
     if config.is_file():
         kind = json.loads(config.read_text(encoding="utf-8")).get("problem_type")
         return {"multi_label": kind == "multi_label_classification"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.rank_request import settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
@@ -60,18 +60,8 @@ def build_ner(request: RankRequest) -> Any:
 
 def _saved_settings(folder: Path) -> dict[str, Any]:
     """Return the tags and their scheme, if `NER.save` wrote the folder."""
-    ours = folder / "altasks.json"
-    if not ours.is_file():
-        return {}
-    settings = json.loads(ours.read_text(encoding="utf-8"))
-    if settings.get("task") != "ner":
-        raise invalid(
-            "--model",
-            "a folder written by NER.save",
-            f"one of the task {settings.get('task')!r}",
-            where=str(folder),
-        )
-    return {"labels": settings["tags"], "scheme": settings["scheme"]}
+    settings = settings_of(folder, "ner", "NER")
+    return {"labels": settings["tags"], "scheme": settings["scheme"]} if settings else {}
 
 
 def read_sentences(request: RankRequest) -> Pool:
