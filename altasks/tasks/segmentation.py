@@ -40,16 +40,13 @@ from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_ras
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
 from altasks.tasks._segmentation_model import NAME, load_supervised, read_settings
 from altasks.tasks._segmentation_rows import MaskCollator, Row, training_rows
+from altasks.tasks._segmentation_settings import fit_arguments, weights_of_stages, windows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: What an early stage's loss counts beside the last one's 1, unless told otherwise.
-EARLY_WEIGHT = 0.4
 #: Rows of a piece that is to be shared out among regions.
 REGION_ROWS = 64
-#: Steps of a fit, at least, and passes over the labels, at most, unless told otherwise.
-STEPS, EPOCHS, BATCH = 200, 100, 8
 
 
 class Segmentation(FineTuned):
@@ -492,22 +489,12 @@ class Segmentation(FineTuned):
         self._reader = MaskReader(len(self._names), self.void)
         self.channels, self.stride = self._given["channels"], self._given["stride"]
         self.normalise = Normaliser(self.channels, self._given["mean"], self._given["std"])
-        self.tile = -(-int(self._given["tile"]) // self.stride) * self.stride
-        self.overlap = int(self._given["overlap"])
-        if self.overlap < 0 or self.tile - 2 * self.overlap < self.stride:
-            raise invalid(
-                "overlap",
-                f"0 to {(self.tile - self.stride) // 2} in a tile of {self.tile}",
-                f"{self.overlap}",
-            )
-        weights = self._settings["stage_weights"]
-        count = len(self.model.stages) + 1
-        weights = [EARLY_WEIGHT] * (count - 1) + [1.0] if weights is None else list(weights)
-        if len(weights) != count or not np.isfinite(weights).all() or not sum(weights) > 0:
-            raise invalid("stage_weights", f"{count} weights, the last the output's", f"{weights}")
-        if min(weights) < 0:
-            raise invalid("stage_weights", "weights of at least 0", f"{weights}")
-        self.stage_weights = [float(weight) for weight in weights]
+        self.tile, self.overlap = windows(
+            int(self._given["tile"]), int(self._given["overlap"]), self.stride
+        )
+        self.stage_weights = weights_of_stages(
+            self._settings["stage_weights"], len(self.model.stages) + 1
+        )
         self._settings |= {**self._given, "labels": self.labels, "stages": self.stages}
         return len(self._names)
 
@@ -525,19 +512,7 @@ class Segmentation(FineTuned):
         return training_rows(samples, labels, weights, reader=self._reader, channels=self.channels)
 
     def _arguments(self, samples: int) -> Any:
-        if self.training_args is not None and not isinstance(self.training_args, Mapping):
-            return self.training_args
-        given = dict(self.training_args or {})
-        batch = int(given.get("per_device_train_batch_size", BATCH))
-        steps = -(-samples // batch)
-        return {
-            "per_device_train_batch_size": batch,
-            "per_device_eval_batch_size": batch,
-            "num_train_epochs": min(EPOCHS, max(3, -(-STEPS // steps))),
-            "learning_rate": 1e-3,
-            "label_names": ["labels"],
-            **given,
-        }
+        return fit_arguments(self.training_args, samples)
 
     def _collator(self) -> MaskCollator:
         pooled = any(
