@@ -78,7 +78,8 @@ class CRNN(nn.Module):
         #: Outputs that no training has seen, of the characters with these numbers; None: all.
         self.untrained: list[int] | None = None
         with isolated_torch(derive_seed(seed, "crnn")):
-            self.convolutions = convolutions(channels)
+            # A CPU convolves maps with the channels last half as fast again; a GPU is no slower.
+            self.convolutions = convolutions(channels).to(memory_format=torch.channels_last)
             self.recurrent = nn.ModuleList(
                 [RecurrentLayer(channels, hidden), RecurrentLayer(hidden, hidden)]
             )
