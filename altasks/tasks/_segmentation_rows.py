@@ -74,7 +74,7 @@ class MaskCollator:
         normalise: makes the model's input of an array.
         channels: of an image.
         stride: what sides are padded to multiples of; padding has no label.
-        crop: the side of the window that is cut from a larger image at random, or None.
+        crop: the side of the window that is cut from a larger image, or None.
         augment: called as `augment(image=array [H, W, channels], mask=array [H, W])`; returns a
             mapping with both, or the pair.
         pairs: whether a batch of one is doubled, for models that normalise over whole images.
@@ -158,11 +158,18 @@ class MaskCollator:
         return image, mask.astype(np.int64)
 
     def _cropped(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        if self.crop is None:
+        """Cut a window of a larger image, at random among those that see some labelled pixel.
+
+        So the few regions that are labelled of an image are learned from in each epoch.
+        """
+        if self.crop is None or max(mask.shape) <= self.crop:
             return image, mask
+        labelled = np.flatnonzero(mask != IGNORED)
+        seen = labelled[self._rng.integers(len(labelled))] if len(labelled) else 0
         where = []
-        for length in mask.shape:
-            spare = max(0, length - self.crop)
-            start = int(self._rng.integers(spare + 1))
+        for length, place in zip(mask.shape, np.unravel_index(seen, mask.shape), strict=True):
+            last = max(0, length - self.crop)
+            first = min(max(0, int(place) - self.crop + 1), last)
+            start = int(self._rng.integers(first, min(last, int(place)) + 1))
             where.append(slice(start, start + self.crop))
         return image[where[0], where[1]], mask[where[0], where[1]]

@@ -6,11 +6,13 @@
 CamVid (240x180, 11 classes) reduced to 192x160: 367 images to ask from, every second of the test
 images to measure on. Every arm starts from the same 10 images with a seed (and from one fit to
 them, by whole images and by regions) and asks for as many pixels as 10 images have in each of five
-rounds: whole images, or squares of 32 pixels. A U-Net on EfficientNet-Lite0, pretrained and its
-first two blocks at rest, is fitted anew each round: 200 steps of 4 images, rare classes weighted in
-the loss (without, so few steps find no pole and no cyclist). A run is a row in `docs/results/`,
-keyed by its configuration and the version of the code; a row that is there is not run again. The
-data is not part of the project: `--data` is the folder with `train`, `trainannot` and so on.
+rounds: whole images (those with the highest scores, or `stages_spread`: of four times as many,
+those far from each other), or squares of 32 pixels, learned in windows of 64. A U-Net on
+EfficientNet-Lite0, pretrained and its first two blocks at rest, is fitted anew each round: 200
+steps of 4 images, rare classes weighted in the loss (without, so few steps find no pole and no
+cyclist). A run is a row in `docs/results/`, keyed by its configuration and the version of the code;
+a row that is there is not run again. The data is not part of the project: `--data` is the folder
+with `train`, `trainannot` and so on.
 """
 
 from __future__ import annotations
@@ -40,15 +42,18 @@ VOID = 11
 #: Raise it when this file or the task change what is measured.
 VERSION = 1
 MEASURED = ("altasks.acquisition.bald", "altasks.acquisition.entropy", "altasks.predictions")
-#: arm -> acquisition, and whether regions are asked for
-ARMS: dict[str, tuple[str | None, bool]] = {
-    "random": (None, False),
-    "stages": ("bald", False),
-    "regions_stages": ("bald", True),
-    "entropy": ("entropy", False),
-    "regions_random": (None, True),
+#: arm -> acquisition, strategy, and whether regions are asked for
+ARMS: dict[str, tuple[str | None, Any, bool]] = {
+    "random": (None, "random", False),
+    "stages": ("bald", "top_k", False),
+    "stages_spread": ("bald", al.Hybrid("k_center", 4), False),
+    "entropy": ("entropy", "top_k", False),
+    "regions_stages": ("bald", "top_k", True),
+    "regions_random": (None, "random", True),
 }
 ROUND, ROUNDS, CELL = 10, 6, 32
+#: A fit to regions: windows of this side around them, as many as have the pixels of 4 images.
+WINDOW, WINDOWS = 64, 30
 
 
 def read(folder: Path, part: str, step: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,7 +121,7 @@ def flipped(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) -> dict[str, Any]:
     """Run one arm with one seed; returns its curve. First fits are in the folder `kept`."""
-    acquisition, by_region = ARMS[arm]
+    acquisition, strategy, by_region = ARMS[arm]
     images, masks = read(folder, "train")
     if pool:
         images = dict(list(images.items())[:pool])
@@ -132,9 +137,10 @@ def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) ->
         void=VOID,
         augment=flipped,
         loss=balanced,
+        crop=WINDOW if by_region else None,
         training_args={
             "max_steps": steps,
-            "per_device_train_batch_size": 4,
+            "per_device_train_batch_size": WINDOWS if by_region else 4,
             "learning_rate": 5e-3,
         },
     )
@@ -151,7 +157,6 @@ def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) ->
         labels = {name: encode_mask(masks[name]) for name in names}
         start = {name: labels[name] for name in first}
     number = ROUND * (SIDE[0] // CELL) * (SIDE[1] // CELL) if by_region else ROUND
-    strategy = "random" if acquisition is None else "top_k"
     loop = al.ActiveLoop(
         task, asked, acquisition=acquisition, strategy=strategy, seed=seed, progress=False
     )

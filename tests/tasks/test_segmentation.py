@@ -332,6 +332,30 @@ def test_only_the_heads_learn_if_asked():
         make(stages=0, heads_only=True).fit(pictures, masks_of(pictures), seed=0)
 
 
+def test_a_window_always_sees_what_is_labelled():
+    from altasks.data.masks import IGNORED, MaskReader
+    from altasks.tasks._rasters import Normaliser
+    from altasks.tasks._segmentation_rows import MaskCollator
+
+    settings = {"channels": 1, "stride": 1, "augment": None, "pairs": False, "seed": 0}
+    collator = MaskCollator(MaskReader(3, 255), Normaliser(1, None, None), crop=8, **settings)
+    image, mask = np.arange(600).reshape(20, 30, 1), np.full((20, 30), IGNORED)
+    mask[5, 17] = mask[19, 29] = 1
+    starts = set()
+    for _ in range(300):
+        part, seen = collator._cropped(image, mask)
+        assert part.shape == (8, 8, 1)
+        assert (seen == 1).sum() == 1  # they are too far apart for one window
+        starts.add(int(part[0, 0, 0]))
+    assert len(starts) > 40  # anywhere around the first, in the corner for the second
+    assert 12 * 30 + 22 in starts
+    whole = np.zeros((20, 30), np.int64)
+    starts = {int(collator._cropped(image, whole)[0][0, 0, 0]) for _ in range(3000)}
+    assert starts == {row * 30 + column for row in range(13) for column in range(23)}
+    nothing = np.full((20, 30), IGNORED)
+    assert collator._cropped(image, nothing)[1].shape == (8, 8)
+
+
 def test_augmentation_and_crops_reach_the_fit():
     seen = []
 
