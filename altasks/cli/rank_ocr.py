@@ -71,7 +71,7 @@ def read_images(request: RankRequest) -> Pool:
 
 def line_fields(sample: Any) -> dict[str, Any]:
     """Return what of a line goes into its row of the queue."""
-    return {"image": str(sample)}
+    return {"path": str(sample)}
 
 
 def split_readings(description: Mapping[str, Any]) -> str:

@@ -40,8 +40,8 @@ def read_images(request: RankRequest) -> Pool:
 def image_fields(sample: Any) -> dict[str, Any]:
     """Return what of an image or a region goes into its row of the queue."""
     if hasattr(sample, "box"):
-        return {"image": str(sample.image), "box": list(sample.box)}
-    return {"image": str(sample)}
+        return {"path": str(sample.image), "box": list(sample.box)}
+    return {"path": str(sample)}
 
 
 def mask_classes(description: Mapping[str, Any]) -> list[str]:

@@ -32,7 +32,7 @@ RANKERS: dict[str, Ranker] = {
     "object-detection": Ranker(
         build=boxes.build_object_detection,
         read=images.read_image_folder,
-        fields=lambda sample: {},  # noqa: ARG005 - the id is the file
+        fields=images.image_fields,
         classes=boxes.box_labels,
         reason=boxes.closest_calls,
         scorer=boxes.BoxScorer,

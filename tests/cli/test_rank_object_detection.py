@@ -3,6 +3,7 @@
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -65,6 +66,7 @@ def test_the_queue_is_what_python_gives(rank, detector, pool, labels):
     images = al.as_pool(pool, suffixes=[".png"])
     scores = al.score(task, images, "margin", acquisition_options=options, progress=False)
     assert [row["id"] for row in rows] == scores.top(3)
+    assert [row["path"] for row in rows] == [str(pool / row["id"]) for row in rows]
     assert [row["score"] for row in rows] == pytest.approx(sorted(scores.values)[::-1][:3])
     found = task.predict([images.at(i) for i in range(4)])
     assert f"Found {len(found.units):,} boxes in 4 images, none in 0" in result.output
@@ -79,6 +81,25 @@ def test_other_reductions_and_functions(rank):
     assert result.exit_code == 0, result.output
     assert all(0 <= row["score"] < 2 for row in rows)
     assert all(e["conf"] > 0.2 for row in rows for e in row["prediction"]["boxes"])
+
+
+def test_the_sheet_has_the_boxes_drawn(rank, detector, tmp_path):
+    from PIL import Image
+
+    from altasks.report import contact_sheet
+
+    result, rows = rank("--sheet", tmp_path / "sheet.png")
+    assert result.exit_code == 0, result.output
+    assert "Pictures of" in result.output
+    bare = contact_sheet(
+        [{**row, "prediction": {"boxes": []}} for row in rows],
+        al.ObjectDetection(detector),
+        tmp_path / "bare.png",
+    )
+    with Image.open(tmp_path / "sheet.png") as one, Image.open(bare) as other:
+        width, height = min(one.width, other.width), min(one.height, other.height)
+        drawn, plain = (np.asarray(page)[:height, :width] for page in (one, other))
+    assert (drawn != plain).any(-1).sum() > 100
 
 
 def test_images_without_a_box_come_last(rank, tmp_path):

@@ -60,8 +60,22 @@ def test_the_queue_is_what_python_gives(rank, lines, committee):
     assert {row["id"]: row["score"] for row in rows} == pytest.approx(value_of)
     assert [row["score"] for row in rows] == sorted(value_of.values(), reverse=True)
     assert len(rows[0]["prediction"]["readings"]) == 3
-    assert rows[0]["image"].endswith(rows[0]["id"])
+    assert rows[0]["path"].endswith(rows[0]["id"])
     assert "edit_disagreement" in result.output
+
+
+def test_the_sheet_has_the_readings_coloured(rank, lines, committee, tmp_path):
+    from altasks.tasks._line_picture import _DIFFERENT
+
+    sheet = tmp_path / "sheet.png"
+    members = ("--member", committee[0], "--member", committee[1])
+    result, rows = rank(lines, *members, "--sheet", sheet)
+    assert result.exit_code == 0, result.output
+    assert any(len(set(row["prediction"]["readings"])) > 1 for row in rows)
+    with Image.open(sheet) as page:
+        pixels = np.asarray(page.convert("RGB")).astype(int)
+    red, others = pixels[..., 0], pixels[..., 1:].max(-1)
+    assert ((red - others) > (_DIFFERENT[0] - _DIFFERENT[1]) // 3).any()
 
 
 def test_a_table_of_paths(rank, lines, committee):

@@ -53,7 +53,23 @@ def test_images_are_ranked_with_their_masks(folder, tmp_path):
     assert scores == sorted(scores, reverse=True)
     assert set(rows[0]["prediction"]["shares"]) <= {"ground", "thing"}
     assert rows[0]["prediction"]["members"] == 3
-    assert rows[0]["image"].endswith(".png")
+    assert rows[0]["path"].endswith(".png")
+
+
+@pytest.mark.parametrize("regions", [None, "grid:32"])
+def test_the_sheet_shows_masks_and_doubt(folder, tmp_path, regions):
+    from PIL import Image
+
+    sheet = tmp_path / "sheet.png"
+    rows = rank(folder, tmp_path, number=4, regions=regions, sheet=sheet)
+    assert len(rows) == 4
+    with Image.open(sheet) as page:
+        pixels = np.asarray(page.convert("RGB")).reshape(-1, 3).astype(int)
+    # The images are noise in all colours, the page is grey: a heat map has its own.
+    assert (np.ptp(pixels, axis=1) > 60).any()
+    (tmp_path / "queue.jsonl").unlink()
+    with pytest.raises(InvalidInputError, match="--sheet"):
+        rank(folder, tmp_path, number=4, sheet=sheet)
 
 
 def test_regions_are_ranked_across_images(folder, tmp_path):
