@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from altasks._random import derive_rng
-from altasks.data.masks import IGNORED, MaskReader
+from altasks.data.masks import IGNORED, MaskReader, encode_mask
 from altasks.data.regions import ImageRegion
 from altasks.errors import invalid
 from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
@@ -22,12 +22,12 @@ class Row:
 
     Attributes:
         sample: the image.
-        labels: its mask, or those of its known regions.
+        label: its mask; of known regions, one of them all.
         weight: how much it counts.
     """
 
     sample: Any
-    labels: tuple[Any, ...] = field(repr=False)
+    label: Any = field(repr=False)
     weight: float | None
 
 
@@ -59,11 +59,20 @@ def training_rows(
     return [
         Row(
             picture_of(samples[rows[0]]),
-            tuple(labels[row] for row in rows),
+            labels[rows[0]] if len(rows) == 1 else _merged([labels[row] for row in rows], reader),
             None if weights is None else float(np.mean([weights[row] for row in rows])),
         )
         for rows in parts.values()
     ]
+
+
+def _merged(labels: Sequence[Any], reader: MaskReader) -> Any:
+    """Return the run lengths of one mask with what is known from several, the last above."""
+    whole = reader.read(labels[0])
+    for label in labels[1:]:
+        more = reader.read(label)
+        whole = np.where(more == IGNORED, whole, more)
+    return encode_mask(np.where(whole == IGNORED, reader.void, whole))
 
 
 class MaskCollator:
@@ -123,13 +132,10 @@ class MaskCollator:
 
     def _pair(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
         image = read_raster(row.sample, self.channels)
-        mask = np.full(image.shape[:2], self.reader.void, dtype=np.int64)
-        for label in row.labels:
-            known = self.reader.read(label, image.shape[:2])
-            mask = np.where(known == IGNORED, mask, known)
+        mask = self.reader.read(row.label, image.shape[:2])
         if self.augment is not None:
-            image, mask = self._augmented(image, mask)
-        mask = np.where(mask == self.reader.void, IGNORED, mask)
+            image, mask = self._augmented(image, np.where(mask == IGNORED, self.reader.void, mask))
+            mask = np.where(mask == self.reader.void, IGNORED, mask)
         return self._cropped(image, mask)
 
     def _augmented(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

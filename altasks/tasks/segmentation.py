@@ -16,7 +16,7 @@ from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 from altasks.data.images import open_image
-from altasks.data.masks import IGNORED, MaskReader, encode_mask
+from altasks.data.masks import MaskReader, encode_mask
 from altasks.data.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
@@ -39,7 +39,7 @@ from altasks.tasks._map_view import MapView, draw
 from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
 from altasks.tasks._segmentation_model import NAME, load_supervised, read_settings
-from altasks.tasks._segmentation_rows import MaskCollator, Row, training_rows
+from altasks.tasks._segmentation_rows import MaskCollator, training_rows
 from altasks.tasks._segmentation_settings import fit_arguments, weights_of_stages, windows
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ class Segmentation(FineTuned):
         for piece in self._pieces([row.sample for row in rows], answer=True):
             if truth is None or truth[0] != piece.image:
                 row = rows[piece.image]
-                truth = piece.image, self._truth(row)
+                truth = piece.image, self._reader.read(row.label)
             height, width = piece.probs.shape[2:]
             part = truth[1][piece.top : piece.top + height, piece.left : piece.left + width]
             table.add(part, piece.probs.mean(0).argmax(0).cpu().numpy())
@@ -464,13 +464,6 @@ class Segmentation(FineTuned):
     def _described(self, sample: Any, view: MapView) -> dict[str, Any]:
         told = view.described()
         return {"box": list(sample.box), **told} if isinstance(sample, ImageRegion) else told
-
-    def _truth(self, row: Row) -> np.ndarray:
-        truth = self._reader.read(row.labels[0])
-        for label in row.labels[1:]:
-            more = self._reader.read(label)
-            truth = np.where(more == IGNORED, truth, more)
-        return truth
 
     # What FineTuned asks for.
 
