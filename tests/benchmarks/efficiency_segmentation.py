@@ -7,7 +7,7 @@ CamVid (240x180, 11 classes) reduced to 192x160: 367 images to ask from, every s
 images to measure on. Every arm starts from the same 10 images with a seed (and from one fit to
 them, by whole images and by regions) and asks for as many pixels as 10 images have in each of five
 rounds: whole images (those with the highest scores, or `stages_spread`: of four times as many,
-those far from each other), or squares of 32 pixels, learned in windows of 64. A U-Net on
+those far from each other), or squares of 32 pixels, learned in windows of 96. A U-Net on
 EfficientNet-Lite0, pretrained and its first two blocks at rest, is fitted anew each round: 200
 steps of 4 images, rare classes weighted in the loss (without, so few steps find no pole and no
 cyclist). A run is a row in `docs/results/`, keyed by its configuration and the version of the code;
@@ -49,11 +49,12 @@ ARMS: dict[str, tuple[str | None, Any, bool]] = {
     "stages_spread": ("bald", al.Hybrid("k_center", 4), False),
     "entropy": ("entropy", "top_k", False),
     "regions_stages": ("bald", "top_k", True),
+    "regions_power": ("bald", "power", True),
     "regions_random": (None, "random", True),
 }
 ROUND, ROUNDS, CELL = 10, 6, 32
 #: A fit to regions: windows of this side around them, as many as have the pixels of 4 images.
-WINDOW, WINDOWS = 64, 30
+WINDOW, WINDOWS = 96, 13
 
 
 def read(folder: Path, part: str, step: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -179,6 +180,8 @@ def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) ->
 def config(arm: str, seed: int, steps: int) -> dict[str, Any]:
     """Return what a run is the result of."""
     fixed = {"study": "segmentation/camvid", "side": list(SIDE), "cell": CELL, "version": VERSION}
+    if ARMS[arm][2]:
+        fixed |= {"window": WINDOW, "windows": WINDOWS}
     return {**fixed, "arm": arm, "seed": seed, "steps": steps}
 
 
