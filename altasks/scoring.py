@@ -108,10 +108,11 @@ def score(
     if hasattr(task, "start_round"):
         task.start_round(round)
     streaming = hasattr(task, "iter_predict")
-    if streaming and keep:
+    if streaming and not {*keep} <= {"embeddings"}:
         raise InvalidInputError(
-            f"keep: {type(task).__name__} streams its samples in pieces, so {sorted(keep)} of a "
-            "whole sample never exists; score with keep=()."
+            f"keep: {type(task).__name__} streams its samples in pieces, so "
+            f"{sorted({*keep} - {'embeddings'})} of a whole sample never exists; score with "
+            "keep=() or keep={'embeddings'}."
         )
 
     if unreadable not in ("error", "skip"):
@@ -128,6 +129,7 @@ def score(
     def work(batch: Sequence[Any], where: np.ndarray) -> None:
         if streaming:
             values[where] = _score_streamed(task, batch, function, options, committee)
+            _keep(kept, keep, task, batch, None, where)
         else:
             prediction = task.predict(batch)
             committee.check(prediction)
@@ -305,7 +307,7 @@ def _keep(
     keep: Collection[str],
     task: Any,
     batch: Sequence[Any],
-    prediction: Prediction,
+    prediction: Prediction | None,
     where: np.ndarray,
 ) -> None:
     if "embeddings" in keep:

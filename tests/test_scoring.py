@@ -280,6 +280,23 @@ def test_embeddings_of_fewer_samples_are_refused_not_repeated(rows_given):
         al.score(Short(), [[0.1], [0.2], [0.3]], "margin", keep=["embeddings"], progress=False)
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_a_streaming_task_keeps_its_embeddings(batch_size):
+    class Embedding(StreamedWords):
+        def embed(self, samples):
+            return torch.tensor([[len(sample), sum(sample)] for sample in samples])
+
+    pool = {"a": [0.1], "b": [0.2, 0.3], "c": [0.9, 0.5, 0.4]}
+    scores = al.score(
+        Embedding(), pool, "margin", keep=["embeddings"], batch_size=batch_size, progress=False
+    )
+    np.testing.assert_allclose(scores.embeddings, [[1, 0.1], [2, 0.5], [3, 1.8]], rtol=1e-6)
+    plain = al.score(StreamedWords(), pool, "margin", progress=False)
+    assert scores.values.tolist() == plain.values.tolist()
+    with pytest.raises(InvalidInputError, match="a task with `embed`"):
+        al.score(StreamedWords(), pool, "margin", keep=["embeddings"], progress=False)
+
+
 def test_keeping_embeddings_nobody_makes_is_one_message():
     with pytest.raises(InvalidInputError, match="a task with `embed`"):
         al.score(Words(), [[0.1], [0.2]], "margin", keep=["embeddings"], progress=False)

@@ -332,6 +332,22 @@ def test_only_the_heads_learn_if_asked():
         make(stages=0, heads_only=True).fit(pictures, masks_of(pictures), seed=0)
 
 
+@pytest.mark.parametrize("regions", [None, "grid:8"])
+def test_a_strategy_that_spreads_its_picks_works_on_masks(regions):
+    pictures = images(6)
+    pool = al.as_pool(pictures) if regions is None else region_pool(pictures, regions)
+    spread = al.Hybrid("k_center", 3)
+    loop = al.ActiveLoop(make(), pool, strategy=spread, seed=0, progress=False)
+    truth = masks_of(pictures)
+    known = dict(zip(pool.ids, truth, strict=True)) if regions is None else {}
+    known = known or region_labels(pool, {name: truth[int(name)] for name in "012345"})
+    loop.tell({name: known[name] for name in pool.ids[:2]})
+    loop.fit()
+    picked = loop.ask(3).ids
+    assert len(set(picked)) == 3
+    assert not set(picked) & set(pool.ids[:2])
+
+
 def test_a_window_always_sees_what_is_labelled():
     from altasks.data.masks import IGNORED, MaskReader
     from altasks.tasks._rasters import Normaliser
