@@ -61,6 +61,8 @@ def test_a_table_names_images_and_texts(folder):
     tabs = folder / "lines.tsv"
     tabs.write_text("image\ttext\na.png\tx\n")
     assert read_line_table(tabs).labels == {"a.png": "x"}
+    tabs.write_text('image\ttext\na.png\t"""No"" he said"\n\nc.jpg\the said "no"\n')
+    assert read_line_table(tabs).labels == {"a.png": '"No" he said', "c.jpg": 'he said "no"'}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,13 @@ def test_a_table_names_images_and_texts(folder):
         ("image,text\na.png,x\na.png,y\n", "'a.png' twice.*line 3"),
         ("image,text\n,x\n", "an empty cell"),
         ("image,text\n", "at least one line"),
+        ("image,text\na.png,one, two\n", r"2 cells, found 3 \(line 2\)"),
+        ("image,text\na.png\n", r"2 cells, found 1 \(line 2\)"),
+        ("image,text,text\na.png,x,y\n", "distinct column names"),
+        # A quote that nothing closes took all lines below it into one text.
+        ('image,text\na.png,"x\nc.jpg,y\n', "quoted as in CSV"),
+        ('image,text\na.png,"No" he said\n', r"quoted as in CSV.*line 2"),
+        ('image,text\na.png,"x\ny"\n', "one line of text"),
         ("image,text\n../{name}/a.png,x\n", None),
         ("image,text\n{outside},x\n", "leads out of the folder"),
     ],
@@ -96,6 +105,9 @@ def test_a_dataset():
     assert pool.labels == {"x": "a"}
     assert pool["y"].getpixel((0, 0)) == 99
     assert lines_from_dataset(dataset, text_column=None).labels == {}
+    dataset = dataset.add_column("key", ["u", None])
+    with pytest.raises(InvalidInputError, match=r"key: expected an id .* found none \(row 1\)"):
+        lines_from_dataset(dataset, id_column="key")
     with pytest.raises(InvalidInputError, match="one of 'image', 'text', 'name'"):
         lines_from_dataset(dataset, image_column="picture")
 
