@@ -23,13 +23,20 @@ def saved_networks(folder: Path) -> list[CRNN]:
     """Return the networks in a folder that `OCR.save` wrote.
 
     Raises:
-        InvalidInputError: if it was written by another task, or has none.
+        InvalidInputError: if it was written by another task, or is damaged.
     """
-    found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    if found.get("task") != "ocr" or not isinstance(found.get("networks"), int):
-        raise invalid("directory", "a folder that OCR.save wrote", f"one of {found.get('task')!r}",
+    try:
+        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        task, networks = found.get("task"), found.get("networks")
+    except (ValueError, AttributeError) as error:
+        raise invalid(
+            "directory", "a folder that OCR.save wrote", f"a damaged {SETTINGS} ({error})",
+            where=str(folder),
+        ) from error  # fmt: skip
+    if task != "ocr" or not isinstance(networks, int):
+        raise invalid("directory", "a folder that OCR.save wrote", f"one of {task!r}",
                       where=str(folder))  # fmt: skip
-    return [CRNN.read(folder / f"member-{k}") for k in range(found["networks"])]
+    return [CRNN.read(folder / f"member-{k}") for k in range(networks)]
 
 
 def sources_of(
@@ -69,7 +76,13 @@ def _from(source: Any, k: int) -> list[Any]:
         if (path / CRNN_SETTINGS).is_file():
             return [CRNN.read(path)]
         if (path / SETTINGS).is_file():
-            return list(saved_networks(path))
+            networks = saved_networks(path)
+            if not networks:
+                raise invalid(
+                    "members", "a folder of at least one network", f"none in {path}",
+                    where=f"member {k}", hint="Functions are not saved: give them again.",
+                )  # fmt: skip
+            return list(networks)
         if path.suffix == ".pth":
             return [CRNN.from_easyocr(path)]
         from altasks.tasks.image_to_text import ImageToText
