@@ -231,8 +231,9 @@ def write_conll(
 ) -> None:
     r"""Write sentences to a file in UTF-8, a word and its tag a line.
 
-    `read_conll` with the same delimiter and scheme reads the same words, tags and documents back;
-    ids and other extras have no place in the file.
+    `read_conll` with the same delimiter and scheme reads the same words, tags and documents back
+    (documents in ascending order: others have no place in the file, nor have ids and other
+    extras).
 
     Args:
         path: the file.
