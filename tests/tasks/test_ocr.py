@@ -148,6 +148,21 @@ def test_copies_disagree_only_after_a_fit(samples, labels):
     assert not torch.equal(first, second)
 
 
+def test_an_engine_that_gives_up_outvotes_nobody():
+    def gives_up(images):  # as Tesseract does
+        return [("", 0.0)] * len(images)
+
+    def reads(images):
+        return [("abc", 0.4)] * len(images)
+
+    task = al.OCR(members=[gives_up, reads, reads])
+    assert task.vote([line(60)])[0].text == "abc"
+    assert task.evaluate([line(60)], ["abc"])["cer"] == 0
+    # Also beside a member that never says how sure it is.
+    mixed = al.OCR(members=[gives_up, gives_up, lambda images: ["abc"] * len(images)])
+    assert mixed.vote([line(60)])[0].text == "abc"
+
+
 # What can go wrong with a member.
 
 
