@@ -40,15 +40,23 @@ def saved_networks(folder: Path) -> list[CRNN]:
 
 
 def sources_of(
-    model: Any, members: Sequence[Any] | None, committee: int | None, alphabet: Sequence[str] | None
+    model: Any,
+    members: Sequence[Any] | None,
+    committee: int | None,
+    alphabet: Sequence[str] | None,
+    *,
+    device: Any = None,
 ) -> list[Any]:
-    """Return the members: each a CRNN, a LineReader or a callable."""
+    """Return the members: each a CRNN, a LineReader or a callable.
+
+    `device` is where a checkpoint that is loaded here works.
+    """
     if members is not None:
         if model is not None or committee is not None:
             raise invalid("members", "None beside model or committee", "both")
         if isinstance(members, str | os.PathLike) or not isinstance(members, Sequence):
             raise invalid("members", "a list of members", repr(members))
-        found = [one for k, source in enumerate(members) for one in _from(source, k)]
+        found = [one for k, source in enumerate(members) for one in _from(source, k, device)]
         if not found:
             raise invalid("members", "at least one member", "none")
         return found
@@ -56,7 +64,7 @@ def sources_of(
         model = CRNN(alphabet)
     if model is None:
         raise invalid("model", "a member, or members=[...]", "None")
-    found = _from(model, 0)
+    found = _from(model, 0, device)
     if committee is None:
         return found
     if isinstance(committee, bool) or not isinstance(committee, int) or committee < 2:
@@ -70,7 +78,7 @@ def sources_of(
     return [copy.deepcopy(found[0]) for _ in range(committee)]
 
 
-def _from(source: Any, k: int) -> list[Any]:
+def _from(source: Any, k: int, device: Any) -> list[Any]:
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if (path / CRNN_SETTINGS).is_file():
@@ -87,7 +95,7 @@ def _from(source: Any, k: int) -> list[Any]:
             return [CRNN.from_easyocr(path)]
         from altasks.tasks.image_to_text import ImageToText
 
-        return [ImageToText(source)]
+        return [ImageToText(source, device=device)]
     if isinstance(source, CRNN | LineReader) or (
         callable(source) and not isinstance(source, nn.Module)
     ):

@@ -78,7 +78,8 @@ class OCR:
             settings over the defaults, or None.
         callbacks: `transformers.TrainerCallback`s, passed on to each member's training.
         warm_start: whether a `fit` goes on from the last one's weights instead of starting again.
-        device: where networks work. By default the first one's own.
+        device: where networks work, and checkpoints given by path. By default the first one's own,
+            and of a checkpoint the GPU if there is one.
         batch_size: lines through a network at once; `predict` takes any number.
 
     Raises:
@@ -124,7 +125,7 @@ class OCR:
         self.training_args = training_args
         self.callbacks = callbacks
         self.warm_start = warm_start
-        sources = sources_of(model, members, committee, alphabet)
+        sources = sources_of(model, members, committee, alphabet, device=device)
         networks = [source for source in sources if isinstance(source, CRNN)]
         if alphabet is not None and networks:
             sources = [

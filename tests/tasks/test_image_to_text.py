@@ -153,6 +153,24 @@ def test_a_folder_is_a_member(processor, samples, tmp_path):
     assert task.embed(samples).shape == (4, 16)
 
 
+def test_a_checkpoint_by_path_works_where_the_task_does(processor, tmp_path, monkeypatch):
+    from altasks.tasks import image_to_text
+
+    make_model().save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    asked = []
+    pick = image_to_text.pick_device
+
+    def noted(device, model, *, loaded):
+        asked.append(device)
+        return pick("cpu", model, loaded=loaded)
+
+    monkeypatch.setattr(image_to_text, "pick_device", noted)
+    al.OCR(tmp_path, device="cpu")
+    al.OCR(members=[tmp_path])
+    assert asked == ["cpu", None]
+
+
 def test_what_cannot_be(processor):
     with pytest.raises(InvalidInputError, match="samples: expected 1 beside beams"):
         reader(processor, beams=2, samples=2)
