@@ -141,7 +141,9 @@ class _Reader:
                 f"{line!r}, which could be either",
                 "Take comments out of the file, or name the delimiter if it is a tab.",
             )
-        if line.startswith(DOCSTART) and cells[0] == DOCSTART:
+        # Its columns may be separated otherwise than those of words.
+        alone = len(cells) == 1 and line.split()[:1] == [DOCSTART]
+        if line.startswith(DOCSTART) and (cells[0] == DOCSTART or alone):
             self.end_sentence()
             self.document += 1
             return
