@@ -135,7 +135,7 @@ class OCR:
                 for source in sources
             ]
             networks = [source for source in sources if isinstance(source, CRNN)]
-        first = networks[0] if networks else nn.Linear(1, 1)
+        first = networks[0] if networks else nn.LayerNorm(1)  # on the CPU, and draws nothing
         self.device = pick_device(device, first, loaded=False)
         self._readers: list[LineReader] = []
         for source in sources:

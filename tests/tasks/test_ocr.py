@@ -132,6 +132,12 @@ def test_functions_and_networks_sit_in_one_committee(samples):
     assert scores.values.tolist() == pytest.approx([-math.log(1e-30) / 3])
 
 
+def test_a_committee_of_functions_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    assert al.OCR(members=[lambda images: ["a"] * len(images)]).device.type == "cpu"
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_a_committee_of_one_cannot_disagree(samples):
     task = al.OCR(members=[lambda images: ["a"] * len(images)])
     with pytest.raises(al.AltasksError, match="found K = 1"):
