@@ -36,8 +36,8 @@ def read_line_folder(
         encoding: of the transcripts.
 
     Raises:
-        InvalidInputError: for no image, a transcript of several lines, or one that can't be read,
-            naming the file.
+        InvalidInputError: for no image, a transcript of several lines, one that can't be read, or
+            a `NAME.gt.txt` without its image (a `NAME.txt` may be a note), naming the file.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -53,15 +53,22 @@ def read_line_folder(
         raise invalid("folder", "an existing folder", repr(str(root)))
     pool = as_pool(root, suffixes=IMAGE_SUFFIXES)
     labels = {}
+    known: set[str] = set()
     for name in pool.ids:
         # OCRopus writes 0001.bin.png and 0001.nrm.png beside 0001.gt.txt.
         stems = [(root / name).with_suffix("")]
         stems += [stems[0].with_suffix("")] if stems[0].suffix in (".bin", ".nrm") else []
+        known.update(map(str, stems))
         for path in (Path(f"{stem}{suffix}") for stem in stems for suffix in text_suffixes):
             if path.is_file():
                 _require_inside(path, root)
                 labels[name] = _one_line(path, encoding)
                 break
+    for suffix in text_suffixes:
+        for path in sorted(root.rglob(f"*{suffix}")) if suffix.count(".") > 1 else []:
+            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+            if not hidden and str(path).removesuffix(suffix) not in known:
+                raise fault(path, None, "the image of this transcript beside it", "none")
     return Pool(pool.ids, pool.at, labels=labels)
 
 

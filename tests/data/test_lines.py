@@ -40,6 +40,17 @@ def test_a_transcript_is_one_line(folder):
         read_line_folder(folder)
 
 
+def test_a_transcript_without_an_image_is_no_lost_label(folder):
+    (folder / "notes.txt").write_text("about the folder")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "x.gt.txt").write_text("x")
+    assert len(read_line_folder(folder).labels) == 3
+    (folder / "deep" / "e.gt.txt").write_text("lost")
+    with pytest.raises(InvalidInputError, match=r"e\.gt\.txt: expected the image"):
+        read_line_folder(folder)
+    assert "deep/e.png" not in read_line_folder(folder, text_suffixes=[".txt"]).ids
+
+
 def test_a_transcript_outside_the_folder_is_not_read(folder, tmp_path_factory):
     secret = tmp_path_factory.mktemp("outside") / "secret.txt"
     secret.write_text("secret")
