@@ -127,6 +127,8 @@ class OCR:
         self.warm_start = warm_start
         sources = sources_of(model, members, committee, alphabet, device=device)
         networks = [source for source in sources if isinstance(source, CRNN)]
+        # [network] * 3 is a committee of copies too.
+        repeated = len({id(network) for network in networks}) < len(networks)
         if alphabet is not None and networks:
             sources = [
                 source.with_alphabet(alphabet)
@@ -151,7 +153,7 @@ class OCR:
             self._readers.append(reader)
         # What every fit starts from, as it was given.
         self._starts = [copy.deepcopy(reader.model).cpu() for reader in self._trained]
-        self._copies = committee is not None and committee > 1
+        self._copies = repeated or (committee is not None and committee > 1)
         self._fitted = False
         self.default_acquisition = "edit_disagreement" if self.members > 1 else "mnlp"
 

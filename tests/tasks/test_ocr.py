@@ -154,6 +154,15 @@ def test_copies_disagree_only_after_a_fit(samples, labels):
     assert not torch.equal(first, second)
 
 
+def test_one_network_given_twice_cannot_disagree_either(samples, labels):
+    for alphabet in (None, "abc e"):
+        with pytest.raises(CommitteeError, match="copies of one network"):
+            al.OCR(members=[tiny()] * 2, alphabet=alphabet).predict(samples)
+    task = al.OCR(members=[tiny()] * 2, training_args=FAST)
+    task.fit(samples, labels, seed=0)
+    assert task.predict(samples).members == 2
+
+
 def test_an_engine_that_gives_up_outvotes_nobody():
     def gives_up(images):  # as Tesseract does
         return [("", 0.0)] * len(images)
