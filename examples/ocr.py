@@ -12,6 +12,7 @@ runs, not what is saved on a real book. `--data` takes a folder of `NAME.png` wi
 import argparse
 import random
 from pathlib import Path
+from unicodedata import normalize
 
 import altasks as al
 from altasks.data import read_line_folder
@@ -26,8 +27,7 @@ parser.add_argument("--strategy", default="top_k")
 parser.add_argument("--budget", type=int, default=45, help="how many lines to type in all")
 parser.add_argument("--batch", type=int, default=15, help="how many to ask for at a time")
 parser.add_argument("--epochs", type=int, default=12, help="the most a member trains for")
-parser.add_argument("--clean", type=int, default=300, help="clean lines to start with, unless "
-                    "--pretrained")  # fmt: skip
+parser.add_argument("--clean", type=int, default=300, help="lines first, unless --pretrained")
 parser.add_argument("--test", type=int, default=40, help="how many lines to measure on")
 parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
 parser.add_argument("--seed", type=int, default=0)
@@ -37,7 +37,7 @@ ids = random.Random(0).sample(sorted(lines.labels), len(lines.labels))
 test, pool = lines.subset(ids[: options.test]), lines.subset(ids[options.test :])
 clean = rendered_lines(options.clean, seed=2, face="sans", wear=0.5)
 texts = [*lines.labels.values(), *([] if options.pretrained else clean.labels.values())]
-alphabet = sorted({*"".join(texts)})  # with people: the characters of the book, or extend_alphabet
+alphabet = sorted({*normalize("NFC", "\n".join(texts))} - {"\n"})  # of labels, as the task has them
 fit = {"num_train_epochs": options.epochs}
 if options.pretrained:
     import easyocr_en_models
@@ -52,7 +52,7 @@ task = al.OCR(start, committee=options.committee, training_args={**fit, "bf16": 
 names = {name: getattr(options, name) for name in ("acquisition", "strategy", "store", "seed")}
 loop = al.ActiveLoop(task, pool, **names)
 print(f"{len(pool)} lines to ask, {len(test)} to test on, {len(alphabet)} characters")
-held = [test[one] for one in test], [test.labels[one] for one in test]
+held = [test[one] for one in test], list(test.labels.values())
 oracle, limits = al.Simulated(pool.labels), {"budget": options.budget, "batch": options.batch}
 for done in loop.run(oracle, test=held, **limits):
     cer, one = done.metrics["cer"], done.metrics["member_cer"]

@@ -228,7 +228,9 @@ def test_lines_are_read_by_a_committee(tmp_path, data):
         lines = rendered_lines(12, seed=0, longest=10)
         for name, text in lines.labels.items():
             lines[name].save(tmp_path / data / f"{name}.png")
-            (tmp_path / data / f"{name}.gt.txt").write_text(text, encoding="utf-8")
+            # As some write accents, which the task makes one character with their letter.
+            apart = text.replace("e", "e\u0301", 1)
+            (tmp_path / data / f"{name}.gt.txt").write_text(apart, encoding="utf-8")
         options += ["--data", data, "--pretrained"]
         count = 8
     result = run("ocr.py", *options, cwd=tmp_path)

@@ -131,6 +131,7 @@ def _leave_out_labelled(pool: Pool, request: RankRequest, console: Console) -> P
 
 
 def _read_ids(path: Path, id_column: str | None) -> list[str]:
+    from altasks.data._files import read_lines
     from altasks.data.tables import read_table
 
     if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson"):
@@ -147,8 +148,8 @@ def _read_ids(path: Path, id_column: str | None) -> list[str]:
         return list(dict.fromkeys(str(value) for value in columns[name]))
     if not path.is_file():
         raise invalid("--labelled", "an existing file", repr(str(path)))
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    # Not str.splitlines, which also breaks inside ids that are the names of files.
+    return list(dict.fromkeys(line.strip() for _, line in read_lines(path) if line.strip()))
 
 
 def _check_samples(task: Any, pool: Pool) -> None:

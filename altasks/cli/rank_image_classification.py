@@ -29,6 +29,8 @@ def build_image_classification(request: RankRequest) -> ImageClassification:
         raise invalid("--truncate", "not to be given: images have no length", "it")
     if request.views and request.passes:
         raise invalid("--views", "one committee", "it and --passes")
+    if not request.passes and (request.dropout is not None or request.dropout_layers != "all"):
+        raise invalid("--dropout, --dropout-layers", "--passes beside them", "none")
     committee: Any = Views() if request.views else None
     if request.passes:
         committee = MCDropout(

@@ -23,6 +23,9 @@ OWN_OPTIONS = {
     "reduce": "--reduce",
     "conf": "--conf",
     "image_size": "--image-size",
+    "passes": "--passes",
+    "dropout": "--dropout",
+    "text_column": "--text-column",
 }
 
 
@@ -103,12 +106,19 @@ def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
     ours = folder / "altasks.json"
     if not ours.is_file():
         return {}
-    settings: dict[str, Any] = json.loads(ours.read_text(encoding="utf-8"))
-    if settings.get("task") != task:
+    try:
+        settings: dict[str, Any] = json.loads(ours.read_text(encoding="utf-8"))
+        found = settings.get("task")
+    except (ValueError, AttributeError) as error:
+        raise invalid(
+            "--model", f"a folder written by {adapter}.save", f"a damaged {ours.name} ({error})",
+            where=str(folder),
+        ) from error  # fmt: skip
+    if found != task:
         raise invalid(
             "--model",
             f"a folder written by {adapter}.save",
-            f"one of the task {settings.get('task')!r}",
+            f"one of the task {found!r}",
             where=str(folder),
         )
     return settings
@@ -123,5 +133,7 @@ def check_options(request: RankRequest, ranker: Ranker) -> None:
     for field, option in OWN_OPTIONS.items():
         if getattr(request, field) and field not in ranker.options:
             raise invalid(option, f"not to be given for {request.task}", "it")
+    if request.dropout_layers != "all" and "passes" not in ranker.options:
+        raise invalid("--dropout-layers", f"not to be given for {request.task}", "it")
     if "members" not in ranker.options:
         _ = request.checkpoint

@@ -70,6 +70,8 @@ def read_texts(request: RankRequest) -> Pool:
     """Return the texts of a table."""
     from altasks.data import as_pool
 
+    if request.pool.is_dir():  # --id-column may be that of --labelled
+        return as_pool(request.pool)
     return as_pool(request.pool, text_column=request.text_column, id_column=request.id_column)
 
 

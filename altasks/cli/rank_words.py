@@ -70,6 +70,8 @@ def read_sentences(request: RankRequest) -> Pool:
     from altasks.data.tables import read_table
 
     if request.pool.suffix.lower() not in _TABLES:
+        if request.text_column is not None:
+            raise invalid("--text-column", "not to be given: the first column has the words", "it")
         return read_conll(request.pool).pool()
     column = request.text_column
     if column is None and "tokens" in read_table(request.pool).columns:

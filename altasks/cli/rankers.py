@@ -20,7 +20,7 @@ RANKERS: dict[str, Ranker] = {
         fields=images.image_fields,
         classes=images.image_classes,
         reason=images.closest_classes,
-        options=frozenset({"sheet", "views"}),
+        options=frozenset({"dropout", "passes", "sheet", "views"}),
     ),
     "ner": Ranker(
         build=words.build_ner,
@@ -28,6 +28,7 @@ RANKERS: dict[str, Ranker] = {
         fields=words.sentence_fields,
         classes=words.span_labels,
         reason=words.doubtful_spans,
+        options=frozenset({"dropout", "passes", "text_column"}),
     ),
     "object-detection": Ranker(
         build=boxes.build_object_detection,
@@ -36,7 +37,8 @@ RANKERS: dict[str, Ranker] = {
         classes=boxes.box_labels,
         reason=boxes.closest_calls,
         scorer=boxes.BoxScorer,
-        options=frozenset({"class_weights", "reduce", "conf", "image_size", "sheet"}),
+        # Of dropout it says why not.
+        options=frozenset({"class_weights", "conf", "dropout", "image_size", "reduce", "sheet"}),
     ),
     "segmentation": Ranker(
         build=maps.build_segmentation,
@@ -52,7 +54,7 @@ RANKERS: dict[str, Ranker] = {
         fields=lines.line_fields,
         classes=lambda _: [],
         reason=lines.split_readings,
-        options=frozenset({"members", "sheet"}),
+        options=frozenset({"members", "sheet", "text_column"}),
     ),
     "text-classification": Ranker(
         build=texts.build_text_classification,
@@ -60,6 +62,7 @@ RANKERS: dict[str, Ranker] = {
         fields=lambda sample: {"text": sample},
         classes=texts.text_classes,
         reason=texts.text_reason,
+        options=frozenset({"dropout", "passes", "text_column"}),
     ),
 }
 

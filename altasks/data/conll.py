@@ -141,7 +141,9 @@ class _Reader:
                 f"{line!r}, which could be either",
                 "Take comments out of the file, or name the delimiter if it is a tab.",
             )
-        if line.startswith(DOCSTART) and cells[0] == DOCSTART:
+        # Its columns may be separated otherwise than those of words.
+        alone = len(cells) == 1 and line.split()[:1] == [DOCSTART]
+        if line.startswith(DOCSTART) and (cells[0] == DOCSTART or alone):
             self.end_sentence()
             self.document += 1
             return
@@ -231,8 +233,9 @@ def write_conll(
 ) -> None:
     r"""Write sentences to a file in UTF-8, a word and its tag a line.
 
-    `read_conll` with the same delimiter and scheme reads the same words, tags and documents back;
-    ids and other extras have no place in the file.
+    `read_conll` with the same delimiter and scheme reads the same words, tags and documents back
+    (documents in ascending order: others have no place in the file, nor have ids and other
+    extras).
 
     Args:
         path: the file.

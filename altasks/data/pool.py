@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,9 @@ class Pool:
         """Return the pool of some ids, in the order given; samples are still fetched lazily."""
         positions = [self.position(name) for name in ids]
         labels = {name: self.labels[name] for name in ids if name in self.labels}
-        return Pool(ids, lambda i: self._fetch(positions[i]), labels=labels)
+        return Pool(
+            ids, lambda i: self._fetch(positions[i]), positional=self.positional, labels=labels
+        )
 
 
 def as_pool(
@@ -107,25 +109,38 @@ def as_pool(
             a Hugging Face `Dataset`: one sample a row, or the text column if named;
             a pandas `DataFrame`: one sample a row, a dict from column to value;
             any other sequence: ids are its positions.
-        text_column: of a table: the column with the sample; by default `text`.
-        id_column: of a table: the column with the ids; by default `id` if there is one, else the
-            row numbers from 0.
-        label_column: of a table: fills `Pool.labels` where the cell isn't empty.
+        text_column: of a table or a `Dataset`: the column with the sample; by default `text`.
+        id_column: of those: the column with the ids; by default, of a table, `id` if there is
+            one, else the row numbers from 0.
+        label_column: of those: fills `Pool.labels` where the cell isn't empty.
         suffixes: of a folder: which files count, such as `(".png", ".jpg")`; by default all.
 
     Raises:
         InvalidInputError: for an empty source, repeated or non-string ids, a missing column (the
-            message lists those there are), or something in the folder that can't be read or
-            that links out of it.
+            message lists those there are), a column of what has none to name, or something in the
+            folder that can't be read or that links out of it.
 
     Example:
         >>> pool = as_pool(["first text", "second text"])
         >>> pool.ids, pool["1"]
         (['0', '1'], 'second text')
     """
+    columns = {"text_column": text_column, "id_column": id_column, "label_column": label_column}
     if isinstance(source, Pool):
+        _refuse_columns(columns, "a Pool")
         pool = source
+    elif hasattr(source, "column_names") and (
+        isinstance(source, Mapping) or not hasattr(source, "__len__")
+    ):
+        # Splits of a data set are a mapping: its names would pass for ids.
+        raise invalid(
+            "pool", "one Dataset, whose length is known", type(source).__name__,
+            hint='Of several splits, choose one: dataset["train"].'
+            if isinstance(source, Mapping)
+            else "Load it without streaming.",
+        )  # fmt: skip
     elif isinstance(source, Mapping):
+        _refuse_columns(columns, "a dict")
         pool = _from_mapping(source)
     elif isinstance(source, str | os.PathLike):
         if not os.fspath(source):
@@ -133,6 +148,7 @@ def as_pool(
             raise invalid("pool", "the path of a file or folder", "an empty path")
         path = Path(source)
         if path.is_dir():
+            _refuse_columns(columns, "a folder")
             pool = _from_folder(path, suffixes)
         else:
             table = read_table(path)
@@ -140,12 +156,8 @@ def as_pool(
     elif hasattr(source, "column_names") and hasattr(source, "features"):
         pool = _from_dataset(source, text_column, id_column, label_column)
     elif hasattr(source, "__len__") and hasattr(source, "__getitem__"):
-        fetch = source.__getitem__
-        if hasattr(source, "iloc") and hasattr(source, "columns"):  # pandas: a mapping a row
-            fetch = _row_of_frame(source)
-        elif hasattr(source, "iloc"):  # by position, not by label
-            fetch = source.iloc.__getitem__
-        pool = Pool([str(i) for i in range(len(source))], fetch, positional=True)
+        _refuse_columns(columns, type(source).__name__)
+        pool = _from_sequence(source)
     else:
         raise invalid(
             "pool",
@@ -156,6 +168,27 @@ def as_pool(
         raise invalid("pool", "at least one sample", "an empty pool")
     _require_unicode(pool.ids)
     return pool
+
+
+def _refuse_columns(columns: Mapping[str, str | None], kind: str) -> None:
+    """Refuse a column of what has none: ids and labels that were meant would be missing."""
+    for argument, name in columns.items():
+        if name is not None:
+            raise invalid(
+                argument,
+                f"None for {kind}: only tables and Datasets have columns to name",
+                repr(name),
+                hint="Give a dict from id to sample, or Pool(ids, fetch, labels=...).",
+            )
+
+
+def _from_sequence(source: Any) -> Pool:
+    fetch = source.__getitem__
+    if hasattr(source, "iloc") and hasattr(source, "columns"):  # pandas: a mapping a row
+        fetch = _row_of_frame(source)
+    elif hasattr(source, "iloc"):  # by position, not by label
+        fetch = source.iloc.__getitem__
+    return Pool([str(i) for i in range(len(source))], fetch, positional=True)
 
 
 def _row_of_frame(frame: Any) -> Callable[[int], Any]:
@@ -247,32 +280,45 @@ def _from_columns(
     if id_column is None:
         ids = [str(i) for i in range(rows)]
     else:
-        cells = _column(columns, "id_column", id_column)
-        for row, value in enumerate(cells):
-            # JSON: a line without an id, or with a list of them, is a slip, not an id "None".
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
-                raise invalid(
-                    id_column,
-                    "an id (a string or a number) in every row",
-                    "none" if value is None else f"{value!r}",
-                    where=f"row {row}",
-                )
-        ids = [str(value) for value in cells]
-        first: dict[str, int] = {}
-        for row, name in enumerate(ids):
-            if not name:
-                raise invalid(id_column, "an id in every row", "an empty one", where=f"row {row}")
-            if first.setdefault(name, row) != row:
-                raise invalid(
-                    id_column, "distinct ids", f"{name!r} in rows {first[name]} and {row}"
-                )
+        ids = ids_of(_column(columns, "id_column", id_column), id_column)
     labels = {}
     if label_column is not None:
-        cells = _column(columns, "label_column", label_column)
-        labels = {
-            name: cell for name, cell in zip(ids, cells, strict=True) if cell not in ("", None)
-        }
+        labels = _labels_of(ids, _column(columns, "label_column", label_column))
     return Pool(ids, texts.__getitem__, positional=positional, labels=labels)
+
+
+def ids_of(cells: Iterable[Any], column: str) -> list[str]:
+    """Return a column's cells as ids.
+
+    Raises:
+        InvalidInputError: for one that is none, or that occurs twice, naming the row.
+    """
+    first: dict[str, int] = {}
+    for row, cell in enumerate(cells):
+        value = cell.item() if hasattr(cell, "item") else cell  # NumPy's numbers
+        # A row without an id, or with a list of them, is a slip, not an id "None".
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise invalid(
+                column,
+                "an id (a string or a number) in every row",
+                "none" if value is None else f"{value!r}",
+                where=f"row {row}",
+            )
+        name = str(value)
+        if not name:
+            raise invalid(column, "an id in every row", "an empty one", where=f"row {row}")
+        if first.setdefault(name, row) != row:
+            raise invalid(column, "distinct ids", f"{name!r} in rows {first[name]} and {row}")
+    return list(first)
+
+
+def _labels_of(ids: Sequence[str], cells: Iterable[Any]) -> dict[str, Any]:
+    """Return the labels there are: an empty cell is a sample that has none yet."""
+    return {
+        name: cell
+        for name, cell in zip(ids, cells, strict=True)
+        if cell is not None and not (isinstance(cell, str) and not cell)
+    }
 
 
 def _column(columns: Mapping[str, Sequence[Any]], argument: str, name: str) -> Sequence[Any]:
@@ -300,12 +346,10 @@ def _from_dataset(
             raise invalid(argument, f"one of the columns {', '.join(map(repr, names))}", repr(name))
     ids = [str(i) for i in range(len(dataset))]
     if id_column is not None:
-        ids = [str(value) for value in dataset[id_column]]
-        if len(set(ids)) != len(ids):
-            raise invalid("id_column", "distinct ids", f"repeated ones in {id_column!r}")
+        ids = ids_of(dataset[id_column], id_column)
     labels = {}
     if label_column is not None:
-        labels = dict(zip(ids, dataset[label_column], strict=True))
+        labels = _labels_of(ids, dataset[label_column])
 
     def fetch(position: int) -> Any:
         row = dataset[position]

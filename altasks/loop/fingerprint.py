@@ -184,8 +184,9 @@ def _mismatch(pool: Pool, store: Store, found: bytes, kept: bytes) -> PoolMismat
         if found[row * SIZE : (row + 1) * SIZE] != kept[row * SIZE : (row + 1) * SIZE]
     )
     what = "is missing" if row >= len(pool) else "has another content"
+    name = pool.ids[row] if row < len(pool) else str(row)
     return PoolMismatchError(
-        f"pool: the sample {str(row)!r} {what}: this is not the list of {known} samples that the "
+        f"pool: the sample {name!r} {what}: this is not the list of {known} samples that the "
         f"store {store.name} was made for. Ids of a list are its positions, so its order and "
         "content must stay; samples may be added at the end. Use the same list, or another store, "
         "or a dict with ids of your own."

@@ -43,7 +43,8 @@ def consensus(
       others, by Levenshtein distance, and what is inserted in a gap is lined up at its left. A
       character's confidence is that of `confidences`, else the geometric mean per character of
       the reading's probability (`log_probs`), else 1, which makes it a majority vote. "No
-      character" is as sure as its reading is on average. Ties go to the nearest reading's own.
+      character" is as sure as its reading is on average, an empty one as a whole. Ties go to the
+      nearest reading's own.
     - `"median"`: `Levenshtein.median`, an approximate generalised median string: the text with
       the smallest sum of distances, which no voter need have said.
       Needs python-Levenshtein (extra `ocr`), which is GPL-2.0-or-later: what you distribute with
@@ -56,7 +57,8 @@ def consensus(
         transcripts: N lines of K readings, all strings.
         method: see above.
         confidences: for `"confidence"`: N lists of K lists of one number for each character of
-            the reading (None: not known, then as if this were not given for that reading).
+            the reading, of an empty one for the whole (None, or no number of an empty one: not
+            known, then as if this were not given for that reading).
 
     Raises:
         InvalidInputError: for an unknown method, readings that are no strings, or confidences
@@ -115,16 +117,17 @@ def _weights(
     confidences: Sequence[Sequence[float] | None] | None,
     n: int,
 ) -> list[list[float]]:
-    """Return the confidence of each character of each reading."""
+    """Return the confidence of each character of each reading, of an empty one as a whole."""
     weights = []
     for member, reading in enumerate(row):
         own = None if confidences is None else confidences[member]
-        if own is None:
-            sure = 1.0 if logs is None else math.exp(logs[member] / max(1, len(reading)))
-            own = [sure] * len(reading)
-        if len(own) != len(reading) or not all(0 <= value <= 1 for value in own):
+        count = max(1, len(reading))
+        if own is None or (not reading and not len(own)):
+            sure = 1.0 if logs is None else math.exp(logs[member] / count)
+            own = [sure] * count
+        if len(own) != count or not all(0 <= value <= 1 for value in own):
             raise invalid(
-                "confidences", f"{len(reading)} numbers from 0 to 1, one a character",
+                "confidences", f"{count} numbers from 0 to 1, one a character",
                 f"{list(own)!r}"[:80], where=f"row {n}, member {member}",
             )  # fmt: skip
         weights.append(list(own))
@@ -140,7 +143,7 @@ def _voted(row: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
     silence = 0.0
     shares = []
     for reading, sure in zip(row, weights, strict=True):
-        mean = sum(sure) / len(sure) if sure else 1.0
+        mean = sum(sure) / len(sure)
         silence += mean
         shares.append(mean)
         for column, place in _columns(pivot, reading).items():

@@ -88,8 +88,9 @@ def error_rates(
         dtype=np.float64,
     )  # N x 4
     generator = derive_rng(0, "error-rates") if rng is None else rng
-    drawn = generator.integers(0, len(counts), (RESAMPLES, len(counts)))
-    resampled = np.stack([counts[rows].sum(0) for rows in drawn])  # RESAMPLES x 4
+    # One at a time: all of them would be 16 kB for each line.
+    draws = (generator.integers(0, len(counts), len(counts)) for _ in range(RESAMPLES))
+    resampled = np.stack([counts[rows].sum(0) for rows in draws])  # RESAMPLES x 4
     return ErrorRates(
         _interval(counts[:, :2], resampled[:, :2], level),
         _interval(counts[:, 2:], resampled[:, 2:], level),

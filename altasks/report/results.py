@@ -130,9 +130,13 @@ class ResultRows:
         row = {"config": dict(config), "code": self.code, **values}
         line = _dump(row) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        with self.path.open("a+b") as file:
             if self.unfinished:
-                file.truncate(file.tell() - len(self.unfinished))
+                start = file.seek(0, os.SEEK_END) - len(self.unfinished)
+                file.seek(max(0, start))
+                # Another process may have made room for a row of its own since.
+                if file.read() == self.unfinished:
+                    file.truncate(start)
                 self.unfinished = b""
             file.write(line.encode())
             file.flush()

@@ -23,25 +23,40 @@ def saved_networks(folder: Path) -> list[CRNN]:
     """Return the networks in a folder that `OCR.save` wrote.
 
     Raises:
-        InvalidInputError: if it was written by another task, or has none.
+        InvalidInputError: if it was written by another task, or is damaged.
     """
-    found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    if found.get("task") != "ocr" or not isinstance(found.get("networks"), int):
-        raise invalid("directory", "a folder that OCR.save wrote", f"one of {found.get('task')!r}",
+    try:
+        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        task, networks = found.get("task"), found.get("networks")
+    except (ValueError, AttributeError) as error:
+        raise invalid(
+            "directory", "a folder that OCR.save wrote", f"a damaged {SETTINGS} ({error})",
+            where=str(folder),
+        ) from error  # fmt: skip
+    if task != "ocr" or not isinstance(networks, int):
+        raise invalid("directory", "a folder that OCR.save wrote", f"one of {task!r}",
                       where=str(folder))  # fmt: skip
-    return [CRNN.read(folder / f"member-{k}") for k in range(found["networks"])]
+    return [CRNN.read(folder / f"member-{k}") for k in range(networks)]
 
 
 def sources_of(
-    model: Any, members: Sequence[Any] | None, committee: int | None, alphabet: Sequence[str] | None
+    model: Any,
+    members: Sequence[Any] | None,
+    committee: int | None,
+    alphabet: Sequence[str] | None,
+    *,
+    device: Any = None,
 ) -> list[Any]:
-    """Return the members: each a CRNN, a LineReader or a callable."""
+    """Return the members: each a CRNN, a LineReader or a callable.
+
+    `device` is where a checkpoint that is loaded here works.
+    """
     if members is not None:
         if model is not None or committee is not None:
             raise invalid("members", "None beside model or committee", "both")
         if isinstance(members, str | os.PathLike) or not isinstance(members, Sequence):
             raise invalid("members", "a list of members", repr(members))
-        found = [one for k, source in enumerate(members) for one in _from(source, k)]
+        found = [one for k, source in enumerate(members) for one in _from(source, k, device)]
         if not found:
             raise invalid("members", "at least one member", "none")
         return found
@@ -49,7 +64,7 @@ def sources_of(
         model = CRNN(alphabet)
     if model is None:
         raise invalid("model", "a member, or members=[...]", "None")
-    found = _from(model, 0)
+    found = _from(model, 0, device)
     if committee is None:
         return found
     if isinstance(committee, bool) or not isinstance(committee, int) or committee < 2:
@@ -63,18 +78,24 @@ def sources_of(
     return [copy.deepcopy(found[0]) for _ in range(committee)]
 
 
-def _from(source: Any, k: int) -> list[Any]:
+def _from(source: Any, k: int, device: Any) -> list[Any]:
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if (path / CRNN_SETTINGS).is_file():
             return [CRNN.read(path)]
         if (path / SETTINGS).is_file():
-            return list(saved_networks(path))
+            networks = saved_networks(path)
+            if not networks:
+                raise invalid(
+                    "members", "a folder of at least one network", f"none in {path}",
+                    where=f"member {k}", hint="Functions are not saved: give them again.",
+                )  # fmt: skip
+            return list(networks)
         if path.suffix == ".pth":
             return [CRNN.from_easyocr(path)]
         from altasks.tasks.image_to_text import ImageToText
 
-        return [ImageToText(source)]
+        return [ImageToText(source, device=device)]
     if isinstance(source, CRNN | LineReader) or (
         callable(source) and not isinstance(source, nn.Module)
     ):

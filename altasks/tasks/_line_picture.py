@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,11 @@ def draw_readings(line: Image, description: Mapping[str, Any]) -> Image:
     draw_on = require("PIL.ImageDraw", "vision", "Drawing").Draw
     font = _font()
     consensus = str(description["predicted"])
-    rows = [[(consensus, False)]]
+    rows = [[(_shown(consensus), False)]]
     for reading in map(str, description["readings"]):
         parts: list[tuple[str, bool]] = []
         for step in Levenshtein.opcodes(consensus, reading):
-            text = reading[step.dest_start : step.dest_end]
+            text = _shown(reading[step.dest_start : step.dest_end])
             parts.append((text or "|", step.tag != "equal"))
         rows.append(parts or [("", False)])
     scaled = line.convert("RGB").resize((max(1, line.width * _LINE // line.height), _LINE))
@@ -54,6 +55,16 @@ def draw_readings(line: Image, description: Mapping[str, Any]) -> Image:
             draw.line((_SPACE, y + pitch - 2, width - _SPACE, y + pitch - 2), fill=_INK)
     result: Image = picture
     return result
+
+
+def _shown(text: str) -> str:
+    """Return a text with a mark for each character that no font draws.
+
+    A reader may say a line break, at which Pillow refuses to measure the text.
+    """
+    return "".join(
+        "\ufffd" if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text
+    )
 
 
 def _font() -> Any:

@@ -32,7 +32,8 @@ class Reading:
         text: what it reads.
         log_prob: the natural log of the probability that the text is right, as the member sees
             it; None if it doesn't say.
-        confidences: of each character, from 0 to 1; None if it doesn't say.
+        confidences: of each character, from 0 to 1, of an empty text as a whole; None if it
+            doesn't say.
     """
 
     text: str
@@ -130,9 +131,8 @@ class FunctionReader:
         if not number or not 0 <= confidence <= 1:
             raise invalid("members", "a confidence from 0 to 1", repr(confidence), where=where)
         sure = float(confidence)
-        return Reading(
-            text, math.log(sure) if sure > math.exp(LEAST_LOG) else LEAST_LOG, (sure,) * len(text)
-        )
+        log = math.log(sure) if sure > math.exp(LEAST_LOG) else LEAST_LOG
+        return Reading(text, log, (sure,) * max(1, len(text)))
 
 
 class CRNNReader:
@@ -164,7 +164,8 @@ class CRNNReader:
             totals = total_log_probs(logs, steps, [path for path, _ in decoded]).tolist()
             for row, (path, sure), total in zip(rows, decoded, totals, strict=True):
                 text = "".join(self.model.alphabet[symbol - 1] for symbol in path)
-                each = [math.exp(total / max(1, len(path)))] * len(path) if sure is None else sure
+                count = max(1, len(path))
+                each = sure or [math.exp(total / count)] * count
                 result[row] = [Reading(text, total, tuple(each))]
         return result
 

@@ -113,7 +113,7 @@ class CRNN(nn.Module):
             raise invalid(
                 "path",
                 "the weights of EasyOCR's english_g2",
-                f"others ({type(error).__name__}: {str(error).splitlines()[0]})",
+                f"others ({_said(error)})",
                 where=str(where),
             ) from error
         model.untrained = []
@@ -257,11 +257,16 @@ class CRNN(nn.Module):
             raise invalid(
                 "directory",
                 f"a folder written by save(), with {SETTINGS} and {WEIGHTS}",
-                f"none, or a damaged one ({type(error).__name__}: {str(error).splitlines()[0]})",
+                f"none, or a damaged one ({_said(error)})",
                 where=str(folder),
             ) from error
         model.untrained = []
         return model
+
+
+def _said(error: Exception) -> str:
+    """Return an error's kind and first line; some, such as that of an empty file, have none."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 #: EasyOCR's numbers of layers in a row -> ours.

@@ -170,7 +170,7 @@ class ImageToText:
                     ).reshape(len(pixels), several, -1)
                 )
         longest = max(part.shape[2] for part in parts)
-        pad = self._special("pad_token_id")
+        pad = self._special("pad_token_id")[0]
         return torch.cat(
             [
                 torch.nn.functional.pad(part, (0, longest - part.shape[2]), value=pad)
@@ -194,16 +194,17 @@ class ImageToText:
             logits = self.model(pixel_values=pixels, decoder_input_ids=tokens[:, :-1]).logits
         nexts = tokens[:, 1:]
         each = logits.float().log_softmax(-1).gather(-1, nexts.unsqueeze(-1)).squeeze(-1)
-        ends = nexts == self._special("eos_token_id")
+        ends = torch.isin(nexts, torch.tensor(self._special("eos_token_id"), device=nexts.device))
         after = (ends.cumsum(1) - ends.long()) > 0  # all that follows the first end
         total: Tensor = each.masked_fill(after, 0).sum(1).clamp(max=0)
         return total.cpu()
 
-    def _special(self, name: str) -> int:
+    def _special(self, name: str) -> list[int]:
+        """Return the numbers of a special token: a text may have several that end it."""
         for source in (self.model.generation_config, self.model.config.decoder):
             value = getattr(source, name, None)
             if value is not None:
-                return int(value[0] if isinstance(value, list) else value)
+                return [int(one) for one in (value if isinstance(value, list) else [value])]
         raise invalid(
             "model", f"a generation_config with {name}", "none",
             hint=f"Set model.generation_config.{name}.",

@@ -78,7 +78,8 @@ class OCR:
             settings over the defaults, or None.
         callbacks: `transformers.TrainerCallback`s, passed on to each member's training.
         warm_start: whether a `fit` goes on from the last one's weights instead of starting again.
-        device: where networks work. By default the first one's own.
+        device: where networks work, and checkpoints given by path. By default the first one's own,
+            and of a checkpoint the GPU if there is one.
         batch_size: lines through a network at once; `predict` takes any number.
 
     Raises:
@@ -124,8 +125,10 @@ class OCR:
         self.training_args = training_args
         self.callbacks = callbacks
         self.warm_start = warm_start
-        sources = sources_of(model, members, committee, alphabet)
+        sources = sources_of(model, members, committee, alphabet, device=device)
         networks = [source for source in sources if isinstance(source, CRNN)]
+        # [network] * 3 is a committee of copies too.
+        repeated = len({id(network) for network in networks}) < len(networks)
         if alphabet is not None and networks:
             sources = [
                 source.with_alphabet(alphabet)
@@ -134,7 +137,7 @@ class OCR:
                 for source in sources
             ]
             networks = [source for source in sources if isinstance(source, CRNN)]
-        first = networks[0] if networks else nn.Linear(1, 1)
+        first = networks[0] if networks else nn.LayerNorm(1)  # on the CPU, and draws nothing
         self.device = pick_device(device, first, loaded=False)
         self._readers: list[LineReader] = []
         for source in sources:
@@ -150,7 +153,7 @@ class OCR:
             self._readers.append(reader)
         # What every fit starts from, as it was given.
         self._starts = [copy.deepcopy(reader.model).cpu() for reader in self._trained]
-        self._copies = committee is not None and committee > 1
+        self._copies = repeated or (committee is not None and committee > 1)
         self._fitted = False
         self.default_acquisition = "edit_disagreement" if self.members > 1 else "mnlp"
 

@@ -14,8 +14,10 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
-from altasks.cli.rank import run_rank
+from altasks.cli.rank import _read_ids, run_rank
+from altasks.cli.rank_request import RankRequest
 from altasks.cli.rankers import RANKERS
+from altasks.errors import InvalidInputError
 from altasks.registry import TASKS
 
 pytest.importorskip("transformers", reason="needs the extra text")
@@ -268,6 +270,50 @@ def test_a_bad_list_of_labelled_ids_is_named(content, name, words, rank, tmp_pat
     assert result.exit_code == 2
     for word in words:
         assert word in result.output
+
+
+def test_a_list_of_ids_is_read_as_a_pool_names_them(tmp_path):
+    path = tmp_path / "done.txt"
+    names = ["a\u2028b.png", "c\x85d.png", "e f.png"]  # str.splitlines breaks inside
+    path.write_text("\ufeff" + "\r\n".join(names), encoding="utf-8", newline="")
+    assert _read_ids(path, None) == names
+    path.write_bytes(b"one\ncaf\xe9\n")
+    with pytest.raises(InvalidInputError, match=r"done\.txt: expected utf-8 .*line 2"):
+        _read_ids(path, None)
+
+
+@pytest.mark.parametrize("content", ["{", "[]"])
+def test_a_damaged_note_beside_a_model_is_one_message(rank, checkpoint, tmp_path, content):
+    shutil.copytree(checkpoint, tmp_path / "model")
+    (tmp_path / "model" / "altasks.json").write_text(content)
+    result = rank(model=tmp_path / "model")
+    assert result.exit_code == 2
+    assert "--model: expected a folder written by TextClassification.save" in result.output
+    assert "a damaged altasks.json" in result.output
+
+
+@pytest.mark.parametrize(
+    ("tasks", "options", "named"),
+    [
+        ("ocr object-detection segmentation", {"passes": 20}, "--passes"),
+        ("ocr segmentation", {"dropout": 0.1}, "--dropout"),
+        ("ocr object-detection segmentation", {"dropout_layers": "head"}, "--dropout-layers"),
+        ("image-classification object-detection segmentation", {"text_column": "x"}, "--text-col"),
+        ("image-classification", {"dropout": 0.1}, "--dropout.*--passes beside"),
+        ("image-classification", {"dropout_layers": "head"}, "--dropout.*--passes beside"),
+        ("ner", {"text_column": "x", "pool": "words.conll"}, "--text-column"),
+    ],
+)
+def test_an_option_that_would_not_be_read_is_refused(tasks, options, named, tmp_path):
+    (tmp_path / "pool").mkdir()
+    (tmp_path / "pool" / "a.png").touch()
+    for task in tasks.split():
+        given = {"model": str(tmp_path), "pool": "pool", **options}
+        given["pool"] = tmp_path / given["pool"]
+        out = tmp_path / "queue.jsonl"
+        with pytest.raises(InvalidInputError, match=named):
+            run_rank(RankRequest(task=task, out=out, **given))
+        assert not out.exists()
 
 
 def test_a_model_that_was_never_fine_tuned_is_refused(rank, trunk, tmp_path):

@@ -94,6 +94,9 @@ def test_documents(read):
     assert sentences.tokens == [["a"], ["b"], ["c"]]
     assert sentences.extra == {"document": [1, 1, 2]}
     assert read("a\tO\n\n-DOCSTART-\n\nb\tO\n").extra == {"document": [0, 1]}
+    # Spaces between the columns of what is no word, tabs between those of words.
+    assert read("-DOCSTART- -X- O O\n\na b\tO\n").extra == {"document": [1]}
+    assert read("-DOCSTART- x\tO\n").tokens == [["-DOCSTART- x"]]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,17 @@ def test_a_transcript_is_one_line(folder):
         read_line_folder(folder)
 
 
+def test_a_transcript_without_an_image_is_no_lost_label(folder):
+    (folder / "notes.txt").write_text("about the folder")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "x.gt.txt").write_text("x")
+    assert len(read_line_folder(folder).labels) == 3
+    (folder / "deep" / "e.gt.txt").write_text("lost")
+    with pytest.raises(InvalidInputError, match=r"e\.gt\.txt: expected the image"):
+        read_line_folder(folder)
+    assert "deep/e.png" not in read_line_folder(folder, text_suffixes=[".txt"]).ids
+
+
 def test_a_transcript_outside_the_folder_is_not_read(folder, tmp_path_factory):
     secret = tmp_path_factory.mktemp("outside") / "secret.txt"
     secret.write_text("secret")
@@ -61,6 +72,8 @@ def test_a_table_names_images_and_texts(folder):
     tabs = folder / "lines.tsv"
     tabs.write_text("image\ttext\na.png\tx\n")
     assert read_line_table(tabs).labels == {"a.png": "x"}
+    tabs.write_text('image\ttext\na.png\t"""No"" he said"\n\nc.jpg\the said "no"\n')
+    assert read_line_table(tabs).labels == {"a.png": '"No" he said', "c.jpg": 'he said "no"'}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +84,13 @@ def test_a_table_names_images_and_texts(folder):
         ("image,text\na.png,x\na.png,y\n", "'a.png' twice.*line 3"),
         ("image,text\n,x\n", "an empty cell"),
         ("image,text\n", "at least one line"),
+        ("image,text\na.png,one, two\n", r"2 cells, found 3 \(line 2\)"),
+        ("image,text\na.png\n", r"2 cells, found 1 \(line 2\)"),
+        ("image,text,text\na.png,x,y\n", "distinct column names"),
+        # A quote that nothing closes took all lines below it into one text.
+        ('image,text\na.png,"x\nc.jpg,y\n', "quoted as in CSV"),
+        ('image,text\na.png,"No" he said\n', r"quoted as in CSV.*line 2"),
+        ('image,text\na.png,"x\ny"\n', "one line of text"),
         ("image,text\n../{name}/a.png,x\n", None),
         ("image,text\n{outside},x\n", "leads out of the folder"),
     ],
@@ -96,6 +116,9 @@ def test_a_dataset():
     assert pool.labels == {"x": "a"}
     assert pool["y"].getpixel((0, 0)) == 99
     assert lines_from_dataset(dataset, text_column=None).labels == {}
+    dataset = dataset.add_column("key", ["u", None])
+    with pytest.raises(InvalidInputError, match=r"key: expected an id .* found none \(row 1\)"):
+        lines_from_dataset(dataset, id_column="key")
     with pytest.raises(InvalidInputError, match="one of 'image', 'text', 'name'"):
         lines_from_dataset(dataset, image_column="picture")
 

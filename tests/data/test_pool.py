@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import altasks as al
-from altasks.errors import InvalidInputError, UnknownNameError
+from altasks.errors import InvalidInputError, PoolMismatchError, UnknownNameError
 
 
 def test_list_dict_array():
@@ -24,6 +24,32 @@ def test_subset_keeps_samples_and_labels():
     pool = al.as_pool({"x": 1, "y": 2, "z": 3}).subset(["z", "x"])
     assert [pool[i] for i in pool.ids] == [3, 1]
     assert pool.at(0) == 3
+    assert not pool.positional
+    # Ids that are positions say as little of what is there in a part of the pool.
+    assert al.as_pool(["a", "b"]).subset(["1"]).positional
+
+
+def test_a_store_notices_another_list_behind_a_subset(tmp_path):
+    url = f"sqlite:///{tmp_path}/run.db"
+    texts = ["one", "two", "three"]
+    al.ActiveLoop(None, al.as_pool(texts).subset(["2", "0"]), store=url).close()
+    al.ActiveLoop(None, al.as_pool(texts).subset(["2", "0"]), store=url).close()
+    with pytest.raises(PoolMismatchError, match="the sample '2' has another content"):
+        al.ActiveLoop(None, al.as_pool(texts[::-1]).subset(["2", "0"]), store=url)
+
+
+@pytest.mark.parametrize("kind", ["pool", "dict", "list", "folder", "frame"])
+def test_a_column_of_what_has_none_is_refused(tmp_path, kind):
+    (tmp_path / "a.txt").touch()
+    if kind == "frame":
+        pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+        source = pandas.DataFrame({"text": ["a"], "id": ["x"], "label": [1]})
+    else:
+        sources = {"pool": al.as_pool(["a"]), "dict": {"a": 1}, "list": ["a"], "folder": tmp_path}
+        source = sources[kind]
+    for argument in ("text_column", "id_column", "label_column"):
+        with pytest.raises(InvalidInputError, match=f"{argument}: expected None for"):
+            al.as_pool(source, **{argument: "id"})
 
 
 @pytest.mark.parametrize("empty", [[], {}, np.empty((0, 3))])
@@ -126,6 +152,21 @@ def test_hugging_face_dataset():
     assert al.as_pool(source.rename_column("text", "t"))["0"]["t"] == "a"
     with pytest.raises(InvalidInputError, match="columns"):
         al.as_pool(source, text_column="nope")
+
+
+def test_gaps_of_a_dataset_are_no_ids_and_no_labels():
+    datasets = pytest.importorskip("datasets", reason="the text extra is not installed")
+    rows = {"text": ["a", "b", "c"], "y": ["p", None, ""], "key": ["u", None, "v"], "n": [1, 2, 2]}
+    source = datasets.Dataset.from_dict(rows)
+    assert al.as_pool(source, label_column="y").labels == {"0": "p"}
+    with pytest.raises(InvalidInputError, match=r"key: expected an id .* found none \(row 1\)"):
+        al.as_pool(source, id_column="key")
+    with pytest.raises(InvalidInputError, match="distinct ids, found '2' in rows 1 and 2"):
+        al.as_pool(source.with_format("numpy"), id_column="n")
+    with pytest.raises(InvalidInputError, match=r"one Dataset.*choose one"):
+        al.as_pool(datasets.DatasetDict(train=source))
+    with pytest.raises(InvalidInputError, match=r"one Dataset.*without streaming"):
+        al.as_pool(source.to_iterable_dataset())
 
 
 def test_a_pandas_frame_is_read_by_position():

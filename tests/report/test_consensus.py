@@ -40,6 +40,19 @@ def test_one_sure_voter_outvotes_two_unsure_ones():
     assert consensus(row, confidences=[[None, None, None]])[0].text == "cat"
 
 
+def test_a_voter_that_reads_nothing_counts_as_much_as_it_is_sure():
+    row = [["", "abc", "abc"]]
+    unsure = Transcripts(row, [[-69.0, -3.0, -3.0]])
+    assert consensus(unsure)[0].text == "abc"
+    assert consensus(Transcripts(row, [[-0.01, -3.0, -3.0]]))[0].text == ""
+    for said in ([0.0], []):  # an empty list doesn't say: then the reading's probability
+        assert consensus(unsure, confidences=[[said, [0.4] * 3, [0.4] * 3]])[0].text == "abc"
+    whole = [[[0.9], [0.4] * 3, [0.4] * 3]]
+    assert consensus(Transcripts(row), confidences=whole)[0].text == ""
+    with pytest.raises(InvalidInputError, match="1 numbers from 0 to 1"):
+        consensus(Transcripts(row), confidences=[[[1, 1], [1] * 3, [1] * 3]])
+
+
 def test_agreement_says_where_to_look():
     found = vote("the cat", "the cot", "he cat")
     assert found.text == "the cat"

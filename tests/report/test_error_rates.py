@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -61,6 +62,20 @@ def test_the_interval_is_the_bootstrap_over_lines():
     assert cer.high == pytest.approx(0.25 + 1.96 * 0.068, abs=0.03)
     assert cer == error_rates(readings, truths).cer
     assert cer.count == 40
+
+
+def test_resamples_are_drawn_one_at_a_time():
+    readings, truths = ["aa"] * 3_000 + ["bb"] * 1_000, ["aa"] * 4_000
+    tracemalloc.start()
+    rates = error_rates(readings, truths, rng=np.random.default_rng(7))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10e6  # all draws at once take 64 MB
+    # They are the same as drawn together.
+    drawn = np.random.default_rng(7).integers(0, 4_000, (2_000, 4_000))
+    shares = (drawn >= 3_000).mean(1)
+    assert rates.cer.low == pytest.approx(np.quantile(shares, 0.025))
+    assert rates.cer.high == pytest.approx(np.quantile(shares, 0.975))
 
 
 def test_what_cannot_be_measured():

@@ -48,6 +48,19 @@ def test_a_killed_write_loses_only_its_own_row(tmp_path):
         assert len(ResultRows(path, code="c")) == 2
 
 
+def test_two_processes_that_go_on_after_a_kill_keep_each_others_rows(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    ResultRows(path, code="c").add({"seed": 0}, {"x": 1})
+    with path.open("ab") as file:
+        file.write(b'{"config": {"se')
+    one, other = ResultRows(path, code="c"), ResultRows(path, code="c")
+    one.add({"seed": 1}, {"x": 1})
+    other.add({"seed": 2}, {"x": 1})
+    one.add({"seed": 3}, {"x": 1})
+    found = ResultRows(path, code="c")
+    assert all(found.get({"seed": seed}) is not None for seed in range(4))
+
+
 @pytest.mark.parametrize("line", ["not json", "[]", '{"config": {}}', '{"config": 3, "code": ""}'])
 def test_a_foreign_line_is_named(tmp_path, line):
     path = tmp_path / "rows.jsonl"

@@ -52,6 +52,24 @@ def test_another_tasks_folder_is_refused(tmp_path):
         sources_of(tmp_path, None, None, None)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "", '{"task": "ocr"}'])
+def test_a_damaged_folder_is_named(tmp_path, content):
+    (tmp_path / "altasks.json").write_text(content, encoding="utf-8")
+    with pytest.raises(InvalidInputError, match=r"a folder that OCR.save wrote") as raised:
+        sources_of(tmp_path, None, None, None)
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_a_committee_of_functions_leaves_nothing_to_read(tmp_path):
+    task = al.OCR(members=[reads, reads])
+    task.save(tmp_path)
+    task.load(tmp_path)  # a loop that resumes has them
+    with pytest.raises(InvalidInputError, match=r"at least one network.*give them again"):
+        al.OCR(tmp_path)
+    with pytest.raises(InvalidInputError, match=r"at least one network.*member 1"):
+        al.OCR(members=[reads, tmp_path])
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -48,3 +48,9 @@ def test_odd_lines_and_texts_are_drawn(size):
     picture = drawn("<b>&\U0001f600", "e\u0301\u0644", predicted="", size=size)
     assert picture.width >= 1
     assert reds(picture) > 0
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\r\nb", "a\x00b", "a\u2028b", "a\x0cb"])
+def test_what_breaks_a_line_is_drawn_as_a_mark(odd):
+    assert reds(drawn(odd, "ab", predicted=odd)) > 0
+    assert drawn(odd, "ab").height == drawn("ab", "ab").height

@@ -80,6 +80,20 @@ def test_a_confidence_is_the_readings_and_each_characters(confidence, log_prob):
     assert row == [Reading("ab", pytest.approx(log_prob), (float(confidence),) * 2)]
 
 
+def test_an_empty_text_is_as_sure_as_its_reader_says():
+    (row,) = FunctionReader(lambda images: [("", 0.25)], 0).read(lines(1))
+    assert row == [Reading("", pytest.approx(math.log(0.25)), (0.25,))]
+    assert in_form(row[0], "NFC") == row[0]
+    assert FunctionReader(lambda images: [""], 0).read(lines(1)) == [[Reading("")]]
+    model = al.CRNN("ab", height=32, channels=16, hidden=8)
+    with torch.no_grad():
+        model.output.bias[0] = 50  # blanks everywhere
+    reader = CRNNReader(model, torch.device("cpu"), batch_size=2, beam=None)
+    for (one,) in reader.read(lines(2)):
+        assert one.text == ""
+        assert one.confidences == pytest.approx((math.exp(one.log_prob),))
+
+
 @pytest.mark.parametrize("said", [("a", 1.5), ("a", -0.1), ("a", True), ("a", math.nan), 3, b"a"])
 def test_what_is_no_text_or_confidence_is_refused(said):
     with pytest.raises(InvalidInputError, match=r"member 0, .*row 1"):

@@ -148,9 +148,10 @@ def test_easyocr_weights_that_are_none(tmp_path):
     torch.save({"module.Prediction.weight": torch.zeros(2)}, other)
     with pytest.raises(InvalidInputError, match="the weights of EasyOCR's english_g2"):
         CRNN.from_easyocr(other)
-    other.write_bytes(b"\x80\x04cos\nsystem\n.")
-    with pytest.raises(InvalidInputError, match="the weights of EasyOCR's english_g2"):
-        CRNN.from_easyocr(other)
+    for damaged in (b"\x80\x04cos\nsystem\n.", b"", b"PK\x03\x04", b"<html>"):
+        other.write_bytes(damaged)
+        with pytest.raises(InvalidInputError, match="the weights of EasyOCR's english_g2"):
+            CRNN.from_easyocr(other)
 
 
 @pytest.mark.parametrize(

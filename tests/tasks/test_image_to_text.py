@@ -114,6 +114,17 @@ def test_the_log_probability_is_the_sum_over_tokens(processor, samples):
         assert reading.log_prob == pytest.approx(total, abs=1e-3)
 
 
+def test_what_follows_any_of_several_ends_is_padding(processor, samples):
+    images = [sample.convert("RGB") for sample in samples]
+    one = reader(processor)
+    one.model.generation_config.eos_token_id = [2, 8]
+    lengths = {len(row[0].text) for row in one.read(images)}
+    assert len(lengths) > 1  # so that some are padded in their batch
+    together = [row[0].log_prob for row in one.read(images)]
+    alone = [one.read([image])[0][0].log_prob for image in images]
+    assert together == pytest.approx(alone, abs=1e-3)
+
+
 def test_beams_come_best_first(processor, samples):
     rows = reader(processor, beams=3).read([sample.convert("RGB") for sample in samples])
     assert all(len(row) == 3 for row in rows)
@@ -140,6 +151,24 @@ def test_a_folder_is_a_member(processor, samples, tmp_path):
     task = al.OCR(members=[tmp_path, lambda images: ["abc"] * len(images)])
     assert task.predict(samples).members == 2
     assert task.embed(samples).shape == (4, 16)
+
+
+def test_a_checkpoint_by_path_works_where_the_task_does(processor, tmp_path, monkeypatch):
+    from altasks.tasks import image_to_text
+
+    make_model().save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    asked = []
+    pick = image_to_text.pick_device
+
+    def noted(device, model, *, loaded):
+        asked.append(device)
+        return pick("cpu", model, loaded=loaded)
+
+    monkeypatch.setattr(image_to_text, "pick_device", noted)
+    al.OCR(tmp_path, device="cpu")
+    al.OCR(members=[tmp_path])
+    assert asked == ["cpu", None]
 
 
 def test_what_cannot_be(processor):

@@ -132,6 +132,12 @@ def test_functions_and_networks_sit_in_one_committee(samples):
     assert scores.values.tolist() == pytest.approx([-math.log(1e-30) / 3])
 
 
+def test_a_committee_of_functions_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    assert al.OCR(members=[lambda images: ["a"] * len(images)]).device.type == "cpu"
+    assert torch.equal(before, torch.get_rng_state())
+
+
 def test_a_committee_of_one_cannot_disagree(samples):
     task = al.OCR(members=[lambda images: ["a"] * len(images)])
     with pytest.raises(al.AltasksError, match="found K = 1"):
@@ -146,6 +152,30 @@ def test_copies_disagree_only_after_a_fit(samples, labels):
     assert task.predict(samples).members == 2
     first, second = (one.output.weight for one in task.networks)
     assert not torch.equal(first, second)
+
+
+def test_one_network_given_twice_cannot_disagree_either(samples, labels):
+    for alphabet in (None, "abc e"):
+        with pytest.raises(CommitteeError, match="copies of one network"):
+            al.OCR(members=[tiny()] * 2, alphabet=alphabet).predict(samples)
+    task = al.OCR(members=[tiny()] * 2, training_args=FAST)
+    task.fit(samples, labels, seed=0)
+    assert task.predict(samples).members == 2
+
+
+def test_an_engine_that_gives_up_outvotes_nobody():
+    def gives_up(images):  # as Tesseract does
+        return [("", 0.0)] * len(images)
+
+    def reads(images):
+        return [("abc", 0.4)] * len(images)
+
+    task = al.OCR(members=[gives_up, reads, reads])
+    assert task.vote([line(60)])[0].text == "abc"
+    assert task.evaluate([line(60)], ["abc"])["cer"] == 0
+    # Also beside a member that never says how sure it is.
+    mixed = al.OCR(members=[gives_up, gives_up, lambda images: ["abc"] * len(images)])
+    assert mixed.vote([line(60)])[0].text == "abc"
 
 
 # What can go wrong with a member.
