@@ -372,6 +372,21 @@ def test_augmentation_and_crops_reach_the_fit():
         )
 
 
+def test_an_augmentation_may_not_change_what_numbers_mean():
+    pictures = images(1)
+
+    def pixels(change):
+        task = make(augment=lambda image, mask: (change(image), mask))
+        rows = task._rows(pictures, masks_of(pictures), None)
+        return task._collator()(rows)["pixel_values"]
+
+    plain = pixels(lambda image: image)
+    torch.testing.assert_close(pixels(lambda image: image / 255), plain)
+    for change in (lambda image: image.astype(int), lambda image: 0.9 * image):
+        with pytest.raises(InvalidInputError, match="augment: expected an image of uint8"):
+            pixels(change)
+
+
 def test_a_loss_of_ones_own():
     calls = []
 
