@@ -147,7 +147,10 @@ class Segmentation(FineTuned):
         warm_start: bool = False,
         autocast: Literal["bfloat16", "float16"] | None = None,
     ) -> None:
-        saved = read_settings(model) if isinstance(model, str | os.PathLike) else {}
+        named = (
+            committee._sources[0] if model is None and isinstance(committee, Ensemble) else model
+        )
+        saved = read_settings(named) if isinstance(named, str | os.PathLike) else {}
         check_committee(committee, stages)
         self._stages = saved.get("stages") if stages is None and committee is None else stages
         if committee is not None:
@@ -472,7 +475,7 @@ class Segmentation(FineTuned):
             return Loaded(source, frozenset())
         if labels is None:
             raise invalid("labels", "the names of the classes", "None")
-        return load_supervised(source, len(labels), self._stages, self._given)
+        return load_supervised(source, labels, self._stages, self._given)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del source

@@ -262,6 +262,32 @@ def test_the_stages_of_known_decoders_are_found_and_trained(arch, first, count, 
     assert torch.equal(again.predict(pictures).units.probs, task.predict(pictures).units.probs)
 
 
+def test_a_saved_folder_may_be_asked_by_another_committee(tmp_path):
+    pytest.importorskip("segmentation_models_pytorch", reason="needs the extra segmentation")
+    spec = {"arch": "Unet", "encoder_name": "resnet18", "encoder_depth": 3}
+    spec["decoder_channels"] = [16, 8, 4]
+    pictures = images(2)
+    folders = [tmp_path / name for name in "ab"]
+    for seed, folder in enumerate(folders):
+        task = al.Segmentation(spec, labels=NAMES, std=[0.5] * 3, training_args=FIT)
+        task.fit(pictures, masks_of(pictures), seed=seed)
+        task.save(folder)
+    probs = task.predict(pictures).units.probs  # of the two stages and the output
+    one = al.Segmentation(folders[1], stages=1).predict(pictures)
+    assert torch.equal(one.units.probs, probs[:, 1:])
+    both = al.Segmentation(committee=al.Ensemble(folders))
+    assert both.labels == NAMES
+    assert torch.equal(both.predict(pictures).units.probs[:, 1], probs[:, 2])
+    with pytest.warns(UserWarning, match="new"):
+        al.Segmentation(folders[1], stages=["encoder.layer1", 1]).predict(pictures)
+    for labels in (NAMES[::-1], NAMES[:2]):
+        with pytest.raises(InvalidInputError, match="in its order"):
+            al.Segmentation(folders[1], labels=labels)
+    (folders[1] / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InvalidInputError, match=r"damaged file.*model\.safetensors"):
+        al.Segmentation(folders[1])
+
+
 @pytest.mark.parametrize("channels", [1, 12])
 def test_images_of_other_channels(channels):
     task = make(small_net(channels))
