@@ -304,6 +304,14 @@ def test_images_of_other_channels(channels):
         with pytest.raises(UnreadableSampleError, match=r"\[H, W, 12\]") as caught:
             task.predict([pictures[0], wrong[0]])
         assert list(caught.value.rows) == [1]
+    parts = region_pool(pictures, "grid:6")
+    scores = al.score(task, parts, "bald", progress=False)
+    assert len(scores) == 8
+    whole = al.score(
+        task, pictures[1:], "bald", acquisition_options={"reduce": "sum"}, progress=False
+    )
+    sums = scores.values[4:] * [parts[name].pixels for name in parts.ids[4:]]
+    assert sums.sum() == pytest.approx(whole.values[0], rel=1e-4)
 
 
 def test_a_mask_that_is_not_its_images_is_named(tmp_path):
