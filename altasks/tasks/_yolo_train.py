@@ -27,6 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "amp": False,
     "exist_ok": True,
 }
+#: The least side of an image that Ultralytics' data sets don't leave out without a word.
+LEAST = 10
 #: What altasks says itself.
 OURS = (
     "data",
@@ -103,6 +105,13 @@ def write_dataset(
         except UnreadableSampleError as error:
             unreadable[row] = error
             continue
+        if min(image.size) < LEAST:
+            raise invalid(
+                "samples",
+                f"images of at least {LEAST} x {LEAST} pixels: Ultralytics drops smaller ones",
+                f"{image.width} x {image.height}",
+                where=f"row {row}",
+            )
         kept = reader.check(label, image.size, where=f"row {row}")
         checked.append(kept)
         image.save(images / f"{row:06d}.png", compress_level=1)
