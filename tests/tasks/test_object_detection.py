@@ -305,9 +305,13 @@ class TestSources:
 
     def test_a_loaded_folder_is_a_model(self, model, tmp_path, photographs):
         task = al.ObjectDetection(model, imgsz=64)
+        task._counts = [50, 0, 10, 10, 10]
         task.save(tmp_path / "weights")
         again = al.ObjectDetection(tmp_path / "weights")
         assert again.imgsz == 64
+        assert again.class_weights == task.class_weights
+        renamed = al.ObjectDetection(tmp_path / "weights", labels=["a", "b", "c", "d", "e"])
+        assert renamed.class_weights == al.class_weights_from_counts([0] * 5)
         assert torch.equal(
             again.predict(photographs).fields["boxes"], task.predict(photographs).fields["boxes"]
         )
@@ -328,6 +332,12 @@ class TestFitting:
             task.check_label([{"label": "kind0", "box": [0, 0, 49, 10]}], sample=image)
         with pytest.raises(InvalidInputError, match="Did you mean 'kind0'"):
             task.evaluate([image], [[{"label": "kind_0", "box": [0, 0, 9, 9]}]])
+
+    def test_what_ultralytics_would_drop_is_named(self, model):
+        task = al.ObjectDetection(model, imgsz=64)
+        small = np.zeros((9, 40, 3), np.uint8)
+        with pytest.raises(InvalidInputError, match=r"10 x 10.*40 x 9 \(row 1\)"):
+            task.fit([np.zeros((64, 64), np.uint8), small], [[], []], seed=0)
 
     def test_sample_weights_are_refused(self, model):
         task = al.ObjectDetection(model, imgsz=64)
@@ -362,6 +372,7 @@ class TestFitting:
         assert task.class_weights == al.class_weights_from_counts(counts)
         task.save(tmp_path)
         again = al.ObjectDetection(tmp_path)
+        assert again.class_weights == task.class_weights
         again.load(tmp_path)
         assert again.class_weights == task.class_weights
 
@@ -457,13 +468,20 @@ def task_shows(task, sample, prediction):
     """What a person sees is JSON, can be told as a label, and can be drawn."""
     shown = task.describe(sample, prediction)
     assert json.loads(json.dumps(shown)) == shown
-    assert len(shown["boxes"]) == len(prediction.units)
-    proper = [e for e in shown["boxes"] if e["box"][0] < e["box"][2] and e["box"][1] < e["box"][3]]
-    assert len(task.check_label(proper, sample=sample)) == len(proper)
+    boxes = prediction.fields["boxes"].double().numpy().round(2)
+    assert len(shown["boxes"]) == int((boxes[:, :2] < boxes[:, 2:]).all(1).sum())
+    assert len(task.check_label(shown["boxes"], sample=sample)) == len(shown["boxes"])
     drawn = task.picture(sample, shown)
     assert drawn.size == sample.size
     assert not np.array_equal(np.asarray(drawn), np.asarray(sample))
     return True
+
+
+def test_a_box_of_which_nothing_is_in_the_image_is_not_shown(model, photographs):
+    task = al.ObjectDetection(model, imgsz=320)
+    found = task.predict(photographs[:1])
+    found.fields["boxes"][0] = torch.tensor([0.0, 3, 0, 9])  # in the padding, cut to the image
+    assert task_shows(task, photographs[0], found)
 
 
 def test_a_prediction_costs_the_boxes_it_expects(model, photographs):
