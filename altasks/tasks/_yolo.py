@@ -79,6 +79,12 @@ class Blueprint:
                 for name, value in self.state.items()
                 if name in mine and mine[name].shape == value.shape
             }
+            if not any(value.ndim > 1 for value in fitting.values()):
+                raise invalid(
+                    "weights",
+                    f"weights by the names of this network, such as {next(iter(mine))!r}",
+                    f"none of its names and shapes, but {next(iter(self.state), 'nothing')!r}",
+                )
             net.load_state_dict({**mine, **fitting})
         return net.eval()
 
