@@ -34,7 +34,13 @@ from altasks.tasks._yolo import (
     yolo_description,
 )
 from altasks.tasks._yolo_options import check_committee, check_share, check_whole
-from altasks.tasks._yolo_train import check_pairs, check_training_args, train, validate
+from altasks.tasks._yolo_train import (
+    check_callbacks,
+    check_pairs,
+    check_training_args,
+    train,
+    validate,
+)
 
 __all__ = ["ObjectDetection", "yolo_description"]
 
@@ -115,7 +121,7 @@ class ObjectDetection:
         self.batch_size = check_whole("batch_size", batch_size)
         self.background = bool(background)
         self.training_args = check_training_args(training_args)
-        self.callbacks = dict(callbacks or {})
+        self.callbacks = check_callbacks(callbacks)
         self.committee = committee
         if model is None:
             model = committee.source(0) if isinstance(committee, Ensemble) else None

@@ -284,6 +284,12 @@ class TestSources:
         assert torch.equal(task.model.state_dict()[first], model.model.state_dict()[first])
         with pytest.raises(InvalidInputError, match="weights: expected"):
             al.ObjectDetection(yolo_nets.description(), labels=["a"], weights="gone.safetensors")
+        others = {f"net.{name}": value.clone() for name, value in task.model.state_dict().items()}
+        save_file(others, tmp_path / "others.safetensors")
+        with pytest.raises(InvalidInputError, match=r"such as 'model\.0\..*but 'net\.model"):
+            al.ObjectDetection(
+                yolo_nets.description(), labels=["a"], weights=tmp_path / "others.safetensors"
+            )
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -295,6 +301,8 @@ class TestSources:
             ({"batch_size": True}, "batch_size"),
             ({"training_args": {"imgsz": 64}}, "imgsz=..."),
             ({"training_args": {"epoch": 3}}, "arguments of ultralytics"),
+            ({"callbacks": {"on_epoch_end": print}}, "events of Ultralytics.*Did you mean"),
+            ({"callbacks": {"on_val_end": 3}}, "functions of a trainer"),
             ({"committee": al.MCDropout(5)}, "YOLO has no dropout"),
             ({"committee": al.BoxViews(), "background": False}, "says background"),
         ],
@@ -343,6 +351,19 @@ class TestFitting:
         task = al.ObjectDetection(model, imgsz=64)
         with pytest.raises(InvalidInputError, match="no sample weights"):
             task.fit([np.zeros((64, 64), np.uint8)], [[]], seed=0, weights=[1.0])
+
+    def test_without_a_set_to_choose_by_the_last_epoch_is_kept(self):
+        made = digit_canvases(2, seed=0, size=64, most=1)
+        measured = []
+        task = al.ObjectDetection(
+            yolo_nets.description(),
+            labels=made.names,
+            imgsz=64,
+            training_args={"epochs": 3, "val": True},
+            callbacks={"on_val_end": lambda validator: measured.append(validator.training)},
+        )
+        task.fit(list(made.images.values()), list(made.labels.values()), seed=0)
+        assert measured.count(True) == 1  # Ultralytics measures the last epoch in any case
 
     @pytest.mark.slow
     def test_it_learns_and_counts_classes(self, tmp_path):
