@@ -280,14 +280,17 @@ class Segmentation(FineTuned):
         found = groups(samples)
         total: dict[int, Tensor] = {}
         seen: dict[int, int] = {}
-        for index, tile, window in self.passes._windows([one.image for one in found], None):
-            features = (
-                self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
-            )
-            top, left, bottom, right = tile.own
-            weight = (bottom - top) * (right - left)
-            total[index] = total.get(index, torch.zeros(())) + weight * features
-            seen[index] = seen.get(index, 0) + weight
+        try:
+            for index, tile, window in self.passes._windows([one.image for one in found], None):
+                features = (
+                    self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
+                )
+                top, left, bottom, right = tile.own
+                weight = (bottom - top) * (right - left)
+                total[index] = total.get(index, torch.zeros(())) + weight * features
+                seen[index] = seen.get(index, 0) + weight
+        except UnreadableSampleError as error:
+            raise reread_rows(error, found) from error
         rows = {p: total[i] / seen[i] for i, one in enumerate(found) for p in one.members}
         if not rows:
             return torch.empty(0, 0)

@@ -636,3 +636,12 @@ def test_an_unreadable_image_is_named(tmp_path):
     with pytest.raises(UnreadableSampleError, match=r"bad\.png") as caught:
         list(task.iter_predict([images(1)[0], bad]))
     assert list(caught.value.rows) == [1]
+    for name, one in zip("ab", images(2), strict=True):
+        al.data.images.open_image(one).save(tmp_path / f"{name}.png")
+    parts = region_pool({name: tmp_path / f"{name}.png" for name in "ab"}, "grid:16")
+    samples = [parts[name] for name in parts.ids]
+    (tmp_path / "b.png").write_bytes(b"no")
+    for ask in (task.predict, task.embed):
+        with pytest.raises(UnreadableSampleError) as caught:
+            ask(samples)
+        assert [samples[row].of for row in caught.value.rows] == ["b"] * 4
