@@ -21,7 +21,7 @@ from altasks.data.images import image_size, open_image
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
 from altasks.tasks._box_labels import BoxLabels
-from altasks.tasks._boxed_samples import Finder, as_ragged, join_boxes
+from altasks.tasks._boxed_samples import Finder, as_ragged, join_boxes, sides_of
 from altasks.tasks._hf import pick_device
 from altasks.tasks._yolo import (
     IMAGE_SIZE,
@@ -150,6 +150,8 @@ class ObjectDetection:
             raise invalid(
                 "imgsz", f"a multiple of {self._stride}", f"{self.imgsz}", hint=f"Such as {near}."
             )
+        if isinstance(committee, BoxViews):
+            sides_of(committee.views, self.imgsz, self._stride)
         self.device = pick_device(device, self.model, loaded=True)
         self._detector: Detector | None = None
         self._counts = list(self._start.counts or [0] * len(self.labels))

@@ -305,6 +305,7 @@ class TestSources:
             ({"callbacks": {"on_val_end": 3}}, "functions of a trainer"),
             ({"committee": al.MCDropout(5)}, "YOLO has no dropout"),
             ({"committee": al.BoxViews(), "background": False}, "says background"),
+            ({"committee": al.BoxViews(), "imgsz": 64}, "the scales 1 and 0.75, both 64 pixels"),
         ],
     )
     def test_settings_are_checked(self, model, options, message):
