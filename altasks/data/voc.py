@@ -69,9 +69,12 @@ def read_voc(
         files = []
         for line, content in read_lines(listed):
             if content.strip():
-                name = content.split()[0]
-                path = within(place, f"{name}.xml", Path(listed), line)
-                if not path.is_file():
+                # The lists of one class say after the name whether the image shows it.
+                for name in (content.strip(), content.split()[0]):
+                    path = within(place, f"{name}.xml", Path(listed), line)
+                    if path.is_file():
+                        break
+                else:
                     raise fault(Path(listed), line, "an XML file", f"{path}, which isn't there")
                 files.append(path)
     found: dict[str, Path] = {}

@@ -219,6 +219,14 @@ class TestVoc:
         )
         assert listed.names == NAMES
 
+    def test_a_list_may_name_photographs_with_spaces(self, boxed, tmp_path):
+        images = {f"{name} 1.png": boxed.images["a.png"] for name in ("my photo", "other")}
+        write_voc(BoxedImages(NAMES, images, {name: [] for name in images}), tmp_path / "voc")
+        folders = tmp_path / "voc/Annotations", tmp_path / "voc/JPEGImages"
+        (folders[0] / "third.xml").write_bytes((folders[0] / "other 1.xml").read_bytes())
+        (tmp_path / "list.txt").write_text("my photo 1\nthird -1\n")
+        assert list(read_voc(*folders, listed=tmp_path / "list.txt").images) == list(images)
+
     @pytest.fixture
     def read(self, tmp_path, boxed):
         folder = tmp_path / "xml"
