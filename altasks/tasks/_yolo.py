@@ -354,7 +354,7 @@ def read_saved(folder: Path) -> Blueprint:
         state,
         settings["imgsz"],
         trained=True,
-        counts=tuple(settings["counts"]),
+        counts=tuple(settings.get("counts") or ()) or None,
     )
 
 
