@@ -34,7 +34,8 @@ class BoxViews:
 
     Args:
         flip: whether to look at the mirrored image as well.
-        scales: at which sizes to look as well, relative to the detector's own.
+        scales: at which sizes to look as well, relative to the detector's own, rounded to whole
+            strides of its network; sizes that come to the same are refused by the task.
 
     Raises:
         InvalidInputError: if that makes fewer than two views, or a scale is not a sensible one.

@@ -316,7 +316,9 @@ class Ensemble:
         for k in range(self.members):
             if self.one_at_a_time:
                 # A copy: the folder it came from is the caller's, who may remove it.
-                shutil.copytree(folder / f"member-{k}", self._folder(k), dirs_exist_ok=True)
+                given, kept = folder / f"member-{k}", self._folder(k)
+                if given.resolve() != kept.resolve():
+                    shutil.copytree(given, kept, dirs_exist_ok=True)
                 self._trained[k] = self._folder(k)
             else:
                 self._ask(k, partial(_load, folder / f"member-{k}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -190,6 +190,21 @@ def target(folder: Path, name: str) -> Path:
         raise invalid("ids", f"ids that stay inside {folder}", repr(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def with_suffix(names: Iterable[str], suffix: str) -> dict[str, str]:
+    """Return id -> the name of the file that its label is written into.
+
+    Raises:
+        InvalidInputError: for two ids that differ in the suffix alone: one label would be lost.
+    """
+    owners: dict[str, str] = {}
+    for name in names:
+        owner = owners.setdefault(str(Path(name).with_suffix(suffix)), name)
+        if owner != name:
+            raise invalid("ids", f"ids that differ without their suffix, for {suffix} files",
+                          f"{owner!r} and {name!r}")  # fmt: skip
+    return {name: file for file, name in owners.items()}
 
 
 def require_folder(path: Path, argument: str) -> Path:

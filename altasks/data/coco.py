@@ -21,6 +21,7 @@ from altasks.data.boxed import (
     skips,
     within,
 )
+from altasks.errors import invalid
 
 #: COCO's own files have two decimals: edges are out by up to this many pixels.
 _ROUNDING = 0.02
@@ -91,7 +92,11 @@ def read_coco(
 
 
 def write_coco(boxed: BoxedImages, path: str | PathLike[str]) -> Path:
-    """Write the labelled images as one JSON file; `file_name`s are the ids. Return the file."""
+    """Write the labelled images as one JSON file; `file_name`s are the ids. Return the file.
+
+    Raises:
+        InvalidInputError: for a label of no known class.
+    """
     sizes = labelled_sizes(boxed)
     number = {name: place for place, name in enumerate(boxed.names, start=1)}
     images: list[dict[str, Any]] = []
@@ -100,6 +105,8 @@ def write_coco(boxed: BoxedImages, path: str | PathLike[str]) -> Path:
         width, height = sizes[name]
         images.append({"id": place, "file_name": name, "width": width, "height": height})
         for entry in label:
+            if entry["label"] not in number:
+                raise invalid("labels", f"one of {boxed.names}", repr(entry["label"]), where=name)
             x1, y1, x2, y2 = entry["box"]
             annotations.append(
                 {

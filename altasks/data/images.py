@@ -23,6 +23,7 @@ IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tif
 #: EXIF orientations that lie on their side.
 _ON_ITS_SIDE = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
+_WIDTH, _HEIGHT = 0x0100, 0x0101
 _CHANNELS = (1, 3, 4)
 
 
@@ -87,6 +88,9 @@ def image_size(sample: Any, *, row: int = 0) -> tuple[int, int]:
         width, height = image.size
         try:
             turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
+            if turned and (tags := getattr(image, "tag_v2", None)):
+                # Some versions of PIL give a TIFF's size as it will be when it was turned.
+                width, height = tags[_WIDTH], tags[_HEIGHT]
         except Exception:  # damaged metadata: the picture itself may still be read
             turned = False
     return (height, width) if turned else (width, height)

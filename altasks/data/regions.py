@@ -85,7 +85,7 @@ class Division:
     def boxes(self, name: str, image: Any) -> list[tuple[int, tuple[int, int, int, int], int]]:
         """Return (number, box, pixels) of each region of an image."""
         if self.kind == "grid":
-            width, height = image_size(image)
+            height, width = _frame(image)
             side = self.amount
             boxes = [
                 (top, left, min(top + side, height), min(left + side, width))
@@ -107,7 +107,7 @@ class Division:
             self._maps.move_to_end(name)
             return self._maps[name]
         if self.kind == "grid":
-            width, height = image_size(image)
+            height, width = _frame(image)
             across = -(-width // self.amount)
             rows, columns = np.arange(height) // self.amount, np.arange(width) // self.amount
             numbers = (rows[:, None] * across + columns).astype(np.int32)
@@ -119,6 +119,16 @@ class Division:
         while len(self._maps) > 1 and sum(one.size for one in self._maps.values()) > _KEPT:
             self._maps.popitem(last=False)
         return numbers
+
+
+def _frame(image: Any, *, row: int = 0) -> tuple[int, int]:
+    """Return (height, width); an array that is no picture, of twelve channels say, has them too."""
+    inner = image.get("image") if isinstance(image, Mapping) else image
+    shape = tuple(getattr(inner, "shape", ()))
+    if len(shape) == 3 and shape[0] not in (1, 3, 4) and 0 not in shape:
+        return int(shape[0]), int(shape[1])
+    width, height = image_size(image, row=row)
+    return height, width
 
 
 def region_pool(pool: Any, regions: str = "grid:64") -> Pool:
@@ -146,7 +156,7 @@ def region_pool(pool: Any, regions: str = "grid:64") -> Pool:
     parts: list[tuple[int, int, tuple[int, int, int, int], int, tuple[int, int]]] = []
     for position, name in enumerate(images.ids):
         image = images.at(position)
-        width, height = image_size(image, row=position)
+        height, width = _frame(image, row=position)
         for number, box, pixels in division.boxes(name, image):
             ids.append(f"{name}#{number}")
             parts.append((position, number, box, pixels, (height, width)))

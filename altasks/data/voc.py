@@ -23,6 +23,7 @@ from altasks.data.boxed import (
     size_of,
     skips,
     target,
+    with_suffix,
     within,
 )
 from altasks.data.images import IMAGE_SUFFIXES
@@ -68,9 +69,12 @@ def read_voc(
         files = []
         for line, content in read_lines(listed):
             if content.strip():
-                name = content.split()[0]
-                path = within(place, f"{name}.xml", Path(listed), line)
-                if not path.is_file():
+                # The lists of one class say after the name whether the image shows it.
+                for name in (content.strip(), content.split()[0]):
+                    path = within(place, f"{name}.xml", Path(listed), line)
+                    if path.is_file():
+                        break
+                else:
                     raise fault(Path(listed), line, "an XML file", f"{path}, which isn't there")
                 files.append(path)
     found: dict[str, Path] = {}
@@ -90,10 +94,12 @@ def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: b
     """Write `Annotations/NAME.xml`, and `JPEGImages/` if wanted; return the folder.
 
     Raises:
-        InvalidInputError: for an id that would be written outside the folder.
+        InvalidInputError: for an id that would be written outside the folder, or two that would
+            share an XML file.
     """
     root = Path(folder)
     sizes = labelled_sizes(boxed)
+    files = with_suffix(boxed.labels, ".xml")
     for name, label in boxed.labels.items():
         tree = ElementTree.Element("annotation")
         _put(tree, "filename", name)
@@ -107,7 +113,7 @@ def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: b
             for tag, value in zip(_CORNERS, entry["box"], strict=True):
                 _put(box, tag, f"{value:.9g}")
         ElementTree.indent(tree)
-        path = target(root / "Annotations", str(Path(name).with_suffix(".xml")))
+        path = target(root / "Annotations", files[name])
         path.write_bytes(ElementTree.tostring(tree, encoding="utf-8", xml_declaration=True))
     if copy_images:
         for name, image in boxed.images.items():

@@ -23,6 +23,7 @@ from altasks.data.boxed import (
     size_of,
     skips,
     target,
+    with_suffix,
     within,
 )
 from altasks.data.images import IMAGE_SUFFIXES
@@ -110,6 +111,9 @@ def write_yolo(
 ) -> Path:
     """Write a data set as Ultralytics reads it, and return its data YAML.
 
+    The YAML names the parts that were written into the folder before as well; as `train` or `val`,
+    which Ultralytics wants, it names another where there is none yet.
+
     Args:
         boxed: what to write; images without a label get no text file.
         folder: made if it isn't there.
@@ -118,11 +122,13 @@ def write_yolo(
             them.
 
     Raises:
-        InvalidInputError: for an id that would be written outside the folder, or a label of no
-            known class.
+        InvalidInputError: for an id that would be written outside the folder, two that would
+            share a text file, a label of no known class, or other classes than the folder's.
     """
     root = Path(folder)
+    parts = _parts_with(root, split, boxed.names)
     sizes = labelled_sizes(boxed)
+    texts = with_suffix(boxed.images, ".txt")
     number = {name: place for place, name in enumerate(boxed.names)}
     for name, image in boxed.images.items():
         if copy_images:
@@ -139,15 +145,30 @@ def write_yolo(
             shares += [(x2 - x1) / width, (y2 - y1) / height]
             lines.append(" ".join([str(number[entry["label"]]), *(f"{s:.9g}" for s in shares)]))
         text = "".join(line + "\n" for line in lines)
-        place = target(root / "labels" / split, str(Path(name).with_suffix(".txt")))
+        place = target(root / "labels" / split, texts[name])
         place.write_text(text, encoding="ascii")
     described = root / "data.yaml"
     root.mkdir(parents=True, exist_ok=True)
-    parts = dict.fromkeys(("train", "val"), f"images/{split}") | {split: f"images/{split}"}
     # JSON is YAML, and quotes whatever a class is called.
     content = {**parts, "names": boxed.names}
     described.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return described
+
+
+def _parts_with(root: Path, split: str, names: Sequence[str]) -> dict[str, str]:
+    """Return where the parts of a data set are: the one to be written and those that are there."""
+    others = [
+        part
+        for part in ("train", "val", "test")
+        if part != split and any((root / kind / part).is_dir() for kind in ("images", "labels"))
+    ]
+    described = root / "data.yaml"
+    if others and described.is_file() and (found := _read_yaml(described)[1]) != list(names):
+        raise invalid("names", f"the classes of {others[0]!r} in {root}, {found!r}", f"{names!r}")
+    parts = {part: f"images/{part}" for part in (*others, split)}
+    parts.setdefault("train", f"images/{split}")
+    parts.setdefault("val", parts["train"])
+    return parts
 
 
 def _images_of(folder: Path) -> dict[str, Path]:
@@ -181,7 +202,7 @@ def _read(
             continue
         size = size_of(image, text)
         labels[name] = []
-        for line, number, shares in _lines(text, len(names)):
+        for line, number, shares in _lines(text, len(names), skip=skip):
             x, y, w, h = (value * side for value, side in zip(shares, size * 2, strict=True))
             corners = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
             box = box_inside(corners, size, _ROUNDING * max(size), text, line, skip=skip)
@@ -190,7 +211,7 @@ def _read(
     return BoxedImages(names, files, labels)
 
 
-def _lines(text: Path, classes: int) -> list[tuple[int, int, list[float]]]:
+def _lines(text: Path, classes: int, *, skip: bool = False) -> list[tuple[int, int, list[float]]]:
     found = []
     for line, content in read_lines(text):
         fields = content.split()
@@ -208,8 +229,11 @@ def _lines(text: Path, classes: int) -> list[tuple[int, int, list[float]]]:
             raise fault(text, line, "a class number and four shares", repr(content)) from None
         if not 0 <= number < classes:
             raise fault(text, line, f"a class from 0 to {classes - 1}", f"{number}")
-        if not all(math.isfinite(share) and 0 <= share <= 1 for share in shares):
-            raise fault(text, line, "shares of the image, in [0, 1]", repr(content))
+        if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in shares):
+            if skip and all(map(math.isfinite, shares)):
+                continue
+            hint = "bad_boxes='skip' leaves such boxes out."
+            raise fault(text, line, "shares of the image, in [0, 1]", repr(content), hint)
         found.append((line, number, shares))
     return found
 
@@ -275,7 +299,7 @@ def _listed(file: Path, folder: Path) -> Iterator[tuple[str, Path]]:
         if content.strip():
             image = within(folder, content.strip(), file, line)
             existing_image(image, file, line)
-            yield image.relative_to(folder).as_posix(), image
+            yield _relative(image, folder).as_posix(), image
 
 
 def _add(
@@ -292,9 +316,16 @@ def _add(
     texts[name] = _label_path(image, folder)
 
 
+def _relative(image: Path, folder: Path) -> Path:
+    """Return where in `folder` an image is, one of which may be absolute and the other not."""
+    if image.is_relative_to(folder):
+        return image.relative_to(folder)
+    return image.resolve().relative_to(folder.resolve())
+
+
 def _label_path(image: Path, folder: Path) -> Path:
     """Return where the labels of an image are: `labels` instead of the last `images`."""
-    parts = list(image.relative_to(folder).parts)
+    parts = list(_relative(image, folder).parts)
     for place in reversed(range(len(parts) - 1)):
         if parts[place] == "images":
             parts[place] = "labels"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from altasks.committees.box_views import View
 from altasks.data.images import all_unreadable, open_image
-from altasks.errors import UnreadableSampleError
+from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Ragged
 from altasks.tasks._boxes import match, overlaps
 from altasks.tasks._ultralytics import load
@@ -24,6 +24,27 @@ _TINY = 1e-30
 def letterboxes(imgsz: int, stride: int) -> Any:
     """Return Ultralytics' letterbox: the image at `imgsz`, padded to whole strides."""
     return load("ultralytics.data.augment").LetterBox(imgsz, auto=True, stride=stride)
+
+
+def sides_of(views: Sequence[View], imgsz: int, stride: int) -> list[int]:
+    """Return the longer side of an image as the network sees it in each view, in whole strides.
+
+    Raises:
+        InvalidInputError: for two views that come to the same.
+    """
+    sides = [max(1, round(imgsz * view.scale / stride)) * stride for view in views]
+    seen: dict[tuple[bool, int], float] = {}
+    for view, side in zip(views, sides, strict=True):
+        if (view.flip, side) in seen:
+            raise invalid(
+                "committee",
+                "views that differ",
+                f"the scales {seen[view.flip, side]:g} and {view.scale:g}, both {side} pixels of "
+                f"{imgsz} in strides of {stride}",
+                hint="Equal opinions can't disagree: give BoxViews other scales.",
+            )
+        seen[view.flip, side] = view.scale
+    return sides
 
 
 def read_images(samples: Sequence[Any]) -> Iterator[tuple[int, np.ndarray]]:
@@ -75,8 +96,9 @@ class Finder:
 
     def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[Found]]:
         """Return what is found in each sample in each view, by sample, then view."""
-        strides = [max(1, round(self._imgsz * view.scale / self._stride)) for view in views]
-        boxes = [letterboxes(count * self._stride, self._stride) for count in strides]
+        boxes = [
+            letterboxes(side, self._stride) for side in sides_of(views, self._imgsz, self._stride)
+        ]
         found: list[list[Any]] = [[None] * len(views) for _ in samples]
         waiting: dict[tuple[int, ...], list[tuple[int, int, np.ndarray, tuple[int, int]]]] = {}
         for row, image in read_images(samples):

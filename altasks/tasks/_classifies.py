@@ -114,4 +114,4 @@ class Classifies:
             truth = truth[:, :-1]  # the weight
         truth = truth if self.multi_label else truth.reshape(-1).astype(np.int64)
         # A label is likely (p >= 0.5) where its logit is at least 0.
-        return self._metrics(truth, 0.5 + (logits > 0) if self.multi_label else logits)
+        return self._metrics(truth, (logits >= 0) * 1.0 if self.multi_label else logits)

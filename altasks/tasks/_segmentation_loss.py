@@ -101,10 +101,13 @@ class StagedLoss:
         if num_items_in_batch is None:
             return total
         # Trainer counts the labelled pixels of all batches of one step.
-        share: Tensor = (labels != IGNORED).sum() / num_items_in_batch
+        count = torch.as_tensor(num_items_in_batch).clamp(min=1)  # an augmentation may leave none
+        share: Tensor = (labels != IGNORED).sum() / count
         return total * share
 
     def _one(self, logits: Tensor, target: Tensor, samples: Tensor | None) -> Tensor:
         if self.loss is None:
             return cross_entropy_and_dice(logits, target, samples)
+        if not bool((target != IGNORED).any()):  # torch's mean over no pixel is NaN
+            return 0 * logits.sum()
         return self.loss(logits, target)

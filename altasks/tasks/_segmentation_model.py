@@ -40,7 +40,7 @@ def read_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 def load_supervised(
     source: Any,
-    classes: int,
+    labels: Sequence[Any],
     stages: int | Sequence[int | str] | None,
     given: dict[str, Any],
 ) -> Loaded:
@@ -48,18 +48,21 @@ def load_supervised(
 
     Args:
         source: a module, a mapping for segmentation-models-pytorch, or a folder.
-        classes: how many there are.
+        labels: the classes.
         stages: as the task was given them.
         given: its settings; `channels` and `stride` are filled in.
 
     Raises:
-        InvalidInputError: for anything that is no model of so many classes.
+        InvalidInputError: for anything that is no model of these classes.
     """
-    weights: Path | None = None
+    classes = len(labels)
+    folder: Path | None = None
+    saved: dict[str, Any] = {}
     if isinstance(source, str | os.PathLike):
-        weights = require_directory(Path(source), (SETTINGS, WEIGHTS)) / WEIGHTS
-        source = _spec(read_settings(source), Path(source))
-    drawn = isinstance(source, Mapping) and weights is None
+        folder, saved = Path(source), read_settings(source)
+        _require_same_labels(labels, saved["labels"], folder)
+        source = _spec(saved, folder)
+    drawn = isinstance(source, Mapping) and folder is None
     net = build(source, classes) if isinstance(source, Mapping) else source
     if not isinstance(net, nn.Module):
         raise invalid("model", "a module, a mapping or a folder", type(net).__name__)
@@ -67,19 +70,56 @@ def load_supervised(
     encoder = getattr(net, "encoder", None)
     given["channels"] = int(given["channels"] or image_channels(net))
     given["stride"] = int(given["stride"] or getattr(encoder, "output_stride", 32))
-    made: DeepSupervised = supervise(
-        net, stages, classes, channels=given["channels"], stride=given["stride"]
-    )
+    wide = {"channels": given["channels"], "stride": given["stride"]}
+    known = None
+    if folder is not None:
+        known = supervise(net, saved["stages"], classes, **wide)
+        _read_weights(known, folder)
+    made: DeepSupervised = supervise(net, stages, classes, **wide)
     made.train(net.training)
-    if weights is not None:
-        require("safetensors.torch", "text", "Reading weights").load_model(made, weights)
-        return Loaded(made, frozenset())
+    if known is not None:
+        return Loaded(made, _with_heads_of(known, made))
     new = [
         name
         for name, _ in made.named_parameters()
         if name.startswith("heads.") or (drawn and not name.startswith("model.encoder."))
     ]
     return Loaded(made, frozenset(new))
+
+
+def _require_same_labels(labels: Sequence[Any], saved: Sequence[Any], folder: Path) -> None:
+    """Refuse to read a folder's outputs as other classes than those they were trained for."""
+    mine, theirs = list(map(str, labels)), list(map(str, saved))
+    if len(mine) != len(theirs) or (mine != theirs and set(mine) == set(theirs)):
+        raise invalid(
+            "labels",
+            f"the classes of the model, in its order, {theirs!r}",
+            f"{mine!r}",
+            where=str(folder),
+        )
+
+
+def _read_weights(model: DeepSupervised, folder: Path) -> None:
+    errors = (require("safetensors", "text", "Reading weights").SafetensorError, RuntimeError)
+    try:
+        require("safetensors.torch", "text", "Reading weights").load_model(model, folder / WEIGHTS)
+    except errors as error:
+        raise invalid(
+            "model", "weights as save() wrote them", f"others, or a damaged file: {error}",
+            where=str(folder / WEIGHTS),
+        ) from error  # fmt: skip
+
+
+def _with_heads_of(known: DeepSupervised, made: DeepSupervised) -> frozenset[str]:
+    """Copy the heads of the stages that both have; return the names of those it hasn't."""
+    new = []
+    for place, name in enumerate(made.stages):
+        if name in known.stages:
+            head = known.heads[known.stages.index(name)]
+            made.heads[place].load_state_dict(head.state_dict())
+        else:
+            new += [f"heads.{place}.{one}" for one, _ in made.heads[place].named_parameters()]
+    return frozenset(new)
 
 
 def _spec(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

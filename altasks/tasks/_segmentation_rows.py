@@ -144,6 +144,7 @@ class MaskCollator:
         small = mask.astype(np.uint8 if mask.max() < 256 else np.int32)
         made = self.augment(image=image, mask=small)
         pair = (made["image"], made["mask"]) if isinstance(made, Mapping) else made
+        before = image.dtype
         image, mask = (np.asarray(one) for one in pair)
         if image.ndim == 2:
             image = image[:, :, None]
@@ -152,6 +153,15 @@ class MaskCollator:
                 "augment",
                 f"an image [H, W, {self.channels}] and its mask [H, W]",
                 f"shapes {list(image.shape)} and {list(mask.shape)}",
+            )
+        # What a number means follows from its type: others would be scaled by another range.
+        shares = image.dtype.kind == "f" and image.min() >= 0 and image.max() <= 1
+        if before.kind in "iu" and image.dtype != before and not shares:
+            raise invalid(
+                "augment",
+                f"an image of {before}, as it was given, or of floats in [0, 1]",
+                f"{image.dtype} from {float(image.min()):g} to {float(image.max()):g}",
+                hint="It is normalised afterwards, by the task.",
             )
         wrong = (mask != self.reader.void) & ((mask < 0) | (mask >= self.reader.classes))
         if mask.dtype.kind not in "iu" or wrong.any():

@@ -39,6 +39,7 @@ class Blueprint:
             fits is taken. None: all are drawn from a seed.
         imgsz: the size it was trained at, if known.
         trained: whether its predictions mean something before any fit.
+        counts: how many boxes of each class its last fit had, if known.
     """
 
     yaml: dict[str, Any]
@@ -46,6 +47,7 @@ class Blueprint:
     state: dict[str, Tensor] | None = None
     imgsz: int | None = None
     trained: bool = False
+    counts: tuple[int, ...] | None = None
 
     def build(self, seed: int) -> Any:
         """Return an Ultralytics `DetectionModel`; what `state` doesn't give comes from the seed."""
@@ -77,6 +79,12 @@ class Blueprint:
                 for name, value in self.state.items()
                 if name in mine and mine[name].shape == value.shape
             }
+            if not any(value.ndim > 1 for value in fitting.values()):
+                raise invalid(
+                    "weights",
+                    f"weights by the names of this network, such as {next(iter(mine))!r}",
+                    f"none of its names and shapes, but {next(iter(self.state), 'nothing')!r}",
+                )
             net.load_state_dict({**mine, **fitting})
         return net.eval()
 
@@ -112,7 +120,9 @@ def read_blueprint(
             hint="In another order every box would get another class.",
         )
     # Other classes than the model was trained for: its class scores mean nothing for these.
-    return replace(found, names=names, trained=found.trained and found.names == names)
+    same = found.names == names
+    counts = found.counts if same else None
+    return replace(found, names=names, trained=found.trained and same, counts=counts)
 
 
 def _check_names(labels: Sequence[str]) -> list[str]:
@@ -344,6 +354,7 @@ def read_saved(folder: Path) -> Blueprint:
         state,
         settings["imgsz"],
         trained=True,
+        counts=tuple(settings.get("counts") or ()) or None,
     )
 
 

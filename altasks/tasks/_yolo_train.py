@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import shutil
 import tempfile
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, Any] = {
     "amp": False,
     "exist_ok": True,
 }
+#: The least side of an image that Ultralytics' data sets don't leave out without a word.
+LEAST = 10
 #: What altasks says itself.
 OURS = (
     "data",
@@ -73,6 +76,27 @@ def check_training_args(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(arguments)
 
 
+def check_callbacks(callbacks: Mapping[str, Any] | None) -> dict[str, Callable[[Any], None]]:
+    """Return the user's callbacks.
+
+    Raises:
+        InvalidInputError: for an event that Ultralytics hasn't, and would never call, or for
+            anything but a function.
+    """
+    if callbacks is not None and not isinstance(callbacks, Mapping):
+        raise invalid("callbacks", "a mapping from events to functions", repr(callbacks))
+    given = dict(callbacks or {})
+    known = list(load("ultralytics.utils.callbacks").get_default_callbacks()) if given else []
+    for event, function in given.items():
+        if event not in known:
+            close = difflib.get_close_matches(str(event), known, n=1)
+            hint = f"Did you mean {close[0]!r}?" if close else ""
+            raise invalid("callbacks", "events of Ultralytics", repr(event), hint=hint)
+        if not callable(function):
+            raise invalid("callbacks", "functions of a trainer", repr(function), where=str(event))
+    return given
+
+
 def check_pairs(samples: Sequence[Any], labels: Sequence[Any]) -> None:
     """Refuse an empty set, or samples and labels of different number."""
     if len(samples) != len(labels):
@@ -103,6 +127,13 @@ def write_dataset(
         except UnreadableSampleError as error:
             unreadable[row] = error
             continue
+        if min(image.size) < LEAST:
+            raise invalid(
+                "samples",
+                f"images of at least {LEAST} x {LEAST} pixels: Ultralytics drops smaller ones",
+                f"{image.width} x {image.height}",
+                where=f"row {row}",
+            )
         kept = reader.check(label, image.size, where=f"row {row}")
         checked.append(kept)
         image.save(images / f"{row:06d}.png", compress_level=1)
@@ -192,8 +223,9 @@ def train(
         data = _describe(folder, reader.names, "images/train", val)
         settings = {
             **DEFAULTS,
-            "val": valid is not None,
             **arguments,
+            # Measured on the one image of `one.txt`, the best epoch would be any.
+            "val": valid is not None and arguments.get("val", True),
             "data": str(data),
             "project": str(folder / "runs"),
             "name": "fit",

@@ -258,7 +258,8 @@ class ImageClassification(Classifies, FineTuned):
                 "None",
             )
         net = source if isinstance(source, PixelNet) else PixelNet(source)
-        head = find_head(net, len(Classes(labels, self._multi_label)), self._given_head)
+        name = _within(net, self._given_head)
+        head = find_head(net, len(Classes(labels, self._multi_label)), name)
         if self._redraw == "all":
             return Loaded(net, redrawable(net))
         owned = {id(parameter) for parameter in head.parameters()}
@@ -283,6 +284,9 @@ class ImageClassification(Classifies, FineTuned):
         self._reader = ImageReader(transform, mode, at_least and 2 * at_least, given["workers"])
         self._settings |= {"labels": self.labels, "processor": self.processor}
         return len(self._classes)
+
+    def _find_head(self, name: str | None) -> nn.Linear:
+        return super()._find_head(_within(self.model, name))
 
     def _forward(self, batch: Tensor) -> Tensor:
         return self._logits({"pixel_values": batch})
@@ -350,6 +354,13 @@ class ImageClassification(Classifies, FineTuned):
     def _collator(self) -> Any:
         transformers = require("transformers", "vision", "Training an image classifier")
         return transformers.default_data_collator
+
+
+def _within(model: nn.Module, name: str | None) -> str | None:
+    """Return a layer's name in the model, told by its name in the user's own network."""
+    inner = f"net.{name}"
+    known = isinstance(model, PixelNet) and inner in dict(model.named_modules())
+    return inner if known else name
 
 
 def path_of(sample: Any) -> str | None:

@@ -21,7 +21,7 @@ from altasks.data.images import image_size, open_image
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
 from altasks.tasks._box_labels import BoxLabels
-from altasks.tasks._boxed_samples import Finder, as_ragged, join_boxes
+from altasks.tasks._boxed_samples import Finder, as_ragged, join_boxes, sides_of
 from altasks.tasks._hf import pick_device
 from altasks.tasks._yolo import (
     IMAGE_SIZE,
@@ -34,7 +34,13 @@ from altasks.tasks._yolo import (
     yolo_description,
 )
 from altasks.tasks._yolo_options import check_committee, check_share, check_whole
-from altasks.tasks._yolo_train import check_pairs, check_training_args, train, validate
+from altasks.tasks._yolo_train import (
+    check_callbacks,
+    check_pairs,
+    check_training_args,
+    train,
+    validate,
+)
 
 __all__ = ["ObjectDetection", "yolo_description"]
 
@@ -115,7 +121,7 @@ class ObjectDetection:
         self.batch_size = check_whole("batch_size", batch_size)
         self.background = bool(background)
         self.training_args = check_training_args(training_args)
-        self.callbacks = dict(callbacks or {})
+        self.callbacks = check_callbacks(callbacks)
         self.committee = committee
         if model is None:
             model = committee.source(0) if isinstance(committee, Ensemble) else None
@@ -142,11 +148,13 @@ class ObjectDetection:
         if self.imgsz % self._stride:
             near = max(1, round(self.imgsz / self._stride)) * self._stride
             raise invalid(
-                "imgsz", f"a multiple of {self._stride}", f"{imgsz}", hint=f"Such as {near}."
+                "imgsz", f"a multiple of {self._stride}", f"{self.imgsz}", hint=f"Such as {near}."
             )
+        if isinstance(committee, BoxViews):
+            sides_of(committee.views, self.imgsz, self._stride)
         self.device = pick_device(device, self.model, loaded=True)
         self._detector: Detector | None = None
-        self._counts = [0] * len(self.labels)
+        self._counts = list(self._start.counts or [0] * len(self.labels))
         self._untrained = not self._start.trained
         self._ensemble: Ensemble | None = None
         if isinstance(committee, Ensemble):
@@ -380,14 +388,15 @@ class ObjectDetection:
                 "directory", "weights of a network built like this one", "others", where=str(folder)
             )
         self.model = self._rebuilt(saved.state)
-        self._counts = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["counts"]
+        self._counts = list(saved.counts or [0] * len(self.labels))
         self._detector, self._untrained = None, False
 
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the boxes with their classes, most confident first.
 
         `probability` is that of the class among all, background included, and `runner_up` the
-        next of these; `conf` is Ultralytics'. `boxes` can be told as a label.
+        next of these; `conf` is Ultralytics'. `boxes` can be told as a label, so those are left
+        out of which nothing lies in the image.
         """
         del sample
         assert isinstance(prediction, Ragged)
@@ -396,6 +405,9 @@ class ObjectDetection:
         conf = torch.as_tensor(prediction.fields["conf"])
         entries = []
         for i in conf.argsort(descending=True, stable=True).tolist():
+            box = [round(value, 2) for value in prediction.fields["boxes"][i].tolist()]
+            if box[0] >= box[2] or box[1] >= box[3]:
+                continue
             best = int(means[i, :classes].argmax())
             others = means[i].clone()
             others[best] = -1
@@ -409,7 +421,7 @@ class ObjectDetection:
                         "probability": round(float(means[i, second]), 4),
                     },
                     "conf": round(float(conf[i]), 4),
-                    "box": [round(value, 2) for value in prediction.fields["boxes"][i].tolist()],
+                    "box": box,
                 }
             )
         return {"boxes": entries, "members": prediction.members}

@@ -147,7 +147,10 @@ class Segmentation(FineTuned):
         warm_start: bool = False,
         autocast: Literal["bfloat16", "float16"] | None = None,
     ) -> None:
-        saved = read_settings(model) if isinstance(model, str | os.PathLike) else {}
+        named = (
+            committee._sources[0] if model is None and isinstance(committee, Ensemble) else model
+        )
+        saved = read_settings(named) if isinstance(named, str | os.PathLike) else {}
         check_committee(committee, stages)
         self._stages = saved.get("stages") if stages is None and committee is None else stages
         if committee is not None:
@@ -277,14 +280,17 @@ class Segmentation(FineTuned):
         found = groups(samples)
         total: dict[int, Tensor] = {}
         seen: dict[int, int] = {}
-        for index, tile, window in self.passes._windows([one.image for one in found], None):
-            features = (
-                self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
-            )
-            top, left, bottom, right = tile.own
-            weight = (bottom - top) * (right - left)
-            total[index] = total.get(index, torch.zeros(())) + weight * features
-            seen[index] = seen.get(index, 0) + weight
+        try:
+            for index, tile, window in self.passes._windows([one.image for one in found], None):
+                features = (
+                    self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
+                )
+                top, left, bottom, right = tile.own
+                weight = (bottom - top) * (right - left)
+                total[index] = total.get(index, torch.zeros(())) + weight * features
+                seen[index] = seen.get(index, 0) + weight
+        except UnreadableSampleError as error:
+            raise reread_rows(error, found) from error
         rows = {p: total[i] / seen[i] for i, one in enumerate(found) for p in one.members}
         if not rows:
             return torch.empty(0, 0)
@@ -472,7 +478,7 @@ class Segmentation(FineTuned):
             return Loaded(source, frozenset())
         if labels is None:
             raise invalid("labels", "the names of the classes", "None")
-        return load_supervised(source, len(labels), self._stages, self._given)
+        return load_supervised(source, labels, self._stages, self._given)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del source

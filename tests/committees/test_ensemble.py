@@ -222,6 +222,37 @@ def test_another_size_is_not_loaded(make_member, tmp_path):
         Ensemble.from_factory(make_member, 3).load(tmp_path)
 
 
+def test_members_are_loaded_from_the_folder_they_are_kept_in(tmp_path):
+    class Number:
+        value = -1
+
+        def predict(self, samples):
+            return al.Categorical([[1.0, 0.0]] * len(samples))
+
+        def fit(self, samples, labels, *, seed, **others):
+            self.value = seed
+
+        def save(self, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "value").write_text(str(self.value))
+
+        def load(self, folder):
+            self.value = int((folder / "value").read_text())
+
+    def make():
+        return Ensemble.from_factory(
+            lambda seed: Number(), 2, one_at_a_time=True, directory=tmp_path
+        )
+
+    first, again = make(), make()
+    first.fit(["a"], ["b"], seed=0)
+    first.save(tmp_path)
+    again.load(tmp_path)
+    values = [[one._ask(k, lambda task: task.value) for k in range(2)] for one in (first, again)]
+    assert values[0] == values[1]
+    assert -1 not in values[1]
+
+
 class TestEnsembleOfTasks(TaskSuite):
     @pytest.fixture
     def make_task(self, make_member):

@@ -111,6 +111,48 @@ class TestYolo:
         with pytest.raises(InvalidInputError, match="'error' or 'skip'"):
             read_yolo(files / "data.yaml", bad_boxes="drop")
 
+    def test_a_box_that_no_image_has_room_for_can_be_left_out(self, files):
+        (files / "labels/train/a.txt").write_text("0 0.5 0.5 0.2 0.2\n1 0.5 0.5 1.05 0.2\n")
+        with pytest.raises(InvalidInputError, match=r"line 2.*bad_boxes='skip'"):
+            read_yolo(files / "data.yaml")
+        found = read_yolo(files / "data.yaml", bad_boxes="skip")
+        assert [entry["label"] for entry in found.labels["a.png"]] == NAMES[:1]
+        (files / "labels/train/a.txt").write_text("0 0.5 0.5 1.000001 1\n")
+        assert read_yolo(files / "data.yaml").labels["a.png"][0]["box"] == [0, 0, 40, 30]
+
+    def test_parts_are_written_one_after_the_other(self, boxed, tmp_path):
+        test = boxed.subset(["a.png"])
+        for part, some in (("test", test), ("train", boxed), ("val", boxed.subset(["b/c.png"]))):
+            described = write_yolo(some, tmp_path / "out", split=part)
+        assert set(read_yolo(described).labels) == set(boxed.labels)
+        assert set(read_yolo(described, split="val").images) == {"b/c.png"}
+        assert same(test, read_yolo(described, split="test"))
+        other = BoxedImages(NAMES[::-1], test.images, test.labels)
+        with pytest.raises(InvalidInputError, match="names: expected the classes of 'train'"):
+            write_yolo(other, tmp_path / "out", split="test")
+        assert same(test, read_yolo(described, split="test"))
+
+    def test_two_images_do_not_share_a_file_of_labels(self, boxed, tmp_path):
+        images = {"a.png": boxed.images["a.png"], "a.jpg": boxed.images["d.png"]}
+        for write, labels in (
+            (write_yolo, {"a.png": []}),
+            (write_voc, {"a.png": [], "a.jpg": boxed.labels["a.png"]}),
+        ):
+            with pytest.raises(InvalidInputError, match=r"'a\.png' and 'a\.jpg'"):
+                write(BoxedImages(NAMES, images, labels), tmp_path / "out")
+
+    @pytest.mark.parametrize("listed", [False, True])
+    def test_paths_may_be_absolute(self, files, boxed, listed, monkeypatch):
+        monkeypatch.chdir(files)
+        place = str(files / "images/train")
+        if listed:
+            (files / "list.txt").write_text(f"{place}/a.png\n{place}/b/c.png\n")
+        content = {"names": NAMES, "train": "list.txt" if listed else place}
+        (files / "data.yaml").write_text(json.dumps(content))
+        found = read_yolo("data.yaml")
+        assert len(found.labels) == 2
+        assert found.counts() == boxed.counts()
+
     def test_rounding_is_no_fault(self, files):
         (files / "labels/train/a.txt").write_text("0 0.166667 0.5 0.333335 1.0\n")
         box = read_yolo(files / "data.yaml").labels["a.png"][0]["box"]
@@ -176,6 +218,14 @@ class TestVoc:
             listed=tmp_path / "list.txt",
         )
         assert listed.names == NAMES
+
+    def test_a_list_may_name_photographs_with_spaces(self, boxed, tmp_path):
+        images = {f"{name} 1.png": boxed.images["a.png"] for name in ("my photo", "other")}
+        write_voc(BoxedImages(NAMES, images, {name: [] for name in images}), tmp_path / "voc")
+        folders = tmp_path / "voc/Annotations", tmp_path / "voc/JPEGImages"
+        (folders[0] / "third.xml").write_bytes((folders[0] / "other 1.xml").read_bytes())
+        (tmp_path / "list.txt").write_text("my photo 1\nthird -1\n")
+        assert list(read_voc(*folders, listed=tmp_path / "list.txt").images) == list(images)
 
     @pytest.fixture
     def read(self, tmp_path, boxed):
@@ -286,6 +336,10 @@ class TestCoco:
         assert read(lambda content: None, names=NAMES[::-1]).counts() == [1, 1]
         with pytest.raises(InvalidInputError, match="classes"):
             read(lambda content: None, names=["cat", "dog"])
+
+    def test_a_label_of_no_class_is_not_written(self, boxed, tmp_path):
+        with pytest.raises(InvalidInputError, match="'dog'"):
+            write_coco(BoxedImages(NAMES[:1], boxed.images, boxed.labels), tmp_path / "c.json")
 
     def test_what_is_no_coco_file_is_named(self, tmp_path, boxed):
         for content, message in (("[]", "the lists"), ("{", "JSON"), ('{"images": []}', "lists")):

@@ -138,8 +138,9 @@ def test_one_pixel(tmp_path):
         assert image_size(sample) == (1, 1)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_photographs_are_upright(tmp_path, orientation):
+def test_photographs_are_upright(tmp_path, orientation, suffix):
     turns = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -153,9 +154,12 @@ def test_photographs_are_upright(tmp_path, orientation):
     stored = upright.transpose(turns[orientation]) if orientation in turns else upright
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = written(tmp_path / "photo.png", stored, exif=exif)
+    path = written(tmp_path / f"photo{suffix}", stored, exif=exif)
     np.testing.assert_array_equal(pixels(path), FLAG)
-    assert image_size(path) == (40, 20)
+    with Image.open(path) as opened:
+        assert image_size(path) == image_size(opened) == (40, 20)
+        opened.load()
+        assert image_size(opened) == (40, 20)
 
 
 def test_a_big_jpeg_can_be_decoded_small(tmp_path):

@@ -87,7 +87,7 @@ def test_polygons_are_drawn_the_small_over_the_large(coco):
     read = read_coco_masks(path, folders / "images")
     assert read.classes == ["background", "cat", "dog"]
     assert decode_mask(read.masks["a"]).tolist() == [
-        [2, 2, 1, 1, 1], [2, 2, 1, 1, 1], [1] * 5, [1] * 5,
+        [2, 1, 1, 1, 0], [1, 1, 1, 1, 0], [1, 1, 1, 1, 0], [0] * 5,
     ]  # fmt: skip
     crowd = decode_mask(read.masks["deep/c"])
     assert [tuple(i) for i in np.argwhere(crowd == 255)] == [(0, 1), (1, 1)]
@@ -95,9 +95,65 @@ def test_polygons_are_drawn_the_small_over_the_large(coco):
     assert alone.classes == ["cat", "dog"]
 
 
+def inside(x, y, polygon):
+    """Whether a ray to the right crosses the outline an odd number of times."""
+    crossed = 0
+    for (x1, y1), (x2, y2) in zip(polygon, [*polygon[1:], polygon[0]], strict=True):
+        if (y1 <= y) != (y2 <= y):
+            crossed += x < x1 + (y - y1) * (x2 - x1) / (y2 - y1)
+    return crossed % 2 == 1
+
+
+def test_polygons_cover_the_pixels_whose_centres_lie_in_them(coco):
+    folders, path, told = coco
+    image.fromarray(np.zeros((24, 30, 3), np.uint8)).save(folders / "images" / "a.jpg")
+    rng = np.random.default_rng(0)
+    polygons = [[(2, 2), (6, 2), (6, 6), (2, 6)], [(-9, -9), (99, -9), (99, 99), (-9, 99)]]
+    for _ in range(8):  # stars, some of which reach beyond the image
+        angles, radii = np.sort(rng.uniform(0, 2 * np.pi, 9)), rng.uniform(2, 18, 9)
+        star = np.stack([15 + radii * np.cos(angles), 12 + radii * np.sin(angles)], 1)
+        polygons.append([tuple(corner) for corner in star.round(2).tolist()])
+    areas = []
+    for polygon in polygons:
+        corners = [value for corner in polygon for value in corner]
+        told["annotations"] = [{**told["annotations"][0], "segmentation": [corners]}]
+        path.write_text(json.dumps(told))
+        found = decode_mask(read_coco_masks(path, folders / "images").masks["a"]) == 2
+        expected = [[inside(x + 0.5, y + 0.5, polygon) for x in range(30)] for y in range(24)]
+        np.testing.assert_array_equal(found, expected)
+        areas.append(int(found.sum()))
+    assert areas[:2] == [16, 24 * 30]
+
+
+def test_an_image_without_an_object_is_background(coco):
+    folders, path, told = coco
+    told["annotations"] = told["annotations"][:2]
+    path.write_text(json.dumps(told))
+    assert not decode_mask(read_coco_masks(path, folders / "images").masks["deep/c"]).any()
+    alone = read_coco_masks(path, folders / "images", background=None)
+    assert list(alone.masks) == ["a"]
+    assert list(alone.images) == ["a", "deep/c"]
+
+
+def test_images_whose_names_have_no_suffix_are_told_apart(coco):
+    folders, path, told = coco
+    for one, name in zip(told["images"], ("one", "other"), strict=True):
+        (folders / "images" / "a.jpg").rename(folders / "images" / name)
+        (folders / "images" / "a.jpg").write_bytes((folders / "images" / name).read_bytes())
+        one["file_name"] = name
+    path.write_text(json.dumps(told))
+    assert list(read_coco_masks(path, folders / "images").images) == ["one", "other"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (lambda told: told["images"][1].update(file_name="a.png"), "a name of their own"),
+        (lambda told: told["images"][1].update(id=9), "an id and a name"),
+        (
+            lambda told: told["annotations"][0].update(segmentation=[[0, 0, 1, 0, 1, np.inf]]),
+            "finite.*annotation 1",
+        ),
         (lambda told: told["images"][0].update(file_name="../coco.json"), r"\.\./coco\.json"),
         (lambda told: told["annotations"][0].update(category_id=99), "annotation 1"),
         (lambda told: told["annotations"][0].update(segmentation=[]), "annotation 1"),
@@ -109,6 +165,7 @@ def test_polygons_are_drawn_the_small_over_the_large(coco):
 )
 def test_faults_are_named(coco, change, message):
     folders, path, told = coco
+    (folders / "images" / "a.png").write_bytes((folders / "masks" / "a.png").read_bytes())
     change(told)
     path.write_text(json.dumps(told))
     with pytest.raises(InvalidInputError, match=message):

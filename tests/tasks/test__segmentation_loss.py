@@ -72,3 +72,18 @@ def test_stages_are_weighted_and_parts_of_a_step_sum_to_it():
     torch.testing.assert_close(loss(outputs, target, 2 * known), expected / 2)
     small = {"logits": [logits, 0.5 * logits[:, :, ::2, ::2]], "weights": None}
     assert torch.isfinite(loss(small, target))
+
+
+@pytest.mark.parametrize("own", [None, torch.nn.CrossEntropyLoss()])
+def test_where_nothing_is_labelled_nothing_is_lost(own):
+    logits, target = make()
+    logits.requires_grad_()
+    few = torch.full_like(target, -100)
+    few[:, 0, 0] = 1  # at no centre of the smaller map's cells
+    outputs = {"logits": [logits[:, :, ::2, ::2], logits], "weights": None}
+    loss = StagedLoss([0.5, 1.0], own, weighted=False)
+    assert torch.isfinite(loss(outputs, few))
+    nothing = loss(outputs, torch.full_like(target, -100), torch.tensor(0))
+    nothing.backward()
+    assert float(nothing.detach()) == 0
+    assert not logits.grad.any()

@@ -532,12 +532,33 @@ def test_validation_while_training(images, names):
     for multi, labels in ((False, names), (True, [[name] for name in names])):
         task = make_cnn(
             multi_label=multi,
-            training_args={"max_steps": 2, "eval_strategy": "epoch"},
+            training_args={"max_steps": 8, "eval_strategy": "epoch", "learning_rate": 0.03},
             callbacks=[Keeper()],
         )
         task.fit(images, labels, seed=0, valid=(images[:6], labels[:6]))
-    assert "eval_accuracy" in seen[0]
-    assert "eval_micro_f1" in seen[-1]
+        assert 0 < task.predict(images[:6]).mean_probs.round().mean() < 1  # not all, not none
+        measured = task.evaluate(images[:6], labels[:6])  # by the weights of the last step
+        assert len(measured) >= 2
+        for name, value in measured.items():
+            assert seen[-1][f"eval_{name}"] == pytest.approx(value)
+
+
+def test_the_last_layer_goes_by_the_name_it_has_in_the_network(images):
+    class TwoHeads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+            self.label = nn.Linear(4, 3)
+            self.other = nn.Linear(4, 3)  # the last with three outputs
+
+        def forward(self, pixels):
+            return self.label(self.trunk(pixels).flatten(1))
+
+    for head in ("label", "net.label"):
+        task = ImageClassification(TwoHeads(), labels=CLASSES, input_size=16, head=head)
+        assert task._head is task.model.net.label
+        assert task._new == {"net.label.weight", "net.label.bias"}
+        assert task.embed(images[:2]).shape == (2, 4)
 
 
 def test_training_arguments_pass_through(images, names, tmp_path):

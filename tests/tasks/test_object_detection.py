@@ -284,6 +284,12 @@ class TestSources:
         assert torch.equal(task.model.state_dict()[first], model.model.state_dict()[first])
         with pytest.raises(InvalidInputError, match="weights: expected"):
             al.ObjectDetection(yolo_nets.description(), labels=["a"], weights="gone.safetensors")
+        others = {f"net.{name}": value.clone() for name, value in task.model.state_dict().items()}
+        save_file(others, tmp_path / "others.safetensors")
+        with pytest.raises(InvalidInputError, match=r"such as 'model\.0\..*but 'net\.model"):
+            al.ObjectDetection(
+                yolo_nets.description(), labels=["a"], weights=tmp_path / "others.safetensors"
+            )
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -295,8 +301,11 @@ class TestSources:
             ({"batch_size": True}, "batch_size"),
             ({"training_args": {"imgsz": 64}}, "imgsz=..."),
             ({"training_args": {"epoch": 3}}, "arguments of ultralytics"),
+            ({"callbacks": {"on_epoch_end": print}}, "events of Ultralytics.*Did you mean"),
+            ({"callbacks": {"on_val_end": 3}}, "functions of a trainer"),
             ({"committee": al.MCDropout(5)}, "YOLO has no dropout"),
             ({"committee": al.BoxViews(), "background": False}, "says background"),
+            ({"committee": al.BoxViews(), "imgsz": 64}, "the scales 1 and 0.75, both 64 pixels"),
         ],
     )
     def test_settings_are_checked(self, model, options, message):
@@ -305,9 +314,13 @@ class TestSources:
 
     def test_a_loaded_folder_is_a_model(self, model, tmp_path, photographs):
         task = al.ObjectDetection(model, imgsz=64)
+        task._counts = [50, 0, 10, 10, 10]
         task.save(tmp_path / "weights")
         again = al.ObjectDetection(tmp_path / "weights")
         assert again.imgsz == 64
+        assert again.class_weights == task.class_weights
+        renamed = al.ObjectDetection(tmp_path / "weights", labels=["a", "b", "c", "d", "e"])
+        assert renamed.class_weights == al.class_weights_from_counts([0] * 5)
         assert torch.equal(
             again.predict(photographs).fields["boxes"], task.predict(photographs).fields["boxes"]
         )
@@ -329,10 +342,29 @@ class TestFitting:
         with pytest.raises(InvalidInputError, match="Did you mean 'kind0'"):
             task.evaluate([image], [[{"label": "kind_0", "box": [0, 0, 9, 9]}]])
 
+    def test_what_ultralytics_would_drop_is_named(self, model):
+        task = al.ObjectDetection(model, imgsz=64)
+        small = np.zeros((9, 40, 3), np.uint8)
+        with pytest.raises(InvalidInputError, match=r"10 x 10.*40 x 9 \(row 1\)"):
+            task.fit([np.zeros((64, 64), np.uint8), small], [[], []], seed=0)
+
     def test_sample_weights_are_refused(self, model):
         task = al.ObjectDetection(model, imgsz=64)
         with pytest.raises(InvalidInputError, match="no sample weights"):
             task.fit([np.zeros((64, 64), np.uint8)], [[]], seed=0, weights=[1.0])
+
+    def test_without_a_set_to_choose_by_the_last_epoch_is_kept(self):
+        made = digit_canvases(2, seed=0, size=64, most=1)
+        measured = []
+        task = al.ObjectDetection(
+            yolo_nets.description(),
+            labels=made.names,
+            imgsz=64,
+            training_args={"epochs": 3, "val": True},
+            callbacks={"on_val_end": lambda validator: measured.append(validator.training)},
+        )
+        task.fit(list(made.images.values()), list(made.labels.values()), seed=0)
+        assert measured.count(True) == 1  # Ultralytics measures the last epoch in any case
 
     @pytest.mark.slow
     def test_it_learns_and_counts_classes(self, tmp_path):
@@ -362,6 +394,7 @@ class TestFitting:
         assert task.class_weights == al.class_weights_from_counts(counts)
         task.save(tmp_path)
         again = al.ObjectDetection(tmp_path)
+        assert again.class_weights == task.class_weights
         again.load(tmp_path)
         assert again.class_weights == task.class_weights
 
@@ -457,13 +490,20 @@ def task_shows(task, sample, prediction):
     """What a person sees is JSON, can be told as a label, and can be drawn."""
     shown = task.describe(sample, prediction)
     assert json.loads(json.dumps(shown)) == shown
-    assert len(shown["boxes"]) == len(prediction.units)
-    proper = [e for e in shown["boxes"] if e["box"][0] < e["box"][2] and e["box"][1] < e["box"][3]]
-    assert len(task.check_label(proper, sample=sample)) == len(proper)
+    boxes = prediction.fields["boxes"].double().numpy().round(2)
+    assert len(shown["boxes"]) == int((boxes[:, :2] < boxes[:, 2:]).all(1).sum())
+    assert len(task.check_label(shown["boxes"], sample=sample)) == len(shown["boxes"])
     drawn = task.picture(sample, shown)
     assert drawn.size == sample.size
     assert not np.array_equal(np.asarray(drawn), np.asarray(sample))
     return True
+
+
+def test_a_box_of_which_nothing_is_in_the_image_is_not_shown(model, photographs):
+    task = al.ObjectDetection(model, imgsz=320)
+    found = task.predict(photographs[:1])
+    found.fields["boxes"][0] = torch.tensor([0.0, 3, 0, 9])  # in the padding, cut to the image
+    assert task_shows(task, photographs[0], found)
 
 
 def test_a_prediction_costs_the_boxes_it_expects(model, photographs):

@@ -262,6 +262,32 @@ def test_the_stages_of_known_decoders_are_found_and_trained(arch, first, count, 
     assert torch.equal(again.predict(pictures).units.probs, task.predict(pictures).units.probs)
 
 
+def test_a_saved_folder_may_be_asked_by_another_committee(tmp_path):
+    pytest.importorskip("segmentation_models_pytorch", reason="needs the extra segmentation")
+    spec = {"arch": "Unet", "encoder_name": "resnet18", "encoder_depth": 3}
+    spec["decoder_channels"] = [16, 8, 4]
+    pictures = images(2)
+    folders = [tmp_path / name for name in "ab"]
+    for seed, folder in enumerate(folders):
+        task = al.Segmentation(spec, labels=NAMES, std=[0.5] * 3, training_args=FIT)
+        task.fit(pictures, masks_of(pictures), seed=seed)
+        task.save(folder)
+    probs = task.predict(pictures).units.probs  # of the two stages and the output
+    one = al.Segmentation(folders[1], stages=1).predict(pictures)
+    assert torch.equal(one.units.probs, probs[:, 1:])
+    both = al.Segmentation(committee=al.Ensemble(folders))
+    assert both.labels == NAMES
+    assert torch.equal(both.predict(pictures).units.probs[:, 1], probs[:, 2])
+    with pytest.warns(UserWarning, match="new"):
+        al.Segmentation(folders[1], stages=["encoder.layer1", 1]).predict(pictures)
+    for labels in (NAMES[::-1], NAMES[:2]):
+        with pytest.raises(InvalidInputError, match="in its order"):
+            al.Segmentation(folders[1], labels=labels)
+    (folders[1] / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InvalidInputError, match=r"damaged file.*model\.safetensors"):
+        al.Segmentation(folders[1])
+
+
 @pytest.mark.parametrize("channels", [1, 12])
 def test_images_of_other_channels(channels):
     task = make(small_net(channels))
@@ -278,6 +304,14 @@ def test_images_of_other_channels(channels):
         with pytest.raises(UnreadableSampleError, match=r"\[H, W, 12\]") as caught:
             task.predict([pictures[0], wrong[0]])
         assert list(caught.value.rows) == [1]
+    parts = region_pool(pictures, "grid:6")
+    scores = al.score(task, parts, "bald", progress=False)
+    assert len(scores) == 8
+    whole = al.score(
+        task, pictures[1:], "bald", acquisition_options={"reduce": "sum"}, progress=False
+    )
+    sums = scores.values[4:] * [parts[name].pixels for name in parts.ids[4:]]
+    assert sums.sum() == pytest.approx(whole.values[0], rel=1e-4)
 
 
 def test_a_mask_that_is_not_its_images_is_named(tmp_path):
@@ -386,6 +420,21 @@ def test_augmentation_and_crops_reach_the_fit():
         make(augment=lambda image, mask: (image[1:], mask)).fit(
             pictures, masks_of(pictures), seed=0
         )
+
+
+def test_an_augmentation_may_not_change_what_numbers_mean():
+    pictures = images(1)
+
+    def pixels(change):
+        task = make(augment=lambda image, mask: (change(image), mask))
+        rows = task._rows(pictures, masks_of(pictures), None)
+        return task._collator()(rows)["pixel_values"]
+
+    plain = pixels(lambda image: image)
+    torch.testing.assert_close(pixels(lambda image: image / 255), plain)
+    for change in (lambda image: image.astype(int), lambda image: 0.9 * image):
+        with pytest.raises(InvalidInputError, match="augment: expected an image of uint8"):
+            pixels(change)
 
 
 def test_a_loss_of_ones_own():
@@ -603,3 +652,12 @@ def test_an_unreadable_image_is_named(tmp_path):
     with pytest.raises(UnreadableSampleError, match=r"bad\.png") as caught:
         list(task.iter_predict([images(1)[0], bad]))
     assert list(caught.value.rows) == [1]
+    for name, one in zip("ab", images(2), strict=True):
+        al.data.images.open_image(one).save(tmp_path / f"{name}.png")
+    parts = region_pool({name: tmp_path / f"{name}.png" for name in "ab"}, "grid:16")
+    samples = [parts[name] for name in parts.ids]
+    (tmp_path / "b.png").write_bytes(b"no")
+    for ask in (task.predict, task.embed):
+        with pytest.raises(UnreadableSampleError) as caught:
+            ask(samples)
+        assert [samples[row].of for row in caught.value.rows] == ["b"] * 4
