@@ -316,10 +316,12 @@ class Ensemble:
         for k in range(self.members):
             if self.one_at_a_time:
                 # A copy: the folder it came from is the caller's, who may remove it.
-                shutil.copytree(folder / f"member-{k}", self._folder(k), dirs_exist_ok=True)
+                _copy(folder / f"member-{k}", self._folder(k))
                 self._trained[k] = self._folder(k)
             else:
                 self._ask(k, partial(_load, folder / f"member-{k}"))
+        if self.one_at_a_time:  # the one in memory has the weights of before
+            self._tasks = [None] * self.members
         self._live = None
         self._untrained_copies = False
 
@@ -400,6 +402,12 @@ def _save(folder: Path, task: Any) -> None:
 
 def _load(folder: Path, task: Any) -> None:
     task.load(folder)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """Copy a folder, unless it is there: an ensemble may be saved where it keeps its members."""
+    if folder.resolve() != to.resolve():
+        shutil.copytree(folder, to, dirs_exist_ok=True)
 
 
 def _check_sources(sources: Sequence[Any]) -> None:

@@ -169,6 +169,24 @@ def test_one_at_a_time_says_the_same(
         assert torch.equal(task.embed(topic_texts[:2]), together.embed(topic_texts[:2]))
 
 
+def test_what_was_loaded_takes_the_place_of_the_one_in_memory(
+    make_member, topic_texts, topic_labels, tmp_path
+):
+    ensemble = Ensemble.from_factory(make_member, 2, one_at_a_time=True, directory=tmp_path)
+    ensemble.fit(topic_texts, topic_labels, seed=0)
+    trained, embedded = ensemble.predict(topic_texts), ensemble.embed(topic_texts)
+    ensemble.save(tmp_path / "saved")
+    ensemble.fit(topic_texts, topic_labels, seed=9)
+    assert not torch.equal(embedded, ensemble.embed(topic_texts))  # member 0 stays in memory
+    ensemble.load(tmp_path / "saved")
+    assert torch.equal(embedded, ensemble.embed(topic_texts))
+    assert same_prediction(trained, ensemble.predict(topic_texts))
+    # Saved where the trained members are kept anyway.
+    ensemble.save(tmp_path)
+    ensemble.load(tmp_path)
+    assert same_prediction(trained, ensemble.predict(topic_texts))
+
+
 def test_one_at_a_time_holds_one(make_member, topic_texts):
     alive = []
 
