@@ -215,10 +215,14 @@ class TableReader:
         scaling = None if self.scaling is None else self.scaling.kept()
         return {"columns": self.names, "inputs": scaling}
 
+    def require_columns(self, columns: Sequence[str] | None) -> None:
+        """Refuse weights for other columns than the user named."""
+        if self._chosen and columns not in (None, self.names):
+            raise invalid("directory", f"weights for {self.names}", f"for {columns}")
+
     def remember(self, kept: Mapping[str, Any]) -> None:
         """Take back what `kept` gave."""
-        if self._chosen and kept["columns"] not in (None, self.names):
-            raise invalid("directory", f"weights for {self.names}", f"for {kept['columns']}")
+        self.require_columns(kept["columns"])
         self.names = self.names if kept["columns"] is None else list(kept["columns"])
         self.scaling = None if kept["inputs"] is None else Scaling.read(kept["inputs"])
 

@@ -290,6 +290,12 @@ class Regression(FineTuned):
         check_training_set(samples, labels, weights)
         scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
+        # What can be refused is refused now: the constants of before belong to the weights there.
+        self._reader.rows(samples)
+        if valid is not None:
+            check_training_set(valid[0], valid[1], None)
+            self._targets.matrix(valid[1])
+            self._reader.rows(valid[0])
         if not (self.warm_start and self._goes_on):
             self._scaling = scaling
             self._reader.learn(samples)
@@ -348,6 +354,10 @@ class Regression(FineTuned):
                 )
             self._table.width = int(found["features"])
             self._build(None)
+        if self._ensemble is None:
+            folder = require_directory(directory, (SETTINGS,))
+            found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
     # What FineTuned asks for.
@@ -478,7 +488,7 @@ class Regression(FineTuned):
             outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
         if outputs is None or not is_healthy(self.model, outputs):
             self._starting_point().restore(self.model, seed)
-            self._goes_on, self._scaling = False, None
+            self._goes_on, self._scaling, self._table.scaling = False, None, None
             self._head_is_new, self._warned = bool(self._new), False
             raise TrainingError(BLOWN_UP)
         warn_of_collapse(outputs, self._floor, self._targets.names)

@@ -523,6 +523,27 @@ def test_labels_that_are_no_numbers_are_named():
         Regression(targets=["a", "b"]).fit(x, [[i, 1.1] for i in range(24)], seed=0)
 
 
+def test_what_is_refused_leaves_a_trained_task_as_it_was(tmp_path):
+    x, y = table()
+    task = Regression(features=["a", "b", "c"], training_args=FAST)
+    task.fit(x, y, seed=0)
+    before = task.predict(x)
+    missing = x.copy()
+    missing[3, 1] = np.nan
+    other = Regression(features=["d", "e", "f"], training_args=FAST)
+    other.fit(7 * x, 10 * y, seed=1)
+    other.save(tmp_path)
+    for act, message in [
+        (lambda: task.fit(missing, 10 * y, seed=0), "a missing value"),
+        (lambda: task.fit(7 * x, 10 * y, seed=0, valid=(missing, y)), "a missing value"),
+        (lambda: task.fit(7 * x, 10 * y, seed=0, valid=(x, ["high"] * len(x))), "found 'high'"),
+        (lambda: task.load(tmp_path), r"weights for \['a', 'b', 'c'\], found for \['d'"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            act()
+        assert same_prediction(before, task.predict(x))
+
+
 def test_settings_that_cannot_be_are_named():
     for options in (
         {"features": 0},
@@ -558,7 +579,11 @@ def test_weights_that_blow_up_are_an_error_and_not_a_prediction():
     with pytest.raises(TrainingError, match="no longer finite"):
         task.fit(x, y, seed=0)
     with pytest.warns(UserWarning, match="never trained"):
-        task.predict(x)
+        prediction = task.predict(x)
+    # Neither constant of that fit is left: as before any training, rows are read as they are.
+    assert prediction.scale is None
+    outputs = task.model.net(torch.tensor(x, dtype=torch.float32))
+    assert torch.allclose(prediction.mean[:, 0, 0].float(), outputs[:, 0])
 
 
 def test_collapse_of_the_variance_is_said():
