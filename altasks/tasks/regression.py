@@ -49,6 +49,9 @@ from altasks.tasks._regression_settings import (
 from altasks.tasks._regression_targets import Targets
 from altasks.tasks._text import TextEncoder, longest_input
 
+#: Samples through the model at once, if the user doesn't say: rows of a table, texts or images.
+ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
+
 
 class Regression(FineTuned):
     """Numbers from rows of numbers, texts or images, each with a mean and a variance.
@@ -90,7 +93,7 @@ class Regression(FineTuned):
         max_length: the most tokens a text may have.
         too_long: `"error"` or `"truncate"`, as in `TextClassification`.
         device: where to work; by default the model's own.
-        batch_size: samples through the model at once.
+        batch_size: samples through the model at once; by default 1024 rows, or 32 texts or images.
         callbacks: `transformers.TrainerCallback`s, passed on.
         data_collator: passed on.
         warm_start: whether a `fit` goes on from the last one's weights and scaling.
@@ -132,7 +135,7 @@ class Regression(FineTuned):
         max_length: int | None = None,
         too_long: Literal["error", "truncate"] = "error",
         device: torch.device | str | None = None,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         callbacks: Sequence[Any] | None = None,
         data_collator: Any = None,
         warm_start: bool = False,
@@ -149,6 +152,7 @@ class Regression(FineTuned):
         self._table = TableReader(names, width)
         self._reader: TableReader | TextReader | ImageReader = self._table
         self._scaling: Scaling | None = None
+        self._sizes_batches = batch_size is None
         self._own = {
             "features": features,
             "targets": targets,
@@ -167,7 +171,7 @@ class Regression(FineTuned):
             "committee": committee,
             "device": device,
             "training_args": training_args,
-            "batch_size": batch_size,
+            "batch_size": ROWS_AT_ONCE if batch_size is None else batch_size,
             "callbacks": callbacks,
             "data_collator": data_collator,
             "warm_start": warm_start,
@@ -385,20 +389,29 @@ class Regression(FineTuned):
             self._settings["tokenizer"] = tokenizer
             encoder = TextEncoder(tokenizer, longest or reads, self._own["too_long"])
             self._reader = TextReader(encoder)
+        if self._sizes_batches and self._reader is not self._table:
+            self.batch_size = self._settings["batch_size"] = INPUTS_AT_ONCE
         return 2 * len(self._targets)
 
     def _forward(self, batch: Any) -> Tensor:
         return self._logits(batch.inputs)
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
-        batches = self._reader.batches(samples, self.batch_size)
-        if not batches:
+        if isinstance(self._reader, ImageReader):  # pixels are let go before the next are read
+            parts, rows = [], []
+            for batch in self._reader.batches(samples, self.batch_size):
+                parts += self._run([batch], committee)
+                rows += batch.rows
+        else:
+            batches = self._reader.batches(samples, self.batch_size)
+            parts = self._run(batches, committee) if batches else []
+            rows = [row for batch in batches for row in batch.rows]
+        if not parts:
             return Draws(
                 torch.empty(0, self._members(committee), self._outputs, device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             )
-        order = torch.tensor([row for batch in batches for row in batch.rows])
-        return in_order(self._run(batches, committee), order, len(samples))
+        return in_order(parts, torch.tensor(rows), len(samples))
 
     def _prediction(self, draws: Draws) -> Normal:
         # float64: a target may be large beside its variation, such as a year.

@@ -11,6 +11,7 @@ from torch import nn
 
 import altasks as al
 from altasks.committees import Ensemble, MCDropout
+from altasks.data.images import open_image
 from altasks.errors import (
     CommitteeError,
     InvalidInputError,
@@ -385,6 +386,54 @@ def test_images_that_cannot_be_read_are_named_all(tiny_vit, tmp_path):
         with pytest.raises(UnreadableSampleError, match=r"broken\.png.* 1 more") as caught:
             refused()
         assert sorted(caught.value.rows) == [1, 3]
+
+
+def test_images_are_opened_when_it_is_their_turn(tiny_vit, monkeypatch):
+    task = Regression(
+        tiny_vit, committee=MCDropout(2, layers="head", p=0.1), batch_size=4, training_args=FAST
+    )
+    images, bright = pictures(10)
+    task.fit(images, bright, seed=0)
+    expected = task.predict(images)
+    opened = []
+
+    def count(sample, *, row=0):
+        opened.append(row)
+        return open_image(sample, row=row)
+
+    monkeypatch.setattr("altasks.tasks._regression_images.open_image", count)
+    before = []
+    hook = task.model.register_forward_pre_hook(lambda *_: before.append(len(opened)))
+    found = task.predict(images)
+    hook.remove()
+    assert before == [4, 8, 10]
+    assert opened == list(range(10))
+    assert torch.allclose(found.mean, expected.mean)
+
+
+def test_an_image_damaged_behind_its_head_is_named_by_its_row_in_the_training_set(
+    tiny_vit, tmp_path
+):
+    from PIL import Image
+
+    images, bright = pictures(6)
+    path = tmp_path / "cut.png"
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-9000])
+    task = Regression(tiny_vit, training_args={"max_steps": 12, "per_device_train_batch_size": 1})
+    task.check_samples([path])  # its head is whole
+    with pytest.raises(UnreadableSampleError, match=r"cut\.png") as caught:
+        task.fit([*images[:4], path, images[5]], bright, seed=0)
+    assert list(caught.value.rows) == [4]
+
+
+def test_as_many_samples_at_once_as_their_kind_allows(tiny_vit, tiny_bert):
+    assert Regression(features=3).batch_size == 1024
+    for model in (tiny_vit, tiny_bert):
+        task = Regression(model, committee=Ensemble(2))
+        assert task.batch_size == task.replica(task.model).batch_size == 32
+        assert Regression(model, batch_size=5).batch_size == 5
 
 
 # Losses and metrics.
