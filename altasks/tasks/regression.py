@@ -24,7 +24,7 @@ from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, in_order
 from altasks.tasks._hf import Loaded, require_directory
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._regression_images import ImageReader, find_image_processor
-from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader
+from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader, rows_of
 from altasks.tasks._regression_model import (
     BLOWN_UP,
     Built,
@@ -62,7 +62,7 @@ class Regression(FineTuned):
     A column that is constant in the labelled set is left out until it varies.
 
     Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
-    a DataFrame). With a Hugging Face model they are texts, as for `TextClassification`, or images,
+    a DataFrame); or a whole DataFrame. With a Hugging Face model they are texts, as for `TextClassification`, or images,
     as `altasks.data.images.open_image` takes them: whatever the model reads.
 
     Args:
@@ -211,7 +211,7 @@ class Regression(FineTuned):
                 "at least one row, since features= was not given",
                 "none",
             )
-        self._table.width = self._table.columns(samples[0])
+        self._table.width = self._table.columns(rows_of(samples)[0])
         self._build(None)
 
     @property

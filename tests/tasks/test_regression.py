@@ -240,6 +240,33 @@ def test_rows_come_in_many_forms(way):
     )
 
 
+@pytest.mark.parametrize("names", [["a", "b", "c"], [0, 1, 2]])
+def test_a_frame_is_its_rows_by_name(names):
+    x, y = table()
+    frame = pytest.importorskip("pandas").DataFrame(x, columns=names, index=range(100, 124))
+    task, plain = Regression(training_args=FAST), Regression(training_args=FAST)
+    task.fit(frame, y, seed=0)
+    plain.fit(x, y, seed=0)
+    expected = plain.predict(x)
+    assert same_prediction(expected, task.predict(frame[names[::-1]]))
+    assert same_prediction(expected, task.predict([row for _, row in frame.iterrows()]))
+    assert task.evaluate(frame, y) == plain.evaluate(x, y)
+    assert set(task.describe(frame.iloc[0], expected[0])["row"]) == set(map(str, names))
+    frame.columns = ["a", "b", "a"]
+    for samples in (frame, [row for _, row in frame.iterrows()]):
+        with pytest.raises(InvalidInputError, match="columns of distinct names"):
+            Regression().check_samples(samples)
+
+
+def test_nothing_is_read_behind_a_mask():
+    x, _ = table()
+    masked = np.ma.array(x, mask=np.zeros(x.shape, bool))
+    masked.mask[3, 1] = True
+    for samples in (masked, list(masked)):
+        with pytest.raises(InvalidInputError, match=r"a missing value \(NaN\) \(row 3, column 1\)"):
+            Regression().check_samples(samples)
+
+
 def test_columns_are_read_by_name_in_any_order():
     x, y = table()
     rows = [dict(zip("abc", row, strict=True)) for row in x.tolist()]
