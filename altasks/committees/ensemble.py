@@ -224,15 +224,19 @@ class Ensemble:
         return embedded
 
     def size(self, sample: Any) -> int:
-        """Return the members' `size`."""
-        return int(self._any().size(sample))
+        """Return the members' `size`; 0 for tasks without one, which take what comes."""
+        one = self._any()
+        return int(one.size(sample)) if hasattr(one, "size") else 0
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
-        """Return the members' `cost`."""
-        return float(self._any().cost(sample, prediction))
+        """Return the members' `cost`; 1 for tasks without one."""
+        one = self._any()
+        return float(one.cost(sample, prediction)) if hasattr(one, "cost") else 1.0
 
     def check_label(self, label: Any, sample: Any = None) -> Any:
         """Return the label as the members keep it, checked with its sample if they can."""
+        if not hasattr(self._any(), "check_label"):
+            return label
         if sample is None:
             return self._any().check_label(label)
         return check_label(self._any(), label, lambda: sample)
@@ -244,11 +248,25 @@ class Ensemble:
             check(samples)
 
     def describe(self, sample: Any, prediction: Prediction) -> Mapping[str, Any]:
-        """Return the members' description of the joint prediction."""
-        described: Mapping[str, Any] = self._any().describe(sample, prediction)
+        """Return the members' description of the joint prediction; nothing if they have none."""
+        describe = getattr(self._any(), "describe", None)
+        described: Mapping[str, Any] = {} if describe is None else describe(sample, prediction)
         return described
 
-    def fit(
+    @property
+    def fit(self) -> Callable[..., None]:
+        """Train every member on the same labels, each with a seed of its own.
+
+        `fit(samples, labels, *, seed, weights=None, valid=None, unlabelled=None)`. An ensemble of
+        tasks that were trained elsewhere, and have no `fit`, has none either: a loop tells by that
+        whether it has to wait for a fit or may score at once.
+        """
+        tasks = self._factory is not None or any(task is not None for task in self._tasks)
+        if self._make is None and tasks and not hasattr(self._any(), "fit"):
+            raise AttributeError(f"{type(self._any()).__name__}, a member, has no fit()")
+        return self._fit
+
+    def _fit(
         self,
         samples: Sequence[Any],
         labels: Sequence[Any],
@@ -258,8 +276,6 @@ class Ensemble:
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train every member on the same labels, each with a seed of its own."""
-
         def train(k: int, task: Any) -> None:
             task.fit(
                 samples,

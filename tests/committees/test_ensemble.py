@@ -86,6 +86,32 @@ def test_tasks_side_by_side(make_member, topic_texts):
     assert len(al.score(ensemble, topic_texts, "bald", progress=False)) == len(topic_texts)
 
 
+class Trained:
+    """A task that was trained elsewhere: it predicts, and that is all."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def predict(self, samples):
+        rows = [[x, 1 - x] if self.seed else [0.5, 0.5] for x in samples]
+        return al.Categorical(rows)
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_tasks_that_only_predict_are_scored_and_looped_like_one(made):
+    members = [Trained(0), Trained(1)]
+    ensemble = Ensemble.from_factory(Trained, 2) if made else Ensemble(members)
+    pool = {"torn": 0.5, "leaning": 0.7, "sure": 0.95, "sure enough": 0.9}
+    assert al.score(ensemble, pool, "bald", progress=False).top(2) == ["sure", "sure enough"]
+    # There is no fit to wait for, so what is asked first is what the scores say.
+    loop = al.ActiveLoop(ensemble, pool, acquisition="bald", strategy="top_k")
+    assert loop.ask(2).ids == ["sure", "sure enough"]
+    assert loop.tell({"sure": 1}) == 1
+    assert loop.spent == 2
+    with pytest.raises(InvalidInputError, match=r"expected one with fit\(\)"):
+        loop.fit()
+
+
 def test_members_that_draw_make_draws_that_are_not_joint(tiny_bert, make_member, topic_texts):
     drawing = TextClassification(tiny_bert, committee=MCDropout(3))
     ensemble = Ensemble([drawing, make_member(0)])
