@@ -20,7 +20,7 @@ from altasks.committees.ensemble import Ensemble
 from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal, Prediction
 from altasks.tasks._classifier import find_tokenizer
-from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, in_order
+from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, check_shared, in_order
 from altasks.tasks._hf import Loaded, require_directory
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._regression_images import ImageReader, find_image_processor
@@ -179,6 +179,9 @@ class Regression(FineTuned):
             "autocast": autocast,
             "head": head,
         }
+        # Now, and not at the first fit, when a loop has had labels made.
+        at_once = self._given["batch_size"]
+        check_shared(committee, training_args, at_once, frozen_layers, autocast)
         self.default_acquisition = "variance" if committee is None else "epistemic_variance"
         # What may be asked of a task whose model waits for the first rows.
         self._built = False

@@ -634,6 +634,11 @@ def test_settings_that_cannot_be_are_named():
         {"variance_floor": 0.0},
         {"redraw": "none"},
         {"too_long": "cut"},
+        {"committee": "ensemble"},
+        {"batch_size": 0},
+        {"frozen_layers": 0.5},
+        {"autocast": "int8"},
+        {"training_args": {"max_step": 5}},
     ):
         (name,) = options
         with pytest.raises(InvalidInputError, match=f"^{name}: expected"):
@@ -660,6 +665,18 @@ def test_weights_that_blow_up_are_an_error_and_not_a_prediction():
     assert prediction.scale is None
     outputs = task.model.net(torch.tensor(x, dtype=torch.float32))
     assert torch.allclose(prediction.mean[:, 0, 0].float(), outputs[:, 0])
+
+
+def test_a_mask_of_minus_infinities_is_no_weight_that_blew_up():
+    class Masked(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+
+    x, y = table()
+    task = Regression(Masked(), training_args=FAST)
+    task.fit(x, y, seed=0)
+    assert len(task.predict(x)) == len(x)
 
 
 def test_collapse_of_the_variance_is_said():
