@@ -180,6 +180,7 @@ class Ensemble:
     @property
     def joint_draws(self) -> bool:
         """Whether member k is one function over all samples."""
+        self._any()  # what a factory makes may draw at random, which shows once one is made
         return self.joint
 
     @property

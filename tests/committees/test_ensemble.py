@@ -120,6 +120,10 @@ def test_members_that_draw_make_draws_that_are_not_joint(tiny_bert, make_member,
     first = ensemble.predict(topic_texts)
     ensemble.start_round(1)
     assert not same_prediction(first, ensemble.predict(topic_texts))
+    # What a factory makes is looked at before it is relied on.
+    made = Ensemble.from_factory(lambda seed: TextClassification(tiny_bert, committee=MCDropout(3)))
+    with pytest.raises(InvalidInputError, match="not joint"):
+        al.score(made, topic_texts, "bald", keep={"draws"}, progress=False)
 
 
 @pytest.mark.parametrize("one_at_a_time", [False, True])
