@@ -62,8 +62,9 @@ class Regression(FineTuned):
     A column that is constant in the labelled set is left out until it varies.
 
     Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
-    a DataFrame); or a whole DataFrame. With a Hugging Face model they are texts, as for `TextClassification`, or images,
-    as `altasks.data.images.open_image` takes them: whatever the model reads.
+    a DataFrame); or a whole DataFrame. With a Hugging Face model they are texts, as for
+    `TextClassification`, or images, as `altasks.data.images.open_image` takes them: whatever the
+    model reads.
 
     Args:
         model: None: a multi-layer perceptron is built for the table, as soon as the number of
