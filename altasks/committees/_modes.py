@@ -123,11 +123,12 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[None]:
         model: any module.
         p: the probability that every dropout has meanwhile; None leaves each its own.
     """
-    # A copy is kept of every buffer: a layer that updates one while training (a running mean
-    # under an unusual name, a codebook) must not learn from being asked.
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     changed: list[tuple[nn.Module, str, object]] = []
     with every_mode_restored(model):
+        # A copy is kept of every buffer: a layer that updates one while training (a running mean
+        # under an unusual name, a codebook) must not learn from being asked. Taken in turn, like
+        # all else: meanwhile another thread's passes may have changed them.
+        buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
         try:
             for module in model.modules():
                 module.training = not is_normalisation(module)

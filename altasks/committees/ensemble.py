@@ -180,6 +180,7 @@ class Ensemble:
     @property
     def joint_draws(self) -> bool:
         """Whether member k is one function over all samples."""
+        self._any()  # what a factory makes may draw at random, which shows once one is made
         return self.joint
 
     @property
@@ -224,15 +225,19 @@ class Ensemble:
         return embedded
 
     def size(self, sample: Any) -> int:
-        """Return the members' `size`."""
-        return int(self._any().size(sample))
+        """Return the members' `size`; 0 for tasks without one, which take what comes."""
+        one = self._any()
+        return int(one.size(sample)) if hasattr(one, "size") else 0
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
-        """Return the members' `cost`."""
-        return float(self._any().cost(sample, prediction))
+        """Return the members' `cost`; 1 for tasks without one."""
+        one = self._any()
+        return float(one.cost(sample, prediction)) if hasattr(one, "cost") else 1.0
 
     def check_label(self, label: Any, sample: Any = None) -> Any:
         """Return the label as the members keep it, checked with its sample if they can."""
+        if not hasattr(self._any(), "check_label"):
+            return label
         if sample is None:
             return self._any().check_label(label)
         return check_label(self._any(), label, lambda: sample)
@@ -244,11 +249,25 @@ class Ensemble:
             check(samples)
 
     def describe(self, sample: Any, prediction: Prediction) -> Mapping[str, Any]:
-        """Return the members' description of the joint prediction."""
-        described: Mapping[str, Any] = self._any().describe(sample, prediction)
+        """Return the members' description of the joint prediction; nothing if they have none."""
+        describe = getattr(self._any(), "describe", None)
+        described: Mapping[str, Any] = {} if describe is None else describe(sample, prediction)
         return described
 
-    def fit(
+    @property
+    def fit(self) -> Callable[..., None]:
+        """Train every member on the same labels, each with a seed of its own.
+
+        `fit(samples, labels, *, seed, weights=None, valid=None, unlabelled=None)`. An ensemble of
+        tasks that were trained elsewhere, and have no `fit`, has none either: a loop tells by that
+        whether it has to wait for a fit or may score at once.
+        """
+        tasks = self._factory is not None or any(task is not None for task in self._tasks)
+        if self._make is None and tasks and not hasattr(self._any(), "fit"):
+            raise AttributeError(f"{type(self._any()).__name__}, a member, has no fit()")
+        return self._fit
+
+    def _fit(
         self,
         samples: Sequence[Any],
         labels: Sequence[Any],
@@ -258,8 +277,6 @@ class Ensemble:
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train every member on the same labels, each with a seed of its own."""
-
         def train(k: int, task: Any) -> None:
             task.fit(
                 samples,
@@ -316,12 +333,12 @@ class Ensemble:
         for k in range(self.members):
             if self.one_at_a_time:
                 # A copy: the folder it came from is the caller's, who may remove it.
-                given, kept = folder / f"member-{k}", self._folder(k)
-                if given.resolve() != kept.resolve():
-                    shutil.copytree(given, kept, dirs_exist_ok=True)
+                _copy(folder / f"member-{k}", self._folder(k))
                 self._trained[k] = self._folder(k)
             else:
                 self._ask(k, partial(_load, folder / f"member-{k}"))
+        if self.one_at_a_time:  # the one in memory has the weights of before
+            self._tasks = [None] * self.members
         self._live = None
         self._untrained_copies = False
 
@@ -402,6 +419,12 @@ def _save(folder: Path, task: Any) -> None:
 
 def _load(folder: Path, task: Any) -> None:
     task.load(folder)
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """Copy a folder, unless it is there: an ensemble may be saved where it keeps its members."""
+    if folder.resolve() != to.resolve():
+        shutil.copytree(folder, to, dirs_exist_ok=True)
 
 
 def _check_sources(sources: Sequence[Any]) -> None:

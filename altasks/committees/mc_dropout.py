@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks._random import derive_seed, isolated_torch
-from altasks.committees._head import HeadProbe, no_dropout_in_front, stack_members
+from altasks.committees._head import HeadProbe, no_dropout_in_front
 from altasks.committees._modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.committees.base import Draws, Network
 from altasks.errors import CommitteeError, invalid
@@ -127,18 +127,27 @@ class MCDropout:
     def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
         model = network.model
         device = network.head.weight.device
-        draws: list[list[Draws]] = []  # K x batches
+        logits: list[list[Tensor]] = []  # K x batches
+        features: list[Tensor] = []  # their sums over the passes: K of each would fill the memory
         with dropout_firing(model, self.p), HeadProbe(network).attached() as probe:
             active = any(dropout_probabilities(model).values())
             for k in range(self.passes):
                 seed = derive_seed(self.seed, "mc-dropout", "all", self.round, k)
+                logits.append([])
                 with isolated_torch(seed, device):
-                    draws.append([probe.run(batch) for batch in batches])
+                    for i, batch in enumerate(batches):
+                        part = probe.run(batch)
+                        logits[k].append(part.logits.clone())  # a view would keep the features
+                        if k:
+                            features[i] += part.features
+                        else:
+                            features.append(part.features.to(torch.float32, copy=True))
                 # With no known dropout two equal draws settle it; else chance gets K of them.
-                if k == (self.passes - 1 if active else 1) and _all_equal(draws):
+                if k == (self.passes - 1 if active else 1) and _all_equal(logits):
                     raise self._nothing_fires(network)
         return [
-            stack_members([draws[k][i] for k in range(self.passes)]) for i in range(len(batches))
+            Draws(torch.cat([member[i] for member in logits], 1), total / self.passes)
+            for i, total in enumerate(features)
         ]
 
     def _nothing_fires(self, network: Network) -> CommitteeError:
@@ -168,12 +177,12 @@ class MCDropout:
         )
 
 
-def _all_equal(draws: Sequence[Sequence[Draws]]) -> bool:
-    first = draws[0]
-    if not any(part.logits.numel() for part in first):
+def _all_equal(logits: Sequence[Sequence[Tensor]]) -> bool:
+    first = logits[0]
+    if not any(part.numel() for part in first):
         return False
     return all(
-        torch.equal(part.logits, other.logits)
-        for member in draws[1:]
+        torch.equal(part, other)
+        for member in logits[1:]
         for part, other in zip(first, member, strict=True)
     )

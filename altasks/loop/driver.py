@@ -127,7 +127,8 @@ class Driver:
                     "test set; run then goes on from here.",
                 )
         fit = loop.store.state().fit
-        answered = {name: label for name, label in loop.labels.items() if name in set(asked)}
+        among = set(asked)
+        answered = {name: label for name, label in loop.labels.items() if name in among}
         cost_of = getattr(self.oracle, "cost_of", None)
         done = Round(
             round=state.round,
@@ -148,7 +149,8 @@ class Driver:
         told = 0
         for query in self.loop.pending_queries():
             answers = dict(self.oracle.label(query))
-            extra = [name for name in answers if name not in set(query.ids)]
+            known = set(query.ids)
+            extra = [name for name in answers if name not in known]
             if extra:
                 raise InvalidInputError(
                     f"oracle: expected labels of the {len(query)} samples it was asked, found one "

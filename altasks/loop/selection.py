@@ -171,25 +171,28 @@ class Selector:
             fields["costs"] = self.costs.of(ids)
         if "labelled_embeddings" in needs:
             fields["labelled_embeddings"] = self._embed(
-                [name for name in self.pool.ids if name in state.labelled]
+                [name for name in self.pool.ids if name in state.labelled], ids[0]
             )
         if "pending_embeddings" in needs:
-            fields["pending_embeddings"] = self._embed(state.pending)
+            fields["pending_embeddings"] = self._embed(state.pending, ids[0])
         return fields
 
-    def _embed(self, ids: Sequence[str]) -> np.ndarray:
-        """Return `[len(ids), d]`, by batches."""
+    def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
+        """Return `[len(ids), d]`, by batches; `other` is a candidate."""
         blocks = []
         for start in range(0, max(len(ids), 1), self.batch_size):
-            names = ids[start : start + self.batch_size]
-            batch = [self.pool[name] for name in names]
-            # Of no samples, the width still has to be known: one is embedded and left out.
+            # Of no samples, the width still has to be known: a candidate, which can be read, is
+            # embedded and left out.
+            names = ids[start : start + self.batch_size] or [other]
             try:
-                block = self.task.embed(batch or [self.pool.at(0)])[: len(batch)]
+                block = self.task.embed([self.pool[name] for name in names])
             except UnreadableSampleError as error:
                 raise to_skip(error, by_id(error, names)) from error
-            blocks.append(block.detach().cpu().numpy() if isinstance(block, Tensor) else block)
-        return np.concatenate(blocks)
+            if isinstance(block, Tensor):  # NumPy has no bfloat16
+                block = block.detach().cpu()
+                block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
+            blocks.append(block)
+        return np.concatenate(blocks)[: len(ids)]
 
     def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
         """Return what the task says of each id, as JSON; empty if it says nothing."""

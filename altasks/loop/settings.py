@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -41,7 +42,11 @@ def strategy_name(strategy: Strategy) -> str:
         'altasks.strategies.power.Power(beta=2.0)'
     """
     kind = type(strategy)
-    options = {k: v for k, v in vars(strategy).items() if not k.startswith("_")}
+    # One with __slots__ has no __dict__.
+    names = getattr(strategy, "__dict__", getattr(kind, "__slots__", ()))
+    options = {
+        k: getattr(strategy, k) for k in names if not k.startswith("_") and hasattr(strategy, k)
+    }
     told = ", ".join(f"{name}={_short(value)}" for name, value in sorted(options.items()))
     return f"{kind.__module__}.{kind.__qualname__}({told})"
 
@@ -52,6 +57,9 @@ def acquisition_name(
     """Return the name and options of an acquisition function, equal for equal ones."""
     if acquisition is None:
         return None
+    while isinstance(acquisition, functools.partial):  # any two would be called alike
+        options = {**acquisition.keywords, **(options or {})}
+        acquisition = acquisition.func
     if isinstance(acquisition, str):
         name = acquisition
     else:

@@ -79,19 +79,7 @@ class FineTuned(ABC):
         head: str | None,
         own: Mapping[str, Any],
     ) -> None:
-        if autocast not in (None, "bfloat16", "float16"):
-            raise invalid("autocast", "'bfloat16', 'float16' or None", repr(autocast))
-        if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-            raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
-        if committee is not None and not isinstance(committee, Committee | Ensemble):
-            raise invalid(
-                "committee",
-                "None, MCDropout(...), BayesByBackprop(...), Ensemble(...) or a Committee",
-                repr(committee),
-            )
-        if isinstance(frozen_layers, bool) or not isinstance(frozen_layers, int):
-            raise invalid("frozen_layers", "a whole number of at least 0", repr(frozen_layers))
-        check_arguments(training_args)
+        check_shared(committee, training_args, batch_size, frozen_layers, autocast)
         self._settings = {
             **own,
             "training_args": training_args,
@@ -385,6 +373,25 @@ class FineTuned(ABC):
     @abstractmethod
     def _meaning(self) -> dict[str, Any]:
         """Return, as JSON, what saved weights must agree on with the task that reads them."""
+
+
+def check_shared(
+    committee: Any, training_args: Any, batch_size: Any, frozen_layers: Any, autocast: Any
+) -> None:
+    """Refuse what no task on a Hugging Face model could be told."""
+    if autocast not in (None, "bfloat16", "float16"):
+        raise invalid("autocast", "'bfloat16', 'float16' or None", repr(autocast))
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
+    if committee is not None and not isinstance(committee, Committee | Ensemble):
+        raise invalid(
+            "committee",
+            "None, MCDropout(...), BayesByBackprop(...), Ensemble(...) or a Committee",
+            repr(committee),
+        )
+    if isinstance(frozen_layers, bool) or not isinstance(frozen_layers, int):
+        raise invalid("frozen_layers", "a whole number of at least 0", repr(frozen_layers))
+    check_arguments(training_args)
 
 
 def in_order(parts: Sequence[Draws], order: Tensor, count: int) -> Draws:

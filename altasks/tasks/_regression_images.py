@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class ImageReader:
         Raises:
             UnreadableSampleError: naming every such row.
         """
-        _all(samples, lambda sample, row: image_size(sample, row=row))
+        _all(enumerate(samples), image_size)
 
     def learn(self, samples: Sequence[Any]) -> None:
         """Do nothing: the processor knows the scale of pixels."""
@@ -40,21 +40,28 @@ class ImageReader:
     def rows(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the samples as rows for a collator, which opens them: by batches, not all."""
         self.check(samples)
-        return [{"pixel_values": sample} for sample in samples]
+        return [{"pixel_values": place} for place in enumerate(samples)]
 
-    def batches(self, samples: Sequence[Any], batch_size: int) -> list[RowBatch]:
-        """Return batches of pixels, in order.
+    def batches(self, samples: Sequence[Any], batch_size: int) -> Iterator[RowBatch]:
+        """Yield batches of pixels, in order, each opened when it is its turn.
 
         Raises:
-            UnreadableSampleError: naming every row that can't be read.
+            UnreadableSampleError: naming every row that can't be read; once there is one, the
+                rest is only looked at.
         """
-        images = _all(samples, lambda sample, row: open_image(sample, row=row))
-        found = []
-        for start in range(0, len(images), batch_size):
-            some = images[start : start + batch_size]
-            places = list(range(start, start + len(some)))
-            found.append(RowBatch(places, {"pixel_values": self._pixels(some)}))
-        return found
+        bad: dict[int, UnreadableSampleError] = {}
+        for start in range(0, len(samples), batch_size):
+            places = list(range(start, min(start + batch_size, len(samples))))
+            images = []
+            for row in places:
+                try:
+                    images.append(open_image(samples[row], row=row))
+                except UnreadableSampleError as error:
+                    bad[row] = error
+            if not bad:
+                yield RowBatch(places, {"pixel_values": self._pixels(images)})
+        if bad:
+            raise all_unreadable(bad)
 
     def _pixels(self, images: Sequence[Any]) -> Tensor:
         pixels = self.processor(images=list(images), return_tensors="pt")["pixel_values"]
@@ -64,7 +71,7 @@ class ImageReader:
         """Return what opens the samples of a batch."""
 
         def collate(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-            images = _all([row["pixel_values"] for row in rows], lambda one, _: open_image(one))
+            images = _all((row["pixel_values"] for row in rows), open_image)
             made = {"pixel_values": self._pixels(images)}
             if "labels" in rows[0]:
                 made["labels"] = torch.tensor([row["labels"] for row in rows])
@@ -99,17 +106,17 @@ class ImageReader:
         """Do nothing."""
 
 
-def _all(samples: Sequence[Any], read: Any) -> list[Any]:
-    """Return what `read` makes of each sample.
+def _all(places: Iterable[tuple[int, Any]], read: Any) -> list[Any]:
+    """Return what `read` makes of samples, each with the row it has among all.
 
     Raises:
         UnreadableSampleError: naming every row that it can't read.
     """
     found: list[Any] = []
     bad: dict[int, UnreadableSampleError] = {}
-    for row, sample in enumerate(samples):
+    for row, sample in places:
         try:
-            found.append(read(sample, row))
+            found.append(read(sample, row=row))
         except UnreadableSampleError as error:
             bad[row] = error
     if bad:

@@ -99,6 +99,7 @@ class TableReader:
         """
         if isinstance(samples, str):
             raise invalid("samples", "a list of rows", f"the text {samples[:80]!r}")
+        samples = rows_of(samples)
         if len(samples) == 0:
             return np.empty((0, self.width or 0))
         plain = not any(_names_of(sample) is not None for sample in samples)
@@ -130,7 +131,7 @@ class TableReader:
             raise invalid("samples", f"{self.width} features", f"{len(cells)}", where=where)
         values = np.empty(len(cells))
         for place, cell in enumerate(cells):
-            if cell is None:
+            if cell is None or cell is np.ma.masked:
                 cell = float("nan")  # noqa: PLW2901 - how tables mark what is missing
             if not isinstance(cell, numbers.Real | np.bool_):
                 raise invalid(
@@ -160,7 +161,10 @@ class TableReader:
                 found,
                 where=where,
             )
-        return [sample[name] for name in self.names]
+        cells = {str(name): cell for name, cell in sample.items()}  # names may be numbers
+        if len(cells) != len(names):
+            raise invalid("samples", "columns of distinct names", repr(names), where=where)
+        return [cells[name] for name in self.names]
 
     # What Regression asks for.
 
@@ -215,10 +219,14 @@ class TableReader:
         scaling = None if self.scaling is None else self.scaling.kept()
         return {"columns": self.names, "inputs": scaling}
 
+    def require_columns(self, columns: Sequence[str] | None) -> None:
+        """Refuse weights for other columns than the user named."""
+        if self._chosen and columns not in (None, self.names):
+            raise invalid("directory", f"weights for {self.names}", f"for {columns}")
+
     def remember(self, kept: Mapping[str, Any]) -> None:
         """Take back what `kept` gave."""
-        if self._chosen and kept["columns"] not in (None, self.names):
-            raise invalid("directory", f"weights for {self.names}", f"for {kept['columns']}")
+        self.require_columns(kept["columns"])
         self.names = self.names if kept["columns"] is None else list(kept["columns"])
         self.scaling = None if kept["inputs"] is None else Scaling.read(kept["inputs"])
 
@@ -270,6 +278,18 @@ class TextReader:
         """Do nothing."""
 
 
+def rows_of(samples: Any) -> Sequence[Any]:
+    """Return the rows of a pandas DataFrame as mappings; anything else as it is."""
+    if hasattr(samples, "iloc") and hasattr(samples, "columns"):
+        names = [str(name) for name in samples.columns]
+        columns = [samples.iloc[:, place].tolist() for place in range(len(names))]
+        if len(set(names)) != len(names):
+            raise invalid("samples", "columns of distinct names", repr(names))
+        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    rows: Sequence[Any] = samples
+    return rows
+
+
 def _names_of(sample: Any) -> list[str] | None:
     """Return the columns of a row that has names: a mapping, or a pandas Series."""
     if isinstance(sample, Mapping) or (hasattr(sample, "to_dict") and hasattr(sample, "index")):
@@ -292,7 +312,7 @@ def _cells(sample: Any, where: str) -> list[Any]:
 
 def _as_matrix(samples: Sequence[Any]) -> np.ndarray | None:
     """Return rows that are plainly numbers at once; None where a closer look is needed."""
-    if isinstance(samples[0], Tensor):
+    if isinstance(samples[0], Tensor | np.ma.MaskedArray):  # NumPy would read behind the mask
         return None
     try:
         values = np.asarray(samples)

@@ -146,5 +146,5 @@ def redrawable(model: nn.Module) -> frozenset[str]:
 
 
 def all_finite(model: nn.Module) -> bool:
-    """Return whether every parameter and buffer is finite."""
-    return all(bool(torch.isfinite(one).all()) for one in model.state_dict().values())
+    """Return whether every parameter is finite; a buffer may be a mask of minus infinities."""
+    return all(bool(torch.isfinite(one).all()) for one in model.parameters())

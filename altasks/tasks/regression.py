@@ -20,11 +20,11 @@ from altasks.committees.ensemble import Ensemble
 from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal, Prediction
 from altasks.tasks._classifier import find_tokenizer
-from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, in_order
+from altasks.tasks._finetuned import SETTINGS, WEIGHTS, FineTuned, check_shared, in_order
 from altasks.tasks._hf import Loaded, require_directory
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._regression_images import ImageReader, find_image_processor
-from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader
+from altasks.tasks._regression_inputs import Scaling, TableReader, TextReader, rows_of
 from altasks.tasks._regression_model import (
     BLOWN_UP,
     Built,
@@ -49,6 +49,9 @@ from altasks.tasks._regression_settings import (
 from altasks.tasks._regression_targets import Targets
 from altasks.tasks._text import TextEncoder, longest_input
 
+#: Samples through the model at once, if the user doesn't say: rows of a table, texts or images.
+ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
+
 
 class Regression(FineTuned):
     """Numbers from rows of numbers, texts or images, each with a mean and a variance.
@@ -59,8 +62,9 @@ class Regression(FineTuned):
     A column that is constant in the labelled set is left out until it varies.
 
     Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
-    a DataFrame). With a Hugging Face model they are texts, as for `TextClassification`, or images,
-    as `altasks.data.images.open_image` takes them: whatever the model reads.
+    a DataFrame); or a whole DataFrame. With a Hugging Face model they are texts, as for
+    `TextClassification`, or images, as `altasks.data.images.open_image` takes them: whatever the
+    model reads.
 
     Args:
         model: None: a multi-layer perceptron is built for the table, as soon as the number of
@@ -90,7 +94,7 @@ class Regression(FineTuned):
         max_length: the most tokens a text may have.
         too_long: `"error"` or `"truncate"`, as in `TextClassification`.
         device: where to work; by default the model's own.
-        batch_size: samples through the model at once.
+        batch_size: samples through the model at once; by default 1024 rows, or 32 texts or images.
         callbacks: `transformers.TrainerCallback`s, passed on.
         data_collator: passed on.
         warm_start: whether a `fit` goes on from the last one's weights and scaling.
@@ -132,7 +136,7 @@ class Regression(FineTuned):
         max_length: int | None = None,
         too_long: Literal["error", "truncate"] = "error",
         device: torch.device | str | None = None,
-        batch_size: int = 1024,
+        batch_size: int | None = None,
         callbacks: Sequence[Any] | None = None,
         data_collator: Any = None,
         warm_start: bool = False,
@@ -149,6 +153,7 @@ class Regression(FineTuned):
         self._table = TableReader(names, width)
         self._reader: TableReader | TextReader | ImageReader = self._table
         self._scaling: Scaling | None = None
+        self._sizes_batches = batch_size is None
         self._own = {
             "features": features,
             "targets": targets,
@@ -167,7 +172,7 @@ class Regression(FineTuned):
             "committee": committee,
             "device": device,
             "training_args": training_args,
-            "batch_size": batch_size,
+            "batch_size": ROWS_AT_ONCE if batch_size is None else batch_size,
             "callbacks": callbacks,
             "data_collator": data_collator,
             "warm_start": warm_start,
@@ -175,6 +180,9 @@ class Regression(FineTuned):
             "autocast": autocast,
             "head": head,
         }
+        # Now, and not at the first fit, when a loop has had labels made.
+        at_once = self._given["batch_size"]
+        check_shared(committee, training_args, at_once, frozen_layers, autocast)
         self.default_acquisition = "variance" if committee is None else "epistemic_variance"
         # What may be asked of a task whose model waits for the first rows.
         self._built = False
@@ -207,7 +215,7 @@ class Regression(FineTuned):
                 "at least one row, since features= was not given",
                 "none",
             )
-        self._table.width = self._table.columns(samples[0])
+        self._table.width = self._table.columns(rows_of(samples)[0])
         self._build(None)
 
     @property
@@ -290,6 +298,12 @@ class Regression(FineTuned):
         check_training_set(samples, labels, weights)
         scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
+        # What can be refused is refused now: the constants of before belong to the weights there.
+        self._reader.rows(samples)
+        if valid is not None:
+            check_training_set(valid[0], valid[1], None)
+            self._targets.matrix(valid[1])
+            self._reader.rows(valid[0])
         if not (self.warm_start and self._goes_on):
             self._scaling = scaling
             self._reader.learn(samples)
@@ -348,6 +362,10 @@ class Regression(FineTuned):
                 )
             self._table.width = int(found["features"])
             self._build(None)
+        if self._ensemble is None:
+            folder = require_directory(directory, (SETTINGS,))
+            found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
     # What FineTuned asks for.
@@ -375,20 +393,29 @@ class Regression(FineTuned):
             self._settings["tokenizer"] = tokenizer
             encoder = TextEncoder(tokenizer, longest or reads, self._own["too_long"])
             self._reader = TextReader(encoder)
+        if self._sizes_batches and self._reader is not self._table:
+            self.batch_size = self._settings["batch_size"] = INPUTS_AT_ONCE
         return 2 * len(self._targets)
 
     def _forward(self, batch: Any) -> Tensor:
         return self._logits(batch.inputs)
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
-        batches = self._reader.batches(samples, self.batch_size)
-        if not batches:
+        if isinstance(self._reader, ImageReader):  # pixels are let go before the next are read
+            parts, rows = [], []
+            for batch in self._reader.batches(samples, self.batch_size):
+                parts += self._run([batch], committee)
+                rows += batch.rows
+        else:
+            batches = self._reader.batches(samples, self.batch_size)
+            parts = self._run(batches, committee) if batches else []
+            rows = [row for batch in batches for row in batch.rows]
+        if not parts:
             return Draws(
                 torch.empty(0, self._members(committee), self._outputs, device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             )
-        order = torch.tensor([row for batch in batches for row in batch.rows])
-        return in_order(self._run(batches, committee), order, len(samples))
+        return in_order(parts, torch.tensor(rows), len(samples))
 
     def _prediction(self, draws: Draws) -> Normal:
         # float64: a target may be large beside its variation, such as a year.
@@ -478,7 +505,7 @@ class Regression(FineTuned):
             outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
         if outputs is None or not is_healthy(self.model, outputs):
             self._starting_point().restore(self.model, seed)
-            self._goes_on, self._scaling = False, None
+            self._goes_on, self._scaling, self._table.scaling = False, None, None
             self._head_is_new, self._warned = bool(self._new), False
             raise TrainingError(BLOWN_UP)
         warn_of_collapse(outputs, self._floor, self._targets.names)

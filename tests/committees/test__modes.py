@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -106,6 +108,25 @@ def test_modes_buffers_and_probabilities_come_back_after_an_exception():
     assert [module.training for module in net.modules()] == before
     assert dropout_probabilities(net) == probabilities
     assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())
+
+
+def test_a_thread_that_waits_its_turn_keeps_nothing_of_the_others_passes():
+    net = make_net().eval()
+    begun, inside = threading.Event(), threading.Event()
+
+    def second():
+        begun.set()
+        with dropout_firing(net):
+            inside.set()
+
+    thread = threading.Thread(target=second)
+    with dropout_firing(net):
+        net[2](torch.zeros(1))  # counts
+        thread.start()
+        begun.wait()
+        assert not inside.wait(0.2)
+    thread.join()
+    assert net[2].passes == 0
 
 
 def test_probabilities_outside_dropout_layers_are_found():

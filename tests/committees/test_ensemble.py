@@ -86,6 +86,32 @@ def test_tasks_side_by_side(make_member, topic_texts):
     assert len(al.score(ensemble, topic_texts, "bald", progress=False)) == len(topic_texts)
 
 
+class Trained:
+    """A task that was trained elsewhere: it predicts, and that is all."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def predict(self, samples):
+        rows = [[x, 1 - x] if self.seed else [0.5, 0.5] for x in samples]
+        return al.Categorical(rows)
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_tasks_that_only_predict_are_scored_and_looped_like_one(made):
+    members = [Trained(0), Trained(1)]
+    ensemble = Ensemble.from_factory(Trained, 2) if made else Ensemble(members)
+    pool = {"torn": 0.5, "leaning": 0.7, "sure": 0.95, "sure enough": 0.9}
+    assert al.score(ensemble, pool, "bald", progress=False).top(2) == ["sure", "sure enough"]
+    # There is no fit to wait for, so what is asked first is what the scores say.
+    loop = al.ActiveLoop(ensemble, pool, acquisition="bald", strategy="top_k")
+    assert loop.ask(2).ids == ["sure", "sure enough"]
+    assert loop.tell({"sure": 1}) == 1
+    assert loop.spent == 2
+    with pytest.raises(InvalidInputError, match=r"expected one with fit\(\)"):
+        loop.fit()
+
+
 def test_members_that_draw_make_draws_that_are_not_joint(tiny_bert, make_member, topic_texts):
     drawing = TextClassification(tiny_bert, committee=MCDropout(3))
     ensemble = Ensemble([drawing, make_member(0)])
@@ -94,6 +120,10 @@ def test_members_that_draw_make_draws_that_are_not_joint(tiny_bert, make_member,
     first = ensemble.predict(topic_texts)
     ensemble.start_round(1)
     assert not same_prediction(first, ensemble.predict(topic_texts))
+    # What a factory makes is looked at before it is relied on.
+    made = Ensemble.from_factory(lambda seed: TextClassification(tiny_bert, committee=MCDropout(3)))
+    with pytest.raises(InvalidInputError, match="not joint"):
+        al.score(made, topic_texts, "bald", keep={"draws"}, progress=False)
 
 
 @pytest.mark.parametrize("one_at_a_time", [False, True])
@@ -167,6 +197,24 @@ def test_one_at_a_time_says_the_same(
     for task in (together, apart):
         assert same_prediction(trained, task.predict(topic_texts), 1e-6)
         assert torch.equal(task.embed(topic_texts[:2]), together.embed(topic_texts[:2]))
+
+
+def test_what_was_loaded_takes_the_place_of_the_one_in_memory(
+    make_member, topic_texts, topic_labels, tmp_path
+):
+    ensemble = Ensemble.from_factory(make_member, 2, one_at_a_time=True, directory=tmp_path)
+    ensemble.fit(topic_texts, topic_labels, seed=0)
+    trained, embedded = ensemble.predict(topic_texts), ensemble.embed(topic_texts)
+    ensemble.save(tmp_path / "saved")
+    ensemble.fit(topic_texts, topic_labels, seed=9)
+    assert not torch.equal(embedded, ensemble.embed(topic_texts))  # member 0 stays in memory
+    ensemble.load(tmp_path / "saved")
+    assert torch.equal(embedded, ensemble.embed(topic_texts))
+    assert same_prediction(trained, ensemble.predict(topic_texts))
+    # Saved where the trained members are kept anyway.
+    ensemble.save(tmp_path)
+    ensemble.load(tmp_path)
+    assert same_prediction(trained, ensemble.predict(topic_texts))
 
 
 def test_one_at_a_time_holds_one(make_member, topic_texts):

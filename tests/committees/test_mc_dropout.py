@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 from torch import nn
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from altasks.committees import MCDropout, Network
 from altasks.errors import CommitteeError, InvalidInputError
@@ -178,6 +179,21 @@ def test_all_is_a_net_with_its_dropout_on(batch):
         direct = network.model(batch[:1].expand(6000, 4))
     assert torch.allclose(logits.mean(0), direct.mean(0), atol=0.03)
     assert torch.allclose(logits.std(0), direct.std(0), atol=0.03)
+
+
+def test_the_features_of_a_pass_are_added_and_let_go(batch):
+    network = plain()
+    alive, kept = [], []
+
+    def forward(inputs):
+        alive.append(sum(not storage.expired() for storage in kept))
+        output = network.model(inputs)  # logits and features, as the probe sees them
+        kept.append(StorageWeakRef(output.untyped_storage()))
+        return output
+
+    found = MCDropout(12).draw(Network(network.model, forward, network.head, 3), [batch, batch])
+    assert max(alive) <= 1  # of the batch before
+    assert [part.features.shape for part in found] == [(6, 16)] * 2
 
 
 def test_p_replaces_every_probability_meanwhile(batch):

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+import functools
 import math
 import time
 import warnings
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -445,6 +447,27 @@ class TestReopen:
     def test_the_same_settings_said_otherwise(self, make: Any) -> None:
         make()
         make(strategy=al.TopK(), acquisition=al.bald, cold_start="random", seed=0)
+
+    def test_functions_with_other_options_bound(self, make: Any) -> None:
+        make(acquisition=functools.partial(al.margin, power=2))
+        make(acquisition=al.margin, acquisition_options={"power": 2})
+        with pytest.raises(StoreError, match=r"acquisition: .*margin\(power=2\), and .*bald\(\)"):
+            make(acquisition=functools.partial(al.bald))
+
+    def test_a_strategy_without_a_dict(self, make: Any) -> None:
+        @dataclasses.dataclass(frozen=True, slots=True)
+        class Slotted:
+            beta: float
+
+            needs: ClassVar[frozenset[str]] = frozenset()
+
+            def select(self, candidates: Any, n: int, *, rng: Any) -> list[str]:
+                return list(candidates.ids[:n])
+
+        make(strategy=Slotted(1.0))
+        make(strategy=Slotted(1.0))
+        with pytest.raises(StoreError, match=r"Slotted\(beta=2\.0\)"):
+            make(strategy=Slotted(2.0))
 
     def test_a_queue_may_leave_them_unsaid(self, make: Any, data: Data, url: str) -> None:
         make()

@@ -67,6 +67,23 @@ def test_a_label_for_what_cannot_be_embedded_is_named():
         loop.ask(2)
 
 
+def test_a_damaged_first_sample_bars_no_strategy_that_reads_embeddings():
+    loop = al.ActiveLoop(Fragile(), {"damaged": float("nan"), **POOL}, strategy="k_center")
+    loop.skip(["damaged", "s2", "s5"])
+    # Nothing is labelled or pending yet, and how wide an embedding is has to be known all the same.
+    assert len(loop.ask(2).ids) == 2
+
+
+def test_embeddings_of_what_is_labelled_may_be_of_half_precision():
+    class Half(Fragile):
+        def embed(self, samples):
+            return torch.tensor(samples, dtype=torch.bfloat16)[:, None]
+
+    loop = al.ActiveLoop(Half(), {"a": 0.1, "b": 0.5, "c": 0.9}, strategy="k_center")
+    loop.tell({"a": "x"})
+    assert loop.ask(1).ids == ["c"]
+
+
 def test_many_are_not_all_written_out():
     pool = {f"s{i}": float("nan") for i in range(30)} | {"good": 0.5}
     loop = al.ActiveLoop(Fragile(), pool)

@@ -11,6 +11,7 @@ from torch import nn
 
 import altasks as al
 from altasks.committees import Ensemble, MCDropout
+from altasks.data.images import open_image
 from altasks.errors import (
     CommitteeError,
     InvalidInputError,
@@ -239,6 +240,33 @@ def test_rows_come_in_many_forms(way):
     )
 
 
+@pytest.mark.parametrize("names", [["a", "b", "c"], [0, 1, 2]])
+def test_a_frame_is_its_rows_by_name(names):
+    x, y = table()
+    frame = pytest.importorskip("pandas").DataFrame(x, columns=names, index=range(100, 124))
+    task, plain = Regression(training_args=FAST), Regression(training_args=FAST)
+    task.fit(frame, y, seed=0)
+    plain.fit(x, y, seed=0)
+    expected = plain.predict(x)
+    assert same_prediction(expected, task.predict(frame[names[::-1]]))
+    assert same_prediction(expected, task.predict([row for _, row in frame.iterrows()]))
+    assert task.evaluate(frame, y) == plain.evaluate(x, y)
+    assert set(task.describe(frame.iloc[0], expected[0])["row"]) == set(map(str, names))
+    frame.columns = ["a", "b", "a"]
+    for samples in (frame, [row for _, row in frame.iterrows()]):
+        with pytest.raises(InvalidInputError, match="columns of distinct names"):
+            Regression().check_samples(samples)
+
+
+def test_nothing_is_read_behind_a_mask():
+    x, _ = table()
+    masked = np.ma.array(x, mask=np.zeros(x.shape, bool))
+    masked.mask[3, 1] = True
+    for samples in (masked, list(masked)):
+        with pytest.raises(InvalidInputError, match=r"a missing value \(NaN\) \(row 3, column 1\)"):
+            Regression().check_samples(samples)
+
+
 def test_columns_are_read_by_name_in_any_order():
     x, y = table()
     rows = [dict(zip("abc", row, strict=True)) for row in x.tolist()]
@@ -387,6 +415,54 @@ def test_images_that_cannot_be_read_are_named_all(tiny_vit, tmp_path):
         assert sorted(caught.value.rows) == [1, 3]
 
 
+def test_images_are_opened_when_it_is_their_turn(tiny_vit, monkeypatch):
+    task = Regression(
+        tiny_vit, committee=MCDropout(2, layers="head", p=0.1), batch_size=4, training_args=FAST
+    )
+    images, bright = pictures(10)
+    task.fit(images, bright, seed=0)
+    expected = task.predict(images)
+    opened = []
+
+    def count(sample, *, row=0):
+        opened.append(row)
+        return open_image(sample, row=row)
+
+    monkeypatch.setattr("altasks.tasks._regression_images.open_image", count)
+    before = []
+    hook = task.model.register_forward_pre_hook(lambda *_: before.append(len(opened)))
+    found = task.predict(images)
+    hook.remove()
+    assert before == [4, 8, 10]
+    assert opened == list(range(10))
+    assert torch.allclose(found.mean, expected.mean)
+
+
+def test_an_image_damaged_behind_its_head_is_named_by_its_row_in_the_training_set(
+    tiny_vit, tmp_path
+):
+    from PIL import Image
+
+    images, bright = pictures(6)
+    path = tmp_path / "cut.png"
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[:-9000])
+    task = Regression(tiny_vit, training_args={"max_steps": 12, "per_device_train_batch_size": 1})
+    task.check_samples([path])  # its head is whole
+    with pytest.raises(UnreadableSampleError, match=r"cut\.png") as caught:
+        task.fit([*images[:4], path, images[5]], bright, seed=0)
+    assert list(caught.value.rows) == [4]
+
+
+def test_as_many_samples_at_once_as_their_kind_allows(tiny_vit, tiny_bert):
+    assert Regression(features=3).batch_size == 1024
+    for model in (tiny_vit, tiny_bert):
+        task = Regression(model, committee=Ensemble(2))
+        assert task.batch_size == task.replica(task.model).batch_size == 32
+        assert Regression(model, batch_size=5).batch_size == 5
+
+
 # Losses and metrics.
 
 
@@ -523,6 +599,27 @@ def test_labels_that_are_no_numbers_are_named():
         Regression(targets=["a", "b"]).fit(x, [[i, 1.1] for i in range(24)], seed=0)
 
 
+def test_what_is_refused_leaves_a_trained_task_as_it_was(tmp_path):
+    x, y = table()
+    task = Regression(features=["a", "b", "c"], training_args=FAST)
+    task.fit(x, y, seed=0)
+    before = task.predict(x)
+    missing = x.copy()
+    missing[3, 1] = np.nan
+    other = Regression(features=["d", "e", "f"], training_args=FAST)
+    other.fit(7 * x, 10 * y, seed=1)
+    other.save(tmp_path)
+    for act, message in [
+        (lambda: task.fit(missing, 10 * y, seed=0), "a missing value"),
+        (lambda: task.fit(7 * x, 10 * y, seed=0, valid=(missing, y)), "a missing value"),
+        (lambda: task.fit(7 * x, 10 * y, seed=0, valid=(x, ["high"] * len(x))), "found 'high'"),
+        (lambda: task.load(tmp_path), r"weights for \['a', 'b', 'c'\], found for \['d'"),
+    ]:
+        with pytest.raises(InvalidInputError, match=message):
+            act()
+        assert same_prediction(before, task.predict(x))
+
+
 def test_settings_that_cannot_be_are_named():
     for options in (
         {"features": 0},
@@ -537,6 +634,11 @@ def test_settings_that_cannot_be_are_named():
         {"variance_floor": 0.0},
         {"redraw": "none"},
         {"too_long": "cut"},
+        {"committee": "ensemble"},
+        {"batch_size": 0},
+        {"frozen_layers": 0.5},
+        {"autocast": "int8"},
+        {"training_args": {"max_step": 5}},
     ):
         (name,) = options
         with pytest.raises(InvalidInputError, match=f"^{name}: expected"):
@@ -558,7 +660,23 @@ def test_weights_that_blow_up_are_an_error_and_not_a_prediction():
     with pytest.raises(TrainingError, match="no longer finite"):
         task.fit(x, y, seed=0)
     with pytest.warns(UserWarning, match="never trained"):
-        task.predict(x)
+        prediction = task.predict(x)
+    # Neither constant of that fit is left: as before any training, rows are read as they are.
+    assert prediction.scale is None
+    outputs = task.model.net(torch.tensor(x, dtype=torch.float32))
+    assert torch.allclose(prediction.mean[:, 0, 0].float(), outputs[:, 0])
+
+
+def test_a_mask_of_minus_infinities_is_no_weight_that_blew_up():
+    class Masked(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+
+    x, y = table()
+    task = Regression(Masked(), training_args=FAST)
+    task.fit(x, y, seed=0)
+    assert len(task.predict(x)) == len(x)
 
 
 def test_collapse_of_the_variance_is_said():
