@@ -105,6 +105,16 @@ class TooDearWarning(LoopWarning):
     """Samples that cost more than the whole budget were left out."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return an error's kind and the first line of what it says, if it says anything.
+
+    Example:
+        >>> first_line(ValueError("no" + chr(10) + "more")), first_line(EOFError())
+        ('ValueError: no', 'EOFError')
+    """
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+
+
 def describe_fault(
     argument: str, expected: str, found: str, *, where: str = "", hint: str = ""
 ) -> str:

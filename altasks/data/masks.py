@@ -119,7 +119,7 @@ def _from_image(image: Any, where: str) -> np.ndarray:
             "an image of class numbers, one channel",
             f"one of mode {image.mode!r}",
             where=where,
-            hint="Masks painted in colours are read by read_masks(..., palette=...).",
+            hint="Masks painted in colours are read by read_masks(..., classes={name: colour}).",
         )
     array = np.asarray(image)
     return _whole_numbers(array.astype(np.uint8) if image.mode == "1" else array, "label", where)

@@ -27,7 +27,7 @@ from altasks.data.boxed import (
     within,
 )
 from altasks.data.images import IMAGE_SUFFIXES
-from altasks.errors import invalid
+from altasks.errors import first_line, invalid
 
 #: Six decimals, as most tools write them, put an edge out by less than this share of the side.
 _ROUNDING = 2e-6
@@ -280,7 +280,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
         content = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
-        raise fault(path, None, "a data YAML", str(error).splitlines()[0]) from error
+        raise fault(path, None, "a data YAML", first_line(error)) from error
     if not isinstance(content, dict) or "names" not in content:
         raise fault(path, None, "a data YAML with names", type(content).__name__)
     listed = content["names"]

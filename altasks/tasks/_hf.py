@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import InvalidInputError, first_line, invalid
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
         raise invalid(
             "model",
             "a local folder with a checkpoint, or the name of one on a hub",
-            f"{name!r}, which can't be read as one ({str(error).splitlines()[0]})",
+            f"{name!r}, which can't be read as one ({first_line(error)})",
             hint=hint,
         ) from error
 

@@ -47,6 +47,7 @@ class Passes:
         batch_size: windows at once.
         device: where the model is.
         boundary: how near to another predicted class a pixel is near a boundary; 0: not asked.
+        together: whether the members' average is the answer; else the last one is.
     """
 
     normalise: Normaliser
@@ -57,6 +58,7 @@ class Passes:
     batch_size: int
     device: torch.device
     boundary: int
+    together: bool
 
     def pieces(
         self,
@@ -112,7 +114,10 @@ class Passes:
         windows = torch.stack([window for _, _, window in waiting]).to(self.device)
         members = maps(windows, waiting[0][1])
         for place, (index, tile, _) in enumerate(waiting):
-            edge = edges(members[-1][place], tile, self.boundary) if self.boundary else None
+            edge = None
+            if self.boundary:
+                answers = members if self.together else members[-1:]
+                edge = edges([one[place] for one in answers], tile, self.boundary)
             for top, probs in strips([one[place] for one in members], tile, rows=rows):
                 near = None
                 if edge is not None:

@@ -26,6 +26,7 @@ class Tile:
         height: its rows, a multiple of the stride; they may reach beyond the image, as padding.
         width: its columns.
         own: (top, left, bottom, right) in the image: the pixels that are this tile's.
+        image: how many rows and columns the image has.
     """
 
     top: int
@@ -33,6 +34,7 @@ class Tile:
     height: int
     width: int
     own: tuple[int, int, int, int]
+    image: tuple[int, int]
 
 
 def cut(height: int, width: int, *, tile: int, overlap: int, stride: int) -> list[Tile]:
@@ -57,7 +59,7 @@ def cut(height: int, width: int, *, tile: int, overlap: int, stride: int) -> lis
     rows = _axis(height, tile, overlap, stride)
     columns = _axis(width, tile, overlap, stride)
     return [
-        Tile(top, left, tall, wide, (first, begin, last, end))
+        Tile(top, left, tall, wide, (first, begin, last, end), (height, width))
         for top, tall, first, last in rows
         for left, wide, begin, end in columns
     ]
@@ -139,21 +141,27 @@ def _fill(target: Tensor, values: Tensor, first: int, height: int) -> None:
     torch.lerp(values.index_select(1, above), values.index_select(1, below), share, out=target)
 
 
-def edges(logits: Tensor, tile: Tile, radius: int) -> Tensor:
+def edges(maps: Sequence[Tensor], tile: Tile, radius: int) -> Tensor:
     """Return which own pixels are within `radius` of another predicted class, `[h, w]` bool.
 
     Args:
-        logits: of the member that answers, `[C, h, w]` over the window.
+        maps: logits `[C, h, w]` over the window of those that answer together: of several, the
+            average of their probabilities decides.
         tile: the window.
         radius: in pixels, along rows, columns and diagonals.
     """
     size = (tile.height, tile.width)
-    values = logits.float()[None]
-    if values.shape[2:] != size:
-        values = torch.nn.functional.interpolate(
-            values, size=size, mode="bilinear", align_corners=False
-        )
-    best = values.argmax(1).float()  # 1 x H x W
+    mean = torch.zeros(())
+    for logits in maps:
+        values = logits.float()[None]
+        if values.shape[2:] != size:
+            values = torch.nn.functional.interpolate(
+                values, size=size, mode="bilinear", align_corners=False
+            )
+        mean = mean.to(values) + (values.softmax(1) if len(maps) > 1 else values)
+    # What pads the window has no class that could be another.
+    inside = [end - first for end, first in zip(tile.image, (tile.top, tile.left), strict=True)]
+    best = mean.argmax(1).float()[:, : inside[0], : inside[1]]  # 1 x H x W
     side = 2 * radius + 1
     pad = (radius,) * 4
     best = torch.nn.functional.pad(best[None], pad, mode="replicate")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import InvalidInputError, first_line, invalid
 from altasks.tasks._ultralytics import PURPOSE, load, working
 
 SETTINGS = "altasks.json"
@@ -298,7 +298,7 @@ def _read_checkpoint(path: Path) -> Blueprint:
             raise invalid(
                 "model",
                 "an Ultralytics checkpoint of known classes",
-                f"{path.name}, which can't be read as one ({str(error).splitlines()[0]})",
+                f"{path.name}, which can't be read as one ({first_line(error)})",
                 hint="Only classes that Ultralytics lists are read, never any pickle. If you trust "
                 "the file, load it yourself and pass the object: ultralytics.YOLO(path).",
             ) from error

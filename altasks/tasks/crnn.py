@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated_torch
-from altasks.errors import invalid
+from altasks.errors import first_line, invalid
 from altasks.tasks._crnn_layers import RecurrentLayer, convolutions, ctc_loss
 
 #: The 96 characters of EasyOCR's english_g2, in the order of its outputs (the blank before them).
@@ -113,7 +113,7 @@ class CRNN(nn.Module):
             raise invalid(
                 "path",
                 "the weights of EasyOCR's english_g2",
-                f"others ({_said(error)})",
+                f"others ({first_line(error)})",
                 where=str(where),
             ) from error
         model.untrained = []
@@ -257,16 +257,11 @@ class CRNN(nn.Module):
             raise invalid(
                 "directory",
                 f"a folder written by save(), with {SETTINGS} and {WEIGHTS}",
-                f"none, or a damaged one ({_said(error)})",
+                f"none, or a damaged one ({first_line(error)})",
                 where=str(folder),
             ) from error
         model.untrained = []
         return model
-
-
-def _said(error: Exception) -> str:
-    """Return an error's kind and first line; some, such as that of an empty file, have none."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 #: EasyOCR's numbers of layers in a row -> ours.

@@ -210,6 +210,7 @@ class Segmentation(FineTuned):
             1 if isinstance(committee, MCDropout) else batch_size,
             self.device,
             boundary,
+            together=committee is not None,
         )
         several = committee is not None or bool(self.model.stages)
         self.default_acquisition = "bald" if several else "margin"

@@ -614,12 +614,18 @@ def test_weak_labels_stand_in_until_a_person_answers():
     assert not weak_labels(task, pool, scores, below=9.0, sure=1.1).labels
 
 
-def test_boundaries_weigh_more_and_are_the_same_in_a_stream():
+@pytest.mark.parametrize("committee", ["stages", "dropout"])
+def test_boundaries_weigh_more_and_are_the_same_in_a_stream(committee):
     pool = images(2, 33, 40)
     task = make(boundary=1, tile=24, overlap=8)
+    if committee == "dropout":  # together they answer, not the last of them
+        net = small_net(dropout=0.5)  # in one window: each draws masks of its own
+        task = al.Segmentation(net, labels=NAMES, stride=4, committee=al.MCDropout(3), boundary=1)
     prediction = task.predict(pool)
     near = prediction.fields["boundary"][: 33 * 40].reshape(33, 40).numpy()
-    best = prediction.units.probs[: 33 * 40, -1].argmax(1).reshape(33, 40).numpy()
+    probs = prediction.units.probs[: 33 * 40]
+    answer = probs[:, -1] if committee == "stages" else probs.mean(1)
+    best = answer.argmax(1).reshape(33, 40).numpy()
     for row in range(33):
         for column in range(40):
             around = best[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
