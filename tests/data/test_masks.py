@@ -58,5 +58,5 @@ def test_images_of_numbers_are_masks_and_colours_are_not(tmp_path):
     wide = image.fromarray(np.array([[0, 70_000]], np.int32))
     assert decode_mask(wide).tolist() == [[0, 70_000]]
     image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "rgb.png")
-    with pytest.raises(InvalidInputError, match="palette"):
+    with pytest.raises(InvalidInputError, match="classes="):
         decode_mask(tmp_path / "rgb.png")
