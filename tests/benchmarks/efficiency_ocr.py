@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from first_fits import SharesFirstFit
 
 import altasks as al
 from altasks._random import derive_rng
@@ -62,20 +63,8 @@ def read(folder: Path) -> tuple[dict[str, Path], dict[str, str], list[str]]:
     return {name: lines[name] for name in names}, texts, names[:HELD_OUT]
 
 
-class Sharing(al.OCR):
-    """A task whose first fit is kept in a folder, for the other arm, which starts the same."""
-
-    kept: Path | None = None
-
-    def fit(self, samples: Any, labels: Any, **options: Any) -> None:
-        """Fit, or load what a fit to the same left."""
-        kept, self.kept = self.kept, None
-        if kept is not None and kept.exists():
-            self.load(kept)
-            return
-        super().fit(samples, labels, **options)
-        if kept is not None:
-            self.save(kept)
+class Sharing(SharesFirstFit, al.OCR):
+    """The task, whose first fit the next arm shares."""
 
 
 def run(data: Any, arm: str, seed: int, weights: Path, kept: Path) -> dict[str, Any]:

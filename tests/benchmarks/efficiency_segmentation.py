@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from first_fits import SharesFirstFit
 from PIL import Image
 
 import altasks as al
@@ -68,20 +69,8 @@ def read(folder: Path, part: str, step: int = 1) -> tuple[dict[str, Any], dict[s
     return images, masks
 
 
-class Sharing(al.Segmentation):
-    """A task whose first fit is kept in a folder, for the next arm that starts the same."""
-
-    kept: Path | None = None
-
-    def fit(self, samples: Any, labels: Any, **options: Any) -> None:
-        """Fit, or load what a fit to the same left."""
-        kept, self.kept = self.kept, None
-        if kept is not None and kept.exists():
-            self.load(kept)
-            return
-        super().fit(samples, labels, **options)
-        if kept is not None:
-            self.save(kept)
+class Sharing(SharesFirstFit, al.Segmentation):
+    """The task, whose first fit the next arm shares."""
 
 
 def network(classes: int) -> torch.nn.Module:
