@@ -15,7 +15,6 @@ from altasks._extras import require
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
-from altasks.data.images import open_image
 from altasks.data.masks import MaskReader, encode_mask
 from altasks.data.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
@@ -26,17 +25,20 @@ from altasks.tasks._hf import Loaded
 from altasks.tasks._hf_train import check_training_set
 from altasks.tasks._map_committee import MapCommittee, check_committee
 from altasks.tasks._map_metrics import Confusion
-from altasks.tasks._map_passes import (
-    Passes,
-    Piece,
+from altasks.tasks._map_passes import Passes, Piece
+from altasks.tasks._map_samples import (
     Share,
     frame_of,
     groups,
+    image_frame,
+    pixel_count,
+    pixel_order,
     reread_rows,
     shares,
+    shown,
 )
 from altasks.tasks._map_view import MapView, draw
-from altasks.tasks._rasters import Normaliser, picture_of, raster_size, read_raster
+from altasks.tasks._rasters import Normaliser
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
 from altasks.tasks._segmentation_model import NAME, load_supervised, read_settings
 from altasks.tasks._segmentation_rows import MaskCollator, training_rows
@@ -231,7 +233,7 @@ class Segmentation(FineTuned):
         For a few small images: all of their pixels, K C numbers each, are in memory. `al.score`,
         `evaluate` and descriptions use `iter_predict`.
         """
-        sizes = [self._pixels(sample, row) for row, sample in enumerate(samples)]
+        sizes = [pixel_count(sample, self.channels, row) for row, sample in enumerate(samples)]
         whole: Tensor | None = None
         starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         order: dict[int, np.ndarray] = {}
@@ -240,7 +242,7 @@ class Segmentation(FineTuned):
             if whole is None:
                 whole = probs.new_empty(*probs.shape[:2], int(starts[-1]))  # K x C x M
             if place not in order:
-                order[place] = self._order(samples[place], place)
+                order[place] = pixel_order(samples[place], self.channels, place)
             top, left = frame_of(samples[place], (0, 0))[:2]
             where = order[place][rows - top, columns - left] + starts[place]
             block: Any = torch.from_numpy(where).to(whole.device)
@@ -300,7 +302,7 @@ class Segmentation(FineTuned):
     def size(self, sample: Any) -> int:
         """Return the number of pixels (of a region, its image's); 0 for what can't be read."""
         try:
-            height, width = self._frame(sample)
+            height, width = image_frame(sample, self.channels)
         except UnreadableSampleError:
             return 0  # predict says so
         return height * width
@@ -308,7 +310,7 @@ class Segmentation(FineTuned):
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return the number of pixels to label."""
         del prediction
-        return float(self._pixels(sample, 0))
+        return float(pixel_count(sample, self.channels))
 
     def check_label(self, label: Any, sample: Any = None) -> Any:
         """Return a mask as the store keeps it: a path as text, any other as run lengths.
@@ -317,7 +319,9 @@ class Segmentation(FineTuned):
             InvalidInputError: for a mask of another size than its image, a class beyond the
                 last, or one without a labelled pixel.
         """
-        return self._reader.check(label, None if sample is None else self._frame(sample))
+        return self._reader.check(
+            label, None if sample is None else image_frame(sample, self.channels)
+        )
 
     def fit(
         self,
@@ -368,7 +372,7 @@ class Segmentation(FineTuned):
             sample: an image or a region.
             sure: pixels whose class has a probability below this are void.
         """
-        mask = np.full(self._frame(sample), self.void, dtype=np.int64)
+        mask = np.full(image_frame(sample, self.channels), self.void, dtype=np.int64)
         for _, rows, columns, probs, _ in self._shares([sample], answer=True):
             best = probs.mean(0).max(0)
             kept = best.values >= sure
@@ -398,23 +402,13 @@ class Segmentation(FineTuned):
         assert isinstance(prediction, Ragged)
         assert isinstance(prediction.units, Categorical)
         view, _ = self._view(sample)
-        rows, columns = np.nonzero(self._order(sample, 0) >= 0)
+        rows, columns = np.nonzero(pixel_order(sample, self.channels) >= 0)
         view.add(rows, columns, prediction.units.probs.permute(1, 2, 0))
         return self._described(sample, view)
 
     def picture(self, sample: Any, description: Mapping[str, Any]) -> Image:
         """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
-        source = picture_of(sample)
-        if self.channels in (1, 3):
-            image = open_image(source)
-        else:  # the first channel, by its range
-            array = read_raster(source, self.channels)[:, :, 0].astype(np.float32)
-            array = (array - array.min()) / max(float(np.ptp(array)), 1e-12)
-            image = open_image(array)
-        if isinstance(sample, ImageRegion):
-            top, left, bottom, right = sample.box
-            image = image.crop((left, top, right, bottom))
-        return draw(image, description, self._names, self.void)
+        return draw(shown(sample, self.channels), description, self._names, self.void)
 
     def replica(self, source: Any) -> Self:
         """Return a task like this one, without its committee, around another model."""
@@ -443,28 +437,8 @@ class Segmentation(FineTuned):
         except UnreadableSampleError as error:
             raise reread_rows(error, found) from error
 
-    def _frame(self, sample: Any, row: int = 0) -> tuple[int, int]:
-        if isinstance(sample, ImageRegion):
-            return sample.size
-        return raster_size(sample, self.channels, row=row)
-
-    def _pixels(self, sample: Any, row: int) -> int:
-        if isinstance(sample, ImageRegion):
-            return sample.pixels
-        height, width = self._frame(sample, row)
-        return height * width
-
-    def _order(self, sample: Any, row: int) -> np.ndarray:
-        """Return which of the sample's pixels each of its box is, row by row; -1: none."""
-        if not isinstance(sample, ImageRegion):
-            height, width = self._frame(sample, row)
-            return np.arange(height * width).reshape(height, width)
-        cover = sample.cover()
-        order = np.cumsum(cover).reshape(cover.shape) - 1
-        return np.where(cover, order, -1)
-
     def _view(self, sample: Any) -> tuple[MapView, tuple[int, int]]:
-        top, left, bottom, right = frame_of(sample, self._frame(sample))
+        top, left, bottom, right = frame_of(sample, image_frame(sample, self.channels))
         view = MapView(bottom - top, right - left, self._names, self.void)
         return view, (top, left)
 
