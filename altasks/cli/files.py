@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, invalid
 
 
 def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
@@ -59,3 +59,26 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def keep_lines(path: Path, lines: Iterable[str], *, force: bool, argument: str = "--out") -> None:
+    """Write lines whose making took long; where `path` fails, into a new temporary folder.
+
+    Raises:
+        InvalidInputError: if the path can't or should not be written (a disk that is full, a file
+            that wasn't there before); it says where the lines are, if they could be kept at all.
+    """
+    kept = list(lines)
+    try:
+        check_target(path, force=force, argument=argument)
+        write_lines(path, kept)
+    except (OSError, InvalidInputError) as error:
+        try:
+            aside = Path(tempfile.mkdtemp(prefix="altasks-")) / path.name
+            write_lines(aside, kept)
+        except OSError as second:
+            hint = f"Nor could it be put aside ({second}): free some space and run this again."
+        else:
+            hint = f"Nothing is lost: what should stand there is in {aside}."
+        found = f"{str(path)!r} ({error})"
+        raise invalid(argument, "a path that can be written", found, hint=hint) from error

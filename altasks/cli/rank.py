@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from altasks.cli.files import check_target, write_lines
+from altasks.cli.files import check_target, keep_lines
 from altasks.cli.rank_request import Ranker, RankRequest, check_options
 from altasks.cli.rank_summary import SHOWN, plain, show_pictures, summarise, unreadable_lines
 from altasks.cli.rankers import find_ranker
@@ -80,9 +80,9 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     picks = strategy.select(candidates, request.number, rng=derive_rng(request.seed, "rank"))
     value_of = dict(zip(scores.ids, scores.values.tolist(), strict=True))
     rows, reasons = _describe(task, ranker, left, picks, value_of, request.batch_size)
-    # Looked at again: scoring may have taken hours.
-    check_target(request.out, force=request.force)
-    write_lines(request.out, (json.dumps(row, ensure_ascii=False) for row in rows))
+    # Scoring may have taken hours: the path is looked at again, and the rows outlive it.
+    lines = (json.dumps(row, ensure_ascii=False) for row in rows)
+    keep_lines(request.out, lines, force=request.force)
     found = [] if scorer is None else scorer.lines()
     summarise(console, request, ranker, scores, rows, reasons, acquisition, found)
     show_pictures(console, request, task, left, scores, rows)
@@ -244,7 +244,7 @@ def _save_partial(
         {"rank": place, "id": name, "score": value_of[name], **ranker.fields(pool[name])}
         for place, name in enumerate(partial.top(len(partial), seed=request.seed), start=1)
     )
-    write_lines(target, (json.dumps(row, ensure_ascii=False) for row in rows))
+    keep_lines(target, (json.dumps(row, ensure_ascii=False) for row in rows), force=True)
     if isinstance(error, UnreadableSampleError):
         listed = unreadable_lines(error.skipped, len(pool))
         return UnreadableSampleError(

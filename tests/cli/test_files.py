@@ -1,10 +1,12 @@
+import errno
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from altasks.cli.files import check_target, write_lines
+from altasks.cli import files
+from altasks.cli.files import check_target, keep_lines, write_lines
 from altasks.errors import InvalidInputError
 
 
@@ -63,3 +65,41 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_any_work(tmp_path)
         closed.mkdir(mode=0o500)
     with pytest.raises(InvalidInputError, match="can be written to"):
         check_target(closed / "queue.jsonl", force=False)
+
+
+@pytest.mark.parametrize("fault", ["a full disk", "a file that came meanwhile", "no folder"])
+def test_lines_that_cannot_be_written_are_kept_aside(tmp_path, monkeypatch, fault):
+    target, aside = tmp_path / "out" / "queue.jsonl", tmp_path / "aside"
+    aside.mkdir()
+    monkeypatch.setattr(files.tempfile, "tempdir", str(aside))
+    if fault != "no folder":
+        target.parent.mkdir()
+    if fault == "a file that came meanwhile":
+        target.write_text("another's")
+    if fault == "a full disk":
+        whole = files.write_lines
+
+        def full(path, lines):
+            if path == target:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            whole(path, lines)
+
+        monkeypatch.setattr(files, "write_lines", full)
+    with pytest.raises(InvalidInputError, match=r"--out: .*Nothing is lost") as raised:
+        keep_lines(target, iter(["a", "b"]), force=False)
+    (kept,) = aside.rglob("queue.jsonl")
+    assert str(kept) in str(raised.value)
+    assert kept.read_text() == "a\nb\n"
+    if fault == "a file that came meanwhile":
+        assert target.read_text() == "another's"
+        assert "--force" in str(raised.value)
+
+
+def test_lines_that_can_be_kept_nowhere_say_so(tmp_path, monkeypatch):
+    def full(path, lines):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(files, "write_lines", full)
+    with pytest.raises(InvalidInputError, match=r"No space left.*Nor could it be put aside"):
+        keep_lines(tmp_path / "queue.jsonl", ["a"], force=False)
