@@ -85,7 +85,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     keep_lines(request.out, lines, force=request.force)
     found = [] if scorer is None else scorer.lines()
     summarise(console, request, ranker, scores, rows, reasons, acquisition, found)
-    show_pictures(console, request, task, left, scores, rows)
+    show_pictures(console, request, ranker, task, left, scores, rows)
 
 
 def _kept_for(strategy: Any) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,6 +86,7 @@ class Ranker:
         scorer: makes the acquisition function from the options and the task, where the function
             alone won't do; its `lines()` go into the summary.
         options: which of `OWN_OPTIONS` the task reads; another one is refused.
+        sheet: the layout of a contact sheet, where pictures aren't about square.
     """
 
     build: Callable[[RankRequest], Any]
@@ -95,6 +96,7 @@ class Ranker:
     reason: Callable[[Mapping[str, Any]], str]
     scorer: Callable[[RankRequest, Any], Any] | None = None
     options: frozenset[str] = frozenset()
+    sheet: Mapping[str, int] = field(default_factory=dict)
 
 
 def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
@@ -130,8 +132,8 @@ def check_options(request: RankRequest, ranker: Ranker) -> None:
     Raises:
         InvalidInputError: naming the option.
     """
-    for field, option in OWN_OPTIONS.items():
-        if getattr(request, field) and field not in ranker.options:
+    for name, option in OWN_OPTIONS.items():
+        if getattr(request, name) and name not in ranker.options:
             raise invalid(option, f"not to be given for {request.task}", "it")
     if request.dropout_layers != "all" and "passes" not in ranker.options:
         raise invalid("--dropout-layers", f"not to be given for {request.task}", "it")

@@ -31,6 +31,7 @@ def unreadable_lines(skipped: Mapping[str, str], count: int) -> str:
 def show_pictures(
     console: Console,
     request: RankRequest,
+    ranker: Ranker,
     task: Any,
     pool: Pool,
     scores: Scores,
@@ -43,7 +44,7 @@ def show_pictures(
     if request.sheet is not None:
         from altasks.report.sheet import MOST, contact_sheet
 
-        contact_sheet(rows, task, request.sheet, pool=pool)
+        contact_sheet(rows, task, request.sheet, pool=pool, **ranker.sheet)
         shown = f"the first {MOST:,}" if len(rows) > MOST else "all of them"
         console.print(plain(f"Pictures of {shown} are in {request.sheet}."), soft_wrap=True)
 

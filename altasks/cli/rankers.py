@@ -55,6 +55,7 @@ RANKERS: dict[str, Ranker] = {
         classes=lambda _: [],
         reason=lines.split_readings,
         options=frozenset({"members", "sheet", "text_column"}),
+        sheet={"columns": 2, "tile": 600},  # lines are wide and flat
     ),
     "text-classification": Ranker(
         build=texts.build_text_classification,

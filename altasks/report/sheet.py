@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -85,29 +86,35 @@ def contact_sheet(
         raise invalid("query", "at least one sample", "none")
 
     pil = require("PIL.Image", "vision", "A contact sheet")
-    face = font(max(11, tile / 17))
+    face = font(min(18, max(11, tile / 17)))
     line = round(1.3 * face.size)
     lines = max(len(one.lines) for one in tiles)
     across = min(columns, len(tiles))
-    down = -(-len(tiles) // across)
-    wide, high = tile + GAP, tile + GAP + lines * line
+    pictures = [_looked(one, draws, tile) for one in tiles]
+    # A row is as high as its highest picture: lines of text are wide and flat.
+    heights = [
+        max(
+            tile if isinstance(one, str) else one.height for one in pictures[start : start + across]
+        )
+        for start in range(0, len(pictures), across)
+    ]
+    bottoms = list(itertools.accumulate(height + GAP + lines * line for height in heights))
     note = f"and {count - len(tiles):,} more" if count > len(tiles) else ""
-    sheet = pil.new(
-        "RGB", (GAP + across * wide, GAP + down * high + (line if note else 0)), "white"
-    )
+    size = (GAP + across * (tile + GAP), GAP + bottoms[-1] + (line if note else 0))
+    sheet = pil.new("RGB", size, "white")
     pen = require("PIL.ImageDraw", "vision", "A contact sheet").Draw(sheet)
-    for place, one in enumerate(tiles):
-        left, top = GAP + place % across * wide, GAP + place // across * high
-        try:
-            picture = _fit(_picture(one, draws), tile)
-            sheet.paste(picture, (left + (tile - picture.width) // 2, top + tile - picture.height))
-        except UnreadableSampleError as error:
-            pen.rectangle((left, top, left + tile - 1, top + tile - 1), fill=_GREY)
-            reason = next(iter(error.rows.values()), str(error))
-            _write(pen, face, ["can't be read:", reason], (left + 4, top + 4), tile - 8, line)
-        _write(pen, face, one.lines, (left, top + tile + 2), tile, line)
+    for place, (one, picture) in enumerate(zip(tiles, pictures, strict=True)):
+        row = place // across
+        left, below = GAP + place % across * (tile + GAP), bottoms[row] - lines * line
+        if isinstance(picture, str):
+            pen.rectangle((left, below - tile, left + tile - 1, below - 1), fill=_GREY)
+            said = ["can't be read:", picture]
+            _write(pen, face, said, (left + 4, below - tile + 4), tile - 8, line)
+        else:
+            sheet.paste(picture, (left + (tile - picture.width) // 2, below - picture.height))
+        _write(pen, face, one.lines, (left, below + 2), tile, line)
     if note:
-        pen.text((GAP, GAP + down * high), note, fill=_FAINT, font=face)
+        pen.text((GAP, GAP + bottoms[-1]), note, fill=_FAINT, font=face)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
@@ -167,10 +174,14 @@ def _classes(description: Mapping[str, Any] | None) -> str:
     return "" if predicted is None else str(predicted)
 
 
-def _picture(one: _Tile, draws: Any) -> Any:
-    if draws is None or one.description is None:
-        return open_image(one.sample)
-    return draws(one.sample, one.description)
+def _looked(one: _Tile, draws: Any, side: int) -> Any:
+    """Return the picture of a tile, or why there is none."""
+    try:
+        if draws is None or one.description is None:
+            return _fit(open_image(one.sample), side)
+        return _fit(draws(one.sample, one.description), side)
+    except UnreadableSampleError as error:
+        return next(iter(error.rows.values()), str(error))
 
 
 def _fit(picture: Any, side: int) -> Any:

@@ -74,6 +74,7 @@ def test_the_sheet_has_the_readings_coloured(rank, lines, committee, tmp_path):
     assert any(len(set(row["prediction"]["readings"])) > 1 for row in rows)
     with Image.open(sheet) as page:
         pixels = np.asarray(page.convert("RGB")).astype(int)
+    assert pixels.shape[1] > 1200  # two columns of wide tiles
     red, others = pixels[..., 0], pixels[..., 1:].max(-1)
     assert ((red - others) > (_DIFFERENT[0] - _DIFFERENT[1]) // 3).any()
 

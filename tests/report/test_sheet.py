@@ -37,13 +37,26 @@ def test_a_query_in_a_grid(tmp_path):
     )  # fmt: skip
     sheet = read(path)
     assert sheet.shape[1] == GAP + 2 * (100 + GAP)
-    # Each picture twice as big as it is (a whole multiple), at the bottom of its tile.
-    assert (sheet[GAP + 70, GAP + 50] == RED).all()
-    assert (sheet[GAP + 70, 2 * GAP + 150] == BLUE).all()
+    # Each picture twice as big as it is (a whole multiple), in a row as high as they are.
+    assert (sheet[GAP, GAP + 50] == RED).all()
+    assert (sheet[GAP + 59, GAP + 50] == RED).all()
+    assert (sheet[GAP + 59, 2 * GAP + 150] == BLUE).all()
     assert (sheet == RED).all(-1).sum() == 2 * 80 * 60
     assert (sheet == BLUE).all(-1).sum() == 80 * 60
     assert (sheet < 60).all(-1).any()  # the captions
     assert [one.name for one in path.parent.iterdir()] == ["sheet.png"]
+
+
+def test_a_row_is_as_high_as_its_highest_picture(tmp_path):
+    flats = [flat(RED, 10, 100), flat(BLUE, 20, 100), flat(RED, 100, 100), flat(BLUE, 10, 100)]
+    low = read(contact_sheet(query(flats[:2]), path=tmp_path / "a.png", columns=2, tile=100))
+    both = read(contact_sheet(query(flats), path=tmp_path / "b.png", columns=2, tile=100))
+    captions = low.shape[0] - 2 * GAP - 20
+    assert both.shape[0] == GAP + (20 + 100) + 2 * (GAP + captions)
+    assert (low == RED).all(-1).sum() == 10 * 100
+    assert (low[GAP + 10 : GAP + 20, GAP : GAP + 100] == RED).all()  # side by side at their feet
+    assert (both == RED).all(-1).sum() == 110 * 100
+    assert (both == BLUE).all(-1).sum() == 30 * 100
 
 
 def test_rows_of_a_queue_by_path_or_pool(tmp_path):
