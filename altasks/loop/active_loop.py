@@ -353,7 +353,9 @@ class ActiveLoop:
             cost_batch: what those of a round may cost.
             per_cost: in a run by cost: pick by score per cost instead of by score.
             test: (samples, labels) to evaluate on after each fit.
-            target: metric -> value; stops when all are reached (`>=`).
+            target: metric -> value; stops when all are reached: `<=` for errors (brier, cer, ece,
+                error, loss, mae, mse, nll, rmse, wer; also as `rmse_<name>`, `member_cer`), `>=`
+                for everything else.
             stop: called with all rounds so far after each; True stops.
             initial: how much to ask the first time, before any fit, in the unit of the batch;
                 by default a batch.

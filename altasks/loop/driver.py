@@ -13,6 +13,7 @@ moment a process dies in, the next one finds the first step that the store doesn
 from __future__ import annotations
 
 import math
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,12 @@ from altasks.loop.query import Round
 if TYPE_CHECKING:
     from altasks.loop.active_loop import ActiveLoop
     from altasks.oracles.base import Oracle
+
+#: The names of metrics of which less is better: altasks' own (`cer`, `member_wer`, `rmse_weight`)
+#: and what a task of somebody else's is likely to call such.
+_LESS_IS_BETTER = re.compile(
+    r"(?:eval_|mean_|member_|test_)*(?:brier|cer|ece|error|loss|mae|mse|nll|rmse|wer)(?:_|$)"
+)
 
 
 class Driver:
@@ -96,7 +103,12 @@ class Driver:
                     f"target: expected a metric of this task ({', '.join(last.metrics)}), found "
                     f"{name!r}."
                 )
-        return all(last.metrics[name] >= value for name, value in (self.target or {}).items())
+        return all(
+            last.metrics[name] <= value
+            if _LESS_IS_BETTER.match(name)
+            else last.metrics[name] >= value
+            for name, value in (self.target or {}).items()
+        )
 
     def _complete(self, begun: float, told: int = 0) -> Round | None:
         """Do what is missing of the last round; None if nobody answers."""

@@ -75,6 +75,22 @@ def test_target(make: Any, data: Data, test_set: Any) -> None:
     assert list(make().run(oracle, 100, 5, test=test_set, target=("accuracy", 0.5))) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "less"),
+    [("rmse", True), ("member_cer", True), ("eval_loss", True), ("nll_weight", True)]
+    + [("ap50_loss", False), ("map50", False), ("mean_iou", False), ("coverage_90", False)],
+)
+def test_an_error_is_reached_from_above(
+    make: Any, data: Data, test_set: Any, name: str, less: bool
+) -> None:
+    loop = make()
+    values = iter([0.75, 0.5, 0.25, 0.0] if less else [0.25, 0.5, 0.75, 1.0])
+    loop.task.evaluate = lambda *_: {name: next(values)}
+    target = {name: 0.25 if less else 0.75}
+    rounds = list(loop.run(al.Simulated(data[1]), 20, 5, test=test_set, target=target))
+    assert [one.round for one in rounds] == [1, 2, 3]
+
+
 def test_an_unknown_target(make: Any, data: Data, test_set: Any) -> None:
     with pytest.raises(InvalidInputError, match=r"a metric of this task .accuracy., found 'f1'"):
         list(make().run(al.Simulated(data[1]), 100, 5, test=test_set, target={"f1": 0.5}))
