@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal, Self, cast
 import torch
 from torch import Tensor, nn
 
-from altasks._extras import require
 from altasks.committees._head import draw_once, find_head
 from altasks.committees._modes import evaluating
 from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
@@ -27,6 +26,7 @@ from altasks.tasks._hf_train import (
     train,
 )
 from altasks.tasks._members import EnsembleMembers, first_source
+from altasks.tasks._weights import read_weights
 
 SETTINGS = "altasks.json"
 WEIGHTS = "model.safetensors"
@@ -228,21 +228,14 @@ class FineTuned(ABC):
                     where=str(folder),
                 )
         self._starting_point()
-        safetensors = require("safetensors.torch", "text", "Reading weights")
-        try:
-            safetensors.load_model(self.model, folder / WEIGHTS, device=str(self.device))
-        except (
-            require("safetensors", "text", "Reading weights").SafetensorError,
-            OSError,
-            RuntimeError,  # layers that one has and the other hasn't
-        ) as error:
-            raise invalid(
-                "directory",
-                "weights as save() wrote them, of a task like this one",
-                f"others, or a damaged file: {error}",
-                where=str(folder / WEIGHTS),
-                hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
-            ) from error
+        read_weights(
+            self.model,
+            folder / WEIGHTS,
+            argument="directory",
+            expected="weights as save() wrote them, of a task like this one",
+            device=self.device,
+            hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
+        )
         self._remember(found)
         self._head_is_new = False
         self._goes_on = True

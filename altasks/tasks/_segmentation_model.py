@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
-from altasks._extras import require
 from altasks.errors import invalid
 from altasks.tasks._deep_supervision import DeepSupervised, build, image_channels, supervise
 from altasks.tasks._finetuned import SETTINGS, WEIGHTS
 from altasks.tasks._hf import Loaded, require_directory
+from altasks.tasks._weights import read_weights
 
 #: The task's name, in saved settings.
 NAME = "segmentation"
@@ -74,7 +74,12 @@ def load_supervised(
     known = None
     if folder is not None:
         known = supervise(net, saved["stages"], classes, **wide)
-        _read_weights(known, folder)
+        read_weights(
+            known,
+            folder / WEIGHTS,
+            argument="model",
+            expected="weights as save() wrote them",
+        )
     made: DeepSupervised = supervise(net, stages, classes, **wide)
     made.train(net.training)
     if known is not None:
@@ -97,17 +102,6 @@ def _require_same_labels(labels: Sequence[Any], saved: Sequence[Any], folder: Pa
             f"{mine!r}",
             where=str(folder),
         )
-
-
-def _read_weights(model: DeepSupervised, folder: Path) -> None:
-    errors = (require("safetensors", "text", "Reading weights").SafetensorError, RuntimeError)
-    try:
-        require("safetensors.torch", "text", "Reading weights").load_model(model, folder / WEIGHTS)
-    except errors as error:
-        raise invalid(
-            "model", "weights as save() wrote them", f"others, or a damaged file: {error}",
-            where=str(folder / WEIGHTS),
-        ) from error  # fmt: skip
 
 
 def _with_heads_of(known: DeepSupervised, made: DeepSupervised) -> frozenset[str]:

@@ -77,8 +77,16 @@ def test_target(make: Any, data: Data, test_set: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "less"),
-    [("rmse", True), ("member_cer", True), ("eval_loss", True), ("nll_weight", True)]
-    + [("ap50_loss", False), ("map50", False), ("mean_iou", False), ("coverage_90", False)],
+    [
+        ("rmse", True),
+        ("member_cer", True),
+        ("eval_loss", True),
+        ("nll_weight", True),
+        ("ap50_loss", False),
+        ("map50", False),
+        ("mean_iou", False),
+        ("coverage_90", False),
+    ],
 )
 def test_an_error_is_reached_from_above(
     make: Any, data: Data, test_set: Any, name: str, less: bool
