@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -210,3 +210,11 @@ class MaskReader:
                 hint="There is nothing to learn from it: skip the sample.",
             )
         return np.where(known, raw.astype(np.int64), IGNORED)
+
+    def counts(self, labels: Iterable[Any]) -> list[int]:
+        """Return how many pixels of each class there are in all of `labels`; raises as `check`."""
+        total = np.zeros(self.classes, np.int64)
+        for row, label in enumerate(labels):
+            mask = self.read(label, where=f"row {row}")
+            total += np.bincount(mask[mask != IGNORED], minlength=self.classes)
+        return [int(count) for count in total]

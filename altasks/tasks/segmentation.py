@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from altasks._extras import require
+from altasks.acquisition.bald import bald
+from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
@@ -172,6 +174,7 @@ class Segmentation(FineTuned):
         self.heads_only = heads_only
         self.boundary = boundary
         self._seed = 0
+        self._counts: list[int] = list(saved.get("counts") or ())
         if isinstance(boundary, bool) or not isinstance(boundary, int) or boundary < 0:
             raise invalid("boundary", "a whole number of pixels, at least 0", f"{boundary!r}")
         if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
@@ -226,6 +229,19 @@ class Segmentation(FineTuned):
     def stages(self) -> list[str]:
         """The layers whose heads are the committee, before the model's own output."""
         return list(self.model.stages)
+
+    @property
+    def class_weights(self) -> list[float]:
+        """Weights of the classes by the labelled pixels of the last fit; all equal before any."""
+        return class_weights_from_counts(self._counts or [0] * len(self._names))
+
+    def weighted_bald(self, prediction: Prediction, **options: Any) -> Tensor:
+        """Return `al.bald` with `class_weights=self.class_weights`, unless `options` say otherwise.
+
+        For `al.score` and `ActiveLoop`, whose weights would go out of date. A class with few
+        pixels counts as much in an image's score as one with many.
+        """
+        return bald(prediction, **{"class_weights": self.class_weights, **options})
 
     def predict(self, samples: Sequence[Any]) -> Prediction:
         """Return a `Ragged` of one distribution a pixel, an image's pixels row by row.
@@ -345,6 +361,13 @@ class Segmentation(FineTuned):
             super().fit(
                 samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
             )
+        self._counts = self._reader.counts(labels)
+
+    def load(self, directory: Path | str) -> None:
+        """Read back, in place, what `save` wrote, as `FineTuned.load` says."""
+        super().load(directory)
+        if self._ensemble is not None:
+            self._counts = self._ensemble._ask(0, lambda member: member._counts)
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return mean IoU, mean Dice, pixel accuracy, and IoU and Dice of each class.
@@ -527,7 +550,10 @@ class Segmentation(FineTuned):
         return {"labels": self.labels, "stages": self.stages, "void": self.void}
 
     def _kept(self) -> dict[str, Any]:
-        return {"model": spec_of(self.model.model), **self._given}
+        return {"model": spec_of(self.model.model), "counts": self._counts, **self._given}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        self._counts = list(kept.get("counts") or ())
 
 
 def _first(*values: Any) -> Any:

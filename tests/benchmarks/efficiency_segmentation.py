@@ -7,12 +7,12 @@ CamVid (240x180, 11 classes) reduced to 192x160: 367 images to ask from, every s
 images to measure on. Every arm starts from the same 10 images with a seed (and from one fit to
 them, by whole images and by regions) and asks for as many pixels as 10 images have in each of five
 rounds: whole images (those with the highest scores, or `stages_spread`: of four times as many,
-those far from each other), or squares of 32 pixels, learned in windows of 96. A U-Net on
-EfficientNet-Lite0, pretrained and its first two blocks at rest, is fitted anew each round: 200
-steps of 4 images, rare classes weighted in the loss (without, so few steps find no pole and no
-cyclist). A run is a row in `docs/results/`, keyed by its configuration and the version of the code;
-a row that is there is not run again. The data is not part of the project: `--data` is the folder
-with `train`, `trainannot` and so on.
+those far from each other), or squares of 32 pixels, learned in windows of 96. `weighted` divides by
+what is labelled of each class. A U-Net on EfficientNet-Lite0, pretrained and its first two blocks
+at rest, is fitted anew each round: 200 steps of 4 images, rare classes weighted in the loss
+(without, so few steps find no pole and no cyclist). A run is a row in `docs/results/`, keyed by its
+configuration and the version of the code; a row that is there is not run again. The data is not
+part of the project: `--data` is the folder with `train`, `trainannot` and so on.
 """
 
 from __future__ import annotations
@@ -48,9 +48,11 @@ ARMS: dict[str, tuple[str | None, Any, bool]] = {
     "random": (None, "random", False),
     "stages": ("bald", "top_k", False),
     "stages_spread": ("bald", al.Hybrid("k_center", 4), False),
+    "stages_weighted": ("weighted", "top_k", False),
     "entropy": ("entropy", "top_k", False),
     "regions_stages": ("bald", "top_k", True),
     "regions_power": ("bald", "power", True),
+    "regions_weighted": ("weighted", "power", True),
     "regions_random": (None, "random", True),
 }
 ROUND, ROUNDS, CELL = 10, 6, 32
@@ -148,7 +150,12 @@ def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) ->
         start = {name: labels[name] for name in first}
     number = ROUND * (SIDE[0] // CELL) * (SIDE[1] // CELL) if by_region else ROUND
     loop = al.ActiveLoop(
-        task, asked, acquisition=acquisition, strategy=strategy, seed=seed, progress=False
+        task,
+        asked,
+        acquisition=task.weighted_bald if acquisition == "weighted" else acquisition,
+        strategy=strategy,
+        seed=seed,
+        progress=False,
     )
     curve: dict[str, list[float]] = {key: [] for key in ("pixels", "mean_iou", "seconds")}
     loop.tell(start)

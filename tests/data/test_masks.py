@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from altasks.data import decode_mask, encode_mask
+from altasks.data.masks import MaskReader
 from altasks.errors import InvalidInputError
 
 
@@ -60,3 +61,12 @@ def test_images_of_numbers_are_masks_and_colours_are_not(tmp_path):
     image.fromarray(np.zeros((2, 2, 3), np.uint8)).save(tmp_path / "rgb.png")
     with pytest.raises(InvalidInputError, match="classes="):
         decode_mask(tmp_path / "rgb.png")
+
+
+def test_pixels_are_counted_without_void(tmp_path):
+    reader = MaskReader(3, void=9)
+    masks = [np.array([[0, 1, 9], [9, 1, 1]]), encode_mask(np.array([[0, 0]]))]
+    assert reader.counts(masks) == [3, 3, 0]
+    assert reader.counts([]) == [0, 0, 0]
+    with pytest.raises(InvalidInputError, match=r"classes 0 to 2.*found 4.*row 1"):
+        reader.counts([masks[0], np.array([[4]])])

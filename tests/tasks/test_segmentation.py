@@ -275,6 +275,7 @@ def test_a_saved_folder_may_be_asked_by_another_committee(tmp_path):
     probs = task.predict(pictures).units.probs  # of the two stages and the output
     one = al.Segmentation(folders[1], stages=1).predict(pictures)
     assert torch.equal(one.units.probs, probs[:, 1:])
+    assert al.Segmentation(folders[1]).class_weights == task.class_weights != [3, 3, 3]
     both = al.Segmentation(committee=al.Ensemble(folders))
     assert both.labels == NAMES
     assert torch.equal(both.predict(pictures).units.probs[:, 1], probs[:, 2])
@@ -639,6 +640,55 @@ def test_boundaries_weigh_more_and_are_the_same_in_a_stream(committee):
     torch.testing.assert_close(only + rest, al.bald(prediction))
     with pytest.raises(UnsupportedPredictionError, match="boundary=2"):
         al.near_boundary(make().predict(pool))
+
+
+@pytest.mark.parametrize("committee", [None, "ensemble"])
+def test_rare_classes_weigh_more_by_the_labels_of_the_last_fit(committee, tmp_path):
+    pictures = images(3)
+    masks = masks_of(pictures)
+    masks[2][:] = 0
+    known = np.concatenate([one[one != 255] for one in masks])
+    expected = [(len(known) + 3) / ((known == c).sum() + 1) for c in range(3)]
+
+    def task():
+        if committee is None:
+            return make(stages=["0"])
+        nets = [small_net(), small_net()]
+        with torch.no_grad():
+            nets[1][-1].weight.mul_(-3)
+        return make(committee=al.Ensemble(nets), stages=None, trained=False)
+
+    first = task()
+    assert first.class_weights == pytest.approx([3, 3, 3])
+    first.fit(pictures, [masks[0], encode_mask(masks[1]), masks[2]], seed=0)
+    assert first.class_weights == pytest.approx(expected)
+    first.save(tmp_path)
+    second = task()
+    second.load(tmp_path)
+    assert second.class_weights == pytest.approx(expected)
+
+    probs = second.predict(pictures[:1]).units.probs.double().numpy()  # M x K x C
+    mean = probs.mean(1)
+    spread = [np.mean([entropy(member) for member in pixel]) for pixel in probs]
+    pixels = np.array([entropy(one) for one in mean]) - spread
+    by_hand = (pixels * np.array(expected)[mean.argmax(-1)]).mean()
+    streamed = al.score(second, pictures[:1], second.weighted_bald, progress=False)
+    assert streamed.values[0] == pytest.approx(by_hand, rel=1e-5)
+    assert second.weighted_bald(second.predict(pictures[:1])).item() == pytest.approx(by_hand)
+
+
+def test_a_loop_asks_by_the_weights_of_each_fit():
+    pool = dict(zip("abcdef", images(6), strict=True))
+    masks = dict(zip(pool, masks_of(list(pool.values())), strict=True))
+    task = make(stages=["0"])
+    loop = al.ActiveLoop(task, pool, acquisition=task.weighted_bald, progress=False)
+    loop.tell({name: encode_mask(masks[name]) for name in "ab"})
+    loop.fit()
+    before = task.class_weights
+    query = loop.ask(1)
+    loop.tell({name: encode_mask(masks[name]) for name in query.ids})
+    loop.fit()
+    assert task.class_weights != before
 
 
 def test_dice_disagreement_streams():
