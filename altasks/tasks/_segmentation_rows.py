@@ -38,8 +38,13 @@ def training_rows(
     *,
     reader: MaskReader,
     channels: int,
+    crop: int | None = None,
 ) -> list[Row]:
     """Return a row for each image, every mask checked; regions of one image become one row.
+
+    With regions and a `crop`, an image comes as often as windows of that side have room for its
+    labelled pixels: an epoch then sees each of them about once, a whole image's as often as those
+    of an image of which one region is known.
 
     Args:
         samples: images, or regions of images.
@@ -47,6 +52,7 @@ def training_rows(
         weights: one for each; an image's is the mean of its regions'.
         reader: reads the masks.
         channels: of an image.
+        crop: the side of the windows that training cuts.
 
     Raises:
         InvalidInputError: for a mask that can't be one of its image, naming the row.
@@ -56,7 +62,7 @@ def training_rows(
         reader.read(label, raster_size(sample, channels, row=row), f"row {row}")
         key = ("region", sample.of) if isinstance(sample, ImageRegion) else row
         parts.setdefault(key, []).append(row)
-    return [
+    found = [
         Row(
             picture_of(samples[rows[0]]),
             labels[rows[0]] if len(rows) == 1 else _merged([labels[row] for row in rows], reader),
@@ -64,6 +70,9 @@ def training_rows(
         )
         for rows in parts.values()
     ]
+    if crop is None or not any(isinstance(sample, ImageRegion) for sample in samples):
+        return found
+    return [row for row in found for _ in range(-(-sum(reader.counts([row.label])) // crop**2))]
 
 
 def _merged(labels: Sequence[Any], reader: MaskReader) -> Any:

@@ -376,7 +376,7 @@ class Segmentation(FineTuned):
         off; an ensemble answers with its average.
         """
         check_training_set(samples, labels, None)
-        rows = self._rows(samples, labels, None)
+        rows = training_rows(samples, labels, None, reader=self._reader, channels=self.channels)
         table = Confusion(len(self._names))
         truth: tuple[int, np.ndarray] | None = None
         for piece in self._pieces([row.sample for row in rows], answer=True):
@@ -508,7 +508,9 @@ class Segmentation(FineTuned):
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
     ) -> Any:
-        return training_rows(samples, labels, weights, reader=self._reader, channels=self.channels)
+        return training_rows(
+            samples, labels, weights, reader=self._reader, channels=self.channels, crop=self.crop
+        )
 
     def _arguments(self, samples: int) -> Any:
         return fit_arguments(self.training_args, samples)
