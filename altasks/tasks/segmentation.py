@@ -92,8 +92,9 @@ class Segmentation(FineTuned):
         boundary: pixels within so many of another predicted class are marked in the prediction's
             field `boundary`, for `near_boundary`; 0: none is.
         crop: the side of the windows a `fit` trains on, where images are larger: at random among
-            those with a labelled pixel. Where regions are labelled, a window of about twice a
-            region's side and larger batches learn several times faster than whole images.
+            those with a labelled pixel. Where regions are labelled, a window of two or three
+            times a region's side and larger batches learn several times faster than whole
+            images, and an epoch sees each labelled pixel about once.
         augment: what a `fit` does to images and masks: called as `augment(image=..., mask=...)`
             with arrays, returns both (an albumentations transform is one).
         loss: (logits, classes with -100 for void) -> mean loss of one stage; by default

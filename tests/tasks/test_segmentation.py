@@ -579,6 +579,26 @@ def test_known_regions_of_an_image_are_one_training_image():
     assert torch.equal(part["labels"][0, 8:, 8:], whole["labels"][0, 8:, 8:])
 
 
+def test_an_epoch_of_windows_sees_each_known_pixel_about_once():
+    pictures = dict(zip("abc", images(3, 16, 16), strict=True))
+    truth = {name: np.zeros((16, 16), int) for name in pictures}
+    pool = region_pool(pictures, "grid:8")
+    labels = region_labels(pool, truth)
+    known = [name for name in labels if name[0] == "a" or name in ("b#0", "b#1", "c#2")]
+    samples, masks = [pool[name] for name in known], [labels[name] for name in known]
+
+    def windows(crop):
+        rows = make(crop=crop)._rows(samples, masks, None)
+        return [next(n for n in "abc" if row.sample is pictures[n]) for row in rows]
+
+    assert windows(None) == ["a", "b", "c"]
+    assert windows(8) == ["a"] * 4 + ["b"] * 2 + ["c"]  # 256, 128 and 64 pixels, 64 a window
+    assert windows(12) == ["a"] * 2 + ["b", "c"]
+    whole = make(crop=8)._rows(list(pictures.values()), list(truth.values()), None)
+    assert len(whole) == 3  # of whole images a window each, as everywhere
+    assert make(crop=8).evaluate(samples, masks) == make().evaluate(samples, masks)
+
+
 def test_a_loop_asks_for_regions_and_resumes(tmp_path):
     pictures = dict(zip("abc", images(3, 16, 16), strict=True))
     pool = region_pool(pictures, "grid:8")
