@@ -79,7 +79,8 @@ class HeadProbe:
         self._copies = copies
         self._members = 1
         self._fired = 0
-        self._last_dropout: tuple[int, float] | None = None
+        # Its output is held: memory that was let go could come back as the head's input.
+        self._last_dropout: tuple[Tensor, float] | None = None
 
     @contextmanager
     def attached(self) -> Iterator[HeadProbe]:
@@ -98,7 +99,7 @@ class HeadProbe:
     def _on_dropout(self, module: nn.Module, _: Any, output: Any) -> None:
         if isinstance(output, Tensor):
             p = getattr(module, "p", getattr(module, "drop_prob", 0.0))
-            self._last_dropout = (output.data_ptr(), float(p))
+            self._last_dropout = (output, float(p))
 
     def _on_head(self, head: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         features = inputs[0]  # n x ... x d
@@ -108,7 +109,8 @@ class HeadProbe:
         assert isinstance(head, nn.Linear)
         # At rest a dropout hands on the very memory it was given.
         seen = self._last_dropout
-        p = seen[1] if seen is not None and seen[0] == features.data_ptr() else None
+        in_front = seen is not None and seen[0].data_ptr() == features.data_ptr()
+        p = seen[1] if seen is not None and in_front else None
         weight, bias = self._copies(p)  # K x C x d, K x C
         self._members = len(weight)
         # One multiplication serves all copies: n x ... x (K * C).
@@ -126,7 +128,10 @@ class HeadProbe:
         network = self._network
         self._fired = 0
         self._last_dropout = None
-        output = network.forward(batch)
+        try:
+            output = network.forward(batch)
+        finally:
+            self._last_dropout = None
         members = self._members
         width = members * network.classes
         if self._fired != 1 or output.shape[-1] != width + network.head.in_features:

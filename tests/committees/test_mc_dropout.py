@@ -233,6 +233,21 @@ def test_a_model_without_dropout_is_refused(batch):
     assert MCDropout(3, layers="head", p=0.2).draw(network, [batch])[0].logits.shape == (6, 3, 3)
 
 
+def test_a_dropout_further_back_is_not_taken_for_the_one_in_front():
+    """Also where the head's input lies in the memory that the dropout's output has left."""
+    for rows in range(1, 41):
+        for width in (16, 64, 128):
+            network = make_network(
+                nn.Linear(width, width),
+                nn.Dropout(0.5),
+                nn.Linear(width, width),
+                nn.ReLU(),
+                nn.Linear(width, 3),
+            )
+            with pytest.raises(CommitteeError, match="no dropout right in front"):
+                MCDropout(3, layers="head").draw(network, [torch.randn(rows, width)])
+
+
 def test_dropout_that_no_layer_shows_still_counts(batch):
     class Hidden(nn.Module):
         def forward(self, x):
