@@ -60,7 +60,12 @@ def is_normalisation(module: nn.Module) -> bool:
 
 def _probability_attributes(module: nn.Module) -> list[str]:
     names = ("p", *_PROBABILITIES) if is_dropout(module) else _PROBABILITIES
-    return [name for name in names if isinstance(module.__dict__.get(name), float | int)]
+    found = {name: module.__dict__.get(name) for name in names}
+    return [
+        name
+        for name, value in found.items()
+        if isinstance(value, float | int) and not isinstance(value, bool)  # that is a switch
+    ]
 
 
 def dropout_probabilities(model: nn.Module) -> dict[str, float]:

@@ -133,6 +133,14 @@ def test_probabilities_outside_dropout_layers_are_found():
     assert dropout_probabilities(make_net()) == {"3.p": 0.25, "4.p": 0.5, "5.dropout": 0.1}
 
 
+def test_a_switch_is_no_probability():
+    net = make_net()
+    net.dropout = False  # says whether to drop anything, not how much
+    assert "dropout" not in dropout_probabilities(net)
+    with dropout_firing(net, 0.3):
+        assert net.dropout is False
+
+
 def test_gradient_checkpointing_is_off_meanwhile():
     net = make_net()
     net.gradient_checkpointing = True
