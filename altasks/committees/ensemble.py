@@ -92,6 +92,7 @@ class Ensemble:
         self._round = 0
         self._make: Callable[[int], Any] | None = None
         self._swap = False
+        self._copies = False  # of one model: the same until they are trained
         self._untrained_copies = False
         if held and all(hasattr(source, "predict") for source in held):
             self._tasks = list(sources)
@@ -162,7 +163,8 @@ class Ensemble:
         """
         bound = Ensemble(self.members, one_at_a_time=self.one_at_a_time, directory=self._directory)
         bound._seeds, bound._make, bound._swap = self._seeds, make, swap
-        bound._untrained_copies = self._factory is None and self._sources[0] is None
+        bound._copies = self._factory is None and self._sources[0] is None
+        bound._untrained_copies = bound._copies
         return bound
 
     # As a task.
@@ -193,6 +195,7 @@ class Ensemble:
         self._trained = [None] * self.members
         if self.one_at_a_time:  # made again when they are needed
             self._tasks, self._live = [None] * self.members, None
+            self._untrained_copies = self._copies
         for task in self._tasks:
             if hasattr(task, "start_over"):
                 task.start_over()

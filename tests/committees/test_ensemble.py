@@ -301,6 +301,34 @@ def test_members_are_loaded_from_the_folder_they_are_kept_in(tmp_path):
     assert -1 not in values[1]
 
 
+def test_copies_that_forgot_their_training_cannot_disagree(tmp_path):
+    class Copy:
+        def __init__(self) -> None:
+            self.share = 0.5
+
+        def predict(self, samples):
+            return al.Categorical([[self.share, 1 - self.share] for _ in samples])
+
+        def fit(self, samples, labels, *, seed, **_):
+            self.share = (seed % 97) / 97
+
+        def save(self, directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "share").write_text(str(self.share))
+
+        def load(self, directory):
+            self.share = float((directory / "share").read_text())
+
+    copies = Ensemble(2, one_at_a_time=True, directory=tmp_path).bind(lambda k: Copy(), swap=False)
+    with pytest.raises(CommitteeError, match="can't disagree yet"):
+        copies.predict(["a"])
+    copies.fit(["a"], ["b"], seed=0)
+    assert copies.predict(["a"]).members == 2
+    copies.start_over()
+    with pytest.raises(CommitteeError, match="can't disagree yet"):
+        copies.predict(["a"])
+
+
 class TestEnsembleOfTasks(TaskSuite):
     @pytest.fixture
     def make_task(self, make_member):
