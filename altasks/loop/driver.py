@@ -68,8 +68,9 @@ class Driver:
         dry = False
         while True:
             state = self.loop.store.state()
-            # Round 0 is a fit on labels told before the first ask; without such there is none.
-            if state.recorded < state.round and (state.round or state.labelled):
+            # Round 0 is a fit on labels told before the first ask; without such there is none. Nor
+            # is there a round to complete where all that was asked has been skipped.
+            if state.recorded < state.round and (state.labelled or state.pending):
                 done = self._complete(begun)
                 if done is None:
                     return

@@ -241,3 +241,13 @@ def test_a_metric_that_cannot_be_kept_is_named_and_the_run_goes_on_later(
         al.ActiveLoop(worker.VectorTask(), data[0], **options).run(oracle, 6, 6, test=test_set)
     )
     assert [one.round for one in rounds] == [1]
+
+
+def test_a_first_query_that_was_skipped_as_a_whole_is_followed_by_another(
+    make: Any, data: Data
+) -> None:
+    loop = make()
+    loop.skip(loop.ask(3).ids)
+    rounds = list(loop.run(al.Simulated(data[1]), 6, 3))
+    assert [(one.round, one.labelled) for one in rounds] == [(2, 3), (3, 6)]
+    assert not {*rounds[0].ids, *rounds[1].ids} & {*loop.skipped}
