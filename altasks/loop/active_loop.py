@@ -14,6 +14,7 @@ from altasks.data import as_pool
 from altasks.errors import (
     InvalidInputError,
     UnknownNameError,
+    UnreadableSampleError,
     invalid,
 )
 from altasks.loop.asking import Asker
@@ -263,6 +264,12 @@ class ActiveLoop:
         if hasattr(self.task, "check_label"):
             try:
                 label = check_label(self.task, label, lambda: self.pool[name])
+            except UnreadableSampleError as error:
+                raise UnreadableSampleError(
+                    f"labels ({where}): {error}",
+                    error.rows,
+                    skipped={name: "; ".join(error.rows.values())},
+                ) from error
             except (InvalidInputError, UnknownNameError) as error:
                 raise type(error)(f"labels ({where}): {error}") from error
         return to_json(label, "labels", where)

@@ -92,3 +92,16 @@ def test_many_are_not_all_written_out():
     assert len(str(it.value)) < 500
     loop.skip(list(it.value.skipped))
     assert loop.ask(1).ids == ["good"]
+
+
+def test_a_label_of_what_cannot_be_read_is_named():
+    class Checks(Fragile):
+        def check_label(self, label, sample=None):
+            self._check([sample])
+            return label
+
+    loop = al.ActiveLoop(Checks(), POOL)
+    with pytest.raises(UnreadableSampleError, match=r"labels \(id 's2'\): NaN") as caught:
+        loop.tell({"s0": "x", "s2": "x"})
+    assert caught.value.skipped == {"s2": "NaN"}
+    assert loop.labels == {}
