@@ -18,6 +18,7 @@ from altasks.loop.fitting import Fitter
 from altasks.loop.query import Query
 from altasks.loop.selection import Selector, Wanted
 from altasks.loop.settings import strategy_name
+from altasks.loop.unreadable import read_samples
 from altasks.strategies.base import Strategy
 
 
@@ -82,7 +83,7 @@ class Asker:
                     warnings.warn(warning, stacklevel=3)
                 warned = True
             if not left:
-                return self.query(state.round, [], {}, note, open_now.too_dear)
+                return self.query(state.round, [], [], {}, note, open_now.too_dear)
             if hasattr(self.task, "fit"):
                 self.fitter.catch_up(state.fit)
             selector = self._selector_of(state, given is not None)
@@ -98,6 +99,8 @@ class Asker:
                 table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
                 left = table.ids
             picks, values = selector.pick(left, wanted, number, state, table, open_now.costs)
+            # Before anything is written: what can't be handed out isn't asked.
+            samples = read_samples(self.pool, picks, asked=False)
             told = {} if self._is_cold(state) else selector.describe(picks, number)
             asked = [
                 AskedSample(name, value, told.get(name))
@@ -116,7 +119,7 @@ class Asker:
                 # In the order asked. What a sample costs is settled when it is asked.
                 how["costs"] = list(costs.values())
             if self.store.record_ask(number, asked, how):
-                return self.query(number, asked, costs, note, open_now.too_dear)
+                return self.query(number, asked, samples, costs, note, open_now.too_dear)
 
     def open_ids(self, state: State, given: Any = None) -> list[str]:
         """Return what was never asked, labelled or skipped, in the pool's order."""
@@ -179,15 +182,16 @@ class Asker:
         self,
         number: int,
         rows: Sequence[AskedSample],
+        samples: Sequence[Any],
         costs: Mapping[str, float],
         note: str = "",
         too_dear: Sequence[str] = (),
     ) -> Query:
-        """Return some `rows` of query `number`; `costs` are those recorded, if any."""
+        """Return some `rows` of query `number`, and their samples; `costs` are those recorded."""
         known = all(row.id in costs for row in rows)
         return Query(
             ids=[row.id for row in rows],
-            samples=[self.pool[row.id] for row in rows],
+            samples=list(samples),
             scores=[row.score for row in rows],
             round=number,
             descriptions={row.id: row.description for row in rows if row.description is not None},
@@ -204,7 +208,8 @@ class Asker:
         queries = []
         for number in rounds:
             open_ones = [one for one in self.store.asked(number) if state.is_open(one.id)]
-            queries.append(self.query(number, open_ones, costs))
+            samples = read_samples(self.pool, [one.id for one in open_ones], asked=True)
+            queries.append(self.query(number, open_ones, samples, costs))
         return queries
 
     def spent(self, state: State) -> dict[str, float]:

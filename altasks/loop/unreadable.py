@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from altasks.errors import UnreadableSampleError
+from altasks.data import Pool
+from altasks.errors import UnknownNameError, UnreadableSampleError
 
 #: How many ids are written out.
 SHOWN = 20
@@ -15,12 +17,41 @@ def by_id(error: UnreadableSampleError, ids: Sequence[str]) -> dict[str, str]:
     return {ids[row]: found for row, found in error.rows.items() if 0 <= row < len(ids)}
 
 
-def to_skip(error: UnreadableSampleError, found: Mapping[str, str]) -> UnreadableSampleError:
+def read_samples(pool: Pool, ids: Sequence[str], *, asked: bool) -> list[Any]:
+    """Return the samples of some ids.
+
+    Args:
+        pool: where they are.
+        ids: which.
+        asked: whether they are in the store's queries already.
+
+    Raises:
+        UnreadableSampleError: naming all that can't be read.
+        UnknownNameError: for an id that is not in the pool.
+    """
+    samples: list[Any] = []
+    found: dict[str, str] = {}
+    for name in ids:
+        try:
+            samples.append(pool[name])
+        except UnknownNameError:
+            raise
+        except Exception as error:  # a data set that decodes as it is read raises anything
+            found[name] = f"{type(error).__name__}: {error}"
+    if found:
+        raise to_skip(UnreadableSampleError("", {}), found, asked=asked)
+    return samples
+
+
+def to_skip(
+    error: UnreadableSampleError, found: Mapping[str, str], *, asked: bool = False
+) -> UnreadableSampleError:
     """Return the error that says which samples they are and how to go on without them.
 
     Args:
         error: as the task or scoring raised it.
         found: id -> what was found there.
+        asked: whether they are in the store's queries already.
     """
     names = list(found)
     shown = repr(names) if len(names) <= SHOWN else "list(error.skipped)"
@@ -30,8 +61,9 @@ def to_skip(error: UnreadableSampleError, found: Mapping[str, str]) -> Unreadabl
     if error.partial is not None:
         again += " (with scores=error.partial, the others need not be scored once more)"
     return UnreadableSampleError(
-        f"{len(names)} of the pool's samples can't be read: {reasons}{more}. Nothing was asked. "
-        f"Leave them out, loop.skip({shown}), and {again}.",
+        f"{len(names)} of the pool's samples can't be read: {reasons}{more}. "
+        f"{'They were asked before' if asked else 'Nothing was asked'}. "
+        f"Leave them out, loop.skip({shown}), and {'go on' if asked else again}.",
         error.rows,
         skipped=dict(found),
         partial=error.partial,

@@ -94,6 +94,35 @@ def test_many_are_not_all_written_out():
     assert loop.ask(1).ids == ["good"]
 
 
+class Decoded(dict):
+    """A data set that decodes as it is read, and fails on some."""
+
+    def __getitem__(self, name):
+        if name in ("s2", "s5"):
+            raise OSError("truncated")
+        return super().__getitem__(name)
+
+
+def test_what_fails_as_it_is_read_is_named_and_not_asked():
+    loop = al.ActiveLoop(None, Decoded(POOL), strategy="random")
+    with pytest.raises(UnreadableSampleError, match=r"'s\d': OSError: truncated") as caught:
+        loop.ask(8)
+    assert set(caught.value.skipped) == {"s2", "s5"}
+    assert loop.round == 0
+    loop.skip(caught.value.skipped)
+    assert len(loop.ask(6)) == 6
+
+
+def test_what_fails_only_after_it_was_asked_is_named_too(tmp_path):
+    store = f"sqlite:///{tmp_path}/reviews.db"
+    al.ActiveLoop(None, POOL, store=store).ask(8)
+    loop = al.ActiveLoop(None, Decoded(POOL), store=store)
+    with pytest.raises(UnreadableSampleError, match=r"were asked.*loop\.skip\(\["):
+        loop.pending_queries()
+    loop.skip(["s2", "s5"])
+    assert len(loop.pending_queries()[0]) == 6
+
+
 def test_a_label_of_what_cannot_be_read_is_named():
     class Checks(Fragile):
         def check_label(self, label, sample=None):
