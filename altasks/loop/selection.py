@@ -17,7 +17,7 @@ from altasks.loop.costs import Costs
 from altasks.loop.jsonable import to_json
 from altasks.loop.opening import require_whole
 from altasks.loop.unreadable import by_id, to_skip
-from altasks.strategies._inner import reads_scores
+from altasks.strategies._inner import reads_scores, select_inside
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
 
@@ -151,7 +151,8 @@ class Selector:
         candidates = Candidates(ids, values, **fields)
         if wanted.cost is None:
             assert wanted.n is not None
-            picks = self.strategy.select(candidates, int(wanted.n), rng=rng)
+            # What a strategy returns is written to the store, for good: it is looked at first.
+            picks = select_inside(self.strategy, candidates, min(int(wanted.n), len(ids)), rng)
         else:
             # A cold start may read no scores, which is no reason to refuse the later asks.
             dense = wanted.per_cost and reads_scores(self.strategy)

@@ -50,7 +50,7 @@ def select_inside(
     """Select with the strategy inside, and hold a third party's to its promise.
 
     Raises:
-        InvalidInputError: if it returns other than `n` distinct ids.
+        InvalidInputError: if it returns other than `n` distinct ids of candidates.
     """
     picks: Any = strategy.select(candidates, n, rng=rng)
     if len(picks) != n or len(set(picks)) != n:
@@ -59,4 +59,10 @@ def select_inside(
             f"{n} distinct ids from {type(strategy).__name__}",
             f"{len(picks)}, {len(set(picks))} of them distinct",
         )
+    known = set(candidates.ids)
+    for name in picks:
+        if name not in known:
+            raise invalid(
+                "strategy", f"ids of candidates from {type(strategy).__name__}", f"{name!r}"
+            )
     return list(picks)

@@ -190,11 +190,6 @@ def _order(strategy: Strategy, part: Candidates, left: Fraction, seed: int) -> l
     n = _between(1, len(part) * (budget / math.fsum(part.costs)), len(part))
     while True:
         picks = select_inside(strategy, part, n, np.random.default_rng(seed))
-        for name in picks:
-            if name not in cost_of:
-                raise invalid(
-                    "strategy", f"ids of candidates from {type(strategy).__name__}", f"{name!r}"
-                )
         total = math.fsum(cost_of[name] for name in picks)
         if n == len(part) or total >= budget:
             return picks

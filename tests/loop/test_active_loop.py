@@ -425,6 +425,32 @@ class TestFit:
         assert not list(tmp_path.iterdir())
 
 
+class TestStrategy:
+    @pytest.mark.parametrize(
+        ("picks", "message"),
+        [
+            (["s000", "s000"], "2 distinct ids from Liar, found 2, 1 of them distinct"),
+            (["s000"], "2 distinct ids from Liar, found 1"),
+            (["s000", "s001", "s002"], "2 distinct ids from Liar, found 3"),
+            (["s000", "other"], "ids of candidates from Liar, found 'other'"),
+        ],
+    )
+    def test_what_breaks_its_promise_writes_nothing(
+        self, make: Any, picks: list[str], message: str
+    ) -> None:
+        class Liar:
+            needs: ClassVar[frozenset[str]] = frozenset()
+            reads_scores = False
+
+            def select(self, candidates: Any, n: int, *, rng: Any) -> list[str]:
+                return picks
+
+        loop = make(cold_start=Liar())
+        with pytest.raises(InvalidInputError, match=message):
+            loop.ask(2)
+        assert (loop.round, loop.pending) == (0, [])
+
+
 class TestReopen:
     @pytest.mark.parametrize(
         ("options", "message"),
