@@ -180,6 +180,12 @@ class Selector:
 
     def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
         """Return `[len(ids), d]`, by batches; `other` is a candidate."""
+        if not hasattr(self.task, "embed"):
+            raise InvalidInputError(
+                f"task: the strategy {type(self.strategy).__name__} reads the embeddings of what "
+                "is labelled and asked, and the loop has no task with embed() to make them. Give "
+                "one, or another strategy."
+            )
         blocks = []
         for start in range(0, max(len(ids), 1), self.batch_size):
             # Of no samples, the width still has to be known: a candidate, which can be read, is

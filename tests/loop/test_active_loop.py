@@ -457,6 +457,13 @@ class TestReopen:
         [
             ({"seed": 1}, "seed: the store .* was made with 0, and this loop has 1"),
             ({"strategy": "random"}, r"strategy: .*TopK\(\), and this loop has .*Random\(\)"),
+    def test_embeddings_that_nobody_makes(self, data: Data) -> None:
+        loop = al.ActiveLoop(None, data[0], strategy="k_center")
+        names = list(data[0])
+        scores = al.Scores(names, np.ones(len(names)), embeddings=np.ones((len(names), 2)))
+        with pytest.raises(InvalidInputError, match=r"KCenter.*embed\(\)"):
+            loop.ask(2, scores=scores)
+
             ({"strategy": al.Power(2.0)}, r"Power\(beta=2\.0\)"),
             ({"acquisition": "entropy"}, r"acquisition: .*bald\(\), and .*entropy\(\)"),
             ({"acquisition_options": {"reduce": "max"}}, r"bald\(reduce=\"max\"\)"),
