@@ -238,12 +238,17 @@ def given_scores(scores: Any, pool: Pool) -> Any:
 
     Raises:
         UnknownNameError: for an id that is not in the pool.
-        InvalidInputError: for a length that isn't the pool's, or a score that isn't finite.
+        InvalidInputError: for a length that isn't the pool's (or that of the ids, in a `Scores`),
+            or a score that isn't finite.
     """
     from altasks.scoring import Scores
 
     if isinstance(scores, Scores):
-        table = scores
+        table = replace(scores, values=_vector(scores.values))
+        if len(table.values) != len(table.ids):
+            raise invalid(
+                "scores", f"a value for each of its {len(table.ids)} ids", f"{len(table.values)}"
+            )
     elif isinstance(scores, Mapping):
         table = Scores(list(scores), _vector(list(scores.values())))
     else:

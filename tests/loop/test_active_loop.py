@@ -178,6 +178,12 @@ class TestScoresFromElsewhere:
             == [pytest.approx(math.log(3))] * 3
         )
 
+    @pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+    def test_scores_made_by_hand(self, kind: Any) -> None:
+        loop = al.ActiveLoop(None, {"a": 1, "b": 2, "c": 3})
+        scores = al.Scores(["c", "a", "b"], kind([0.1, 0.3, 0.2]))
+        assert [loop.ask(1, scores=scores).ids for _ in range(3)] == [["a"], ["b"], ["c"]]
+
     def test_without_scores_and_task_it_is_random(self) -> None:
         assert len(al.ActiveLoop(None, ["x", "y", "z"]).ask(2)) == 2
 
@@ -186,6 +192,7 @@ class TestScoresFromElsewhere:
         [
             ({"a": 0.1, "nope": 0.2}, "'nope'"),
             ([0.1, 0.2], "one score for each of the 3 samples.*found 2"),
+            (al.Scores(["a", "b"], np.ones(3)), "a value for each of its 2 ids, found 3"),
             ({"a": 0.1, "b": math.nan}, "finite numbers, found nan .id 'b'"),
             (["high", "low", "low"], "scores: expected numbers"),
         ],
