@@ -131,7 +131,7 @@ class ActiveLoop:
         priced = Costs(task, self.pool, costs)
         selector = Selector(
             task, self.pool, priced, self.strategy, acquisition, acquisition_options, self.seed,
-            batch_size, progress,
+            int(batch_size), progress,
         )  # fmt: skip
         self._asker = Asker(
             task, self.pool, self.store, self._fitter, selector, self.cold_start, priced

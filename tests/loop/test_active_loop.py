@@ -580,6 +580,11 @@ class TestDoor:
             with pytest.raises(InvalidInputError, match="test: expected"):
                 loop.evaluate(test)
 
+    def test_numbers_of_numpy_are_numbers(self, make: Any, data: Data) -> None:
+        loop = make(seed=np.int64(0), batch_size=np.int64(7))
+        train(loop, data)
+        assert len(loop.ask(np.int64(3))) == 3
+
 
 @pytest.mark.slow
 def test_a_million_ids(tmp_path: Path) -> None:
