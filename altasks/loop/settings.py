@@ -72,6 +72,8 @@ def acquisition_name(
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Strategy) and not isinstance(value, type):  # the one inside another
+        return strategy_name(value)
     try:
         text = dumps(to_json(value, "option"))
     except InvalidInputError:  # an object: its class has to do, an address would never be equal

@@ -457,13 +457,6 @@ class TestStrategy:
             loop.ask(2)
         assert (loop.round, loop.pending) == (0, [])
 
-
-class TestReopen:
-    @pytest.mark.parametrize(
-        ("options", "message"),
-        [
-            ({"seed": 1}, "seed: the store .* was made with 0, and this loop has 1"),
-            ({"strategy": "random"}, r"strategy: .*TopK\(\), and this loop has .*Random\(\)"),
     def test_embeddings_that_nobody_makes(self, data: Data) -> None:
         loop = al.ActiveLoop(None, data[0], strategy="k_center")
         names = list(data[0])
@@ -471,6 +464,13 @@ class TestReopen:
         with pytest.raises(InvalidInputError, match=r"KCenter.*embed\(\)"):
             loop.ask(2, scores=scores)
 
+
+class TestReopen:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"seed": 1}, "seed: the store .* was made with 0, and this loop has 1"),
+            ({"strategy": "random"}, r"strategy: .*TopK\(\), and this loop has .*Random\(\)"),
             ({"strategy": al.Power(2.0)}, r"Power\(beta=2\.0\)"),
             ({"acquisition": "entropy"}, r"acquisition: .*bald\(\), and .*entropy\(\)"),
             ({"acquisition_options": {"reduce": "max"}}, r"bald\(reduce=\"max\"\)"),
@@ -493,6 +493,12 @@ class TestReopen:
         make(acquisition=al.margin, acquisition_options={"power": 2})
         with pytest.raises(StoreError, match=r"acquisition: .*margin\(power=2\), and .*bald\(\)"):
             make(acquisition=functools.partial(al.bald))
+
+    def test_another_option_of_the_strategy_inside(self, make: Any) -> None:
+        make(strategy=al.Hybrid(al.Power(2.0)))
+        make(strategy=al.Hybrid(al.Power(2.0)))
+        with pytest.raises(StoreError, match=r"Power\(beta=2\.0\).*Power\(beta=3\.0\)"):
+            make(strategy=al.Hybrid(al.Power(3.0)))
 
     def test_a_strategy_without_a_dict(self, make: Any) -> None:
         @dataclasses.dataclass(frozen=True, slots=True)
@@ -574,16 +580,16 @@ class TestDoor:
         with pytest.raises(error, match=message):
             al.ActiveLoop(None, ["a"], **options)
 
+    def test_numbers_of_numpy_are_numbers(self, make: Any, data: Data) -> None:
+        loop = make(seed=np.int64(0), batch_size=np.int64(7))
+        train(loop, data)
+        assert len(loop.ask(np.int64(3))) == 3
+
     def test_bad_test_sets(self, make: Any) -> None:
         loop = make()
         for test in ([1, 2, 3], {"a": 1}, ([1], [1, 2]), ([], [])):
             with pytest.raises(InvalidInputError, match="test: expected"):
                 loop.evaluate(test)
-
-    def test_numbers_of_numpy_are_numbers(self, make: Any, data: Data) -> None:
-        loop = make(seed=np.int64(0), batch_size=np.int64(7))
-        train(loop, data)
-        assert len(loop.ask(np.int64(3))) == 3
 
 
 @pytest.mark.slow
