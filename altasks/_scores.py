@@ -51,9 +51,9 @@ class Scores:
             >>> Scores(["a", "b", "c"], np.array([0.1, 0.9, 0.5])).top(2)
             ['b', 'c']
         """
-        if n < 0:
-            raise invalid("n", "a whole number of at least 0", f"{n}")
-        rows = top_rows(self.values, self.ids, n, derive_rng(seed, "top"))
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
+            raise invalid("n", "a whole number of at least 0", f"{n!r}")
+        rows = top_rows(self.values, self.ids, int(n), derive_rng(seed, "top"))
         return [self.ids[i] for i in rows.tolist()]
 
     def take(self, rows: np.ndarray) -> Scores:

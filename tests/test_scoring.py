@@ -282,6 +282,12 @@ def test_embeddings_of_fewer_samples_are_refused_not_repeated(rows_given):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_a_streaming_task_keeps_its_embeddings(batch_size):
+@pytest.mark.parametrize("n", [-1, 2.5, True])
+def test_top_takes_whole_numbers(n):
+    with pytest.raises(InvalidInputError, match="n: expected a whole number of at least 0"):
+        al.Scores(["a", "b", "c"], np.arange(3.0)).top(n)
+
+
     class Embedding(StreamedWords):
         def embed(self, samples):
             return torch.tensor([[len(sample), sum(sample)] for sample in samples])
