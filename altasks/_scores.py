@@ -76,9 +76,16 @@ class KeptRows:
         self.arrays: dict[str, np.ndarray] = {}
 
     def put(self, name: str, where: np.ndarray, values: Tensor | np.ndarray) -> None:
-        block = values.detach().cpu() if isinstance(values, Tensor) else np.asarray(values)
-        if isinstance(block, Tensor):
-            block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
+        if isinstance(values, Tensor):
+            part = values.detach().cpu()
+            block = (part.float() if part.dtype.itemsize < 4 else part).numpy()
+        else:
+            block = np.asarray(values)
+        # The first batch decides the type: whole numbers or halves would round the next ones.
+        if block.dtype.kind != "f":
+            block = block.astype(np.float64)
+        elif block.dtype.itemsize < 4:
+            block = block.astype(np.float32)
         if name not in self.arrays:
             shape = (self.rows, *block.shape[1:])
             self.arrays[name] = (

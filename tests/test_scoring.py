@@ -151,6 +151,25 @@ def test_embeddings_come_from_embed_when_the_prediction_has_none():
     assert scores.embeddings.tolist() == [[1.0], [2.0]]
 
 
+@pytest.mark.parametrize(
+    "first", [[[1], [2]], np.float16([[1.0], [2.0]]), torch.tensor([[1], [2]])]
+)
+def test_the_first_batch_does_not_round_the_embeddings_of_the_next(first):
+    class Embedding(Words):
+        def embed(self, samples):
+            return first if len(samples) == 2 else np.array([[0.1]], dtype=np.float32)
+
+    scores = al.score(
+        Embedding(),
+        [[0.1], [0.2], [0.3]],
+        "margin",
+        batch_size=2,
+        keep=["embeddings"],
+        progress=False,
+    )
+    assert scores.embeddings[:, 0].tolist() == [1, 2, pytest.approx(0.1, rel=1e-6)]
+
+
 def test_the_round_reaches_the_committee():
     task = Softmax()
     al.score(task, rows(2), round=5, progress=False)
@@ -263,6 +282,12 @@ def test_top_breaks_ties_without_looking_at_the_order():
         al.Scores(ids, np.zeros(50)).top(-1)
 
 
+@pytest.mark.parametrize("n", [-1, 2.5, True])
+def test_top_takes_whole_numbers(n):
+    with pytest.raises(InvalidInputError, match="n: expected a whole number of at least 0"):
+        al.Scores(["a", "b", "c"], np.arange(3.0)).top(n)
+
+
 def test_progress_is_shown_when_asked(capsys):
     al.score(Softmax(), rows(4), progress=True)
     assert "4/4" in capsys.readouterr().err
@@ -282,12 +307,6 @@ def test_embeddings_of_fewer_samples_are_refused_not_repeated(rows_given):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_a_streaming_task_keeps_its_embeddings(batch_size):
-@pytest.mark.parametrize("n", [-1, 2.5, True])
-def test_top_takes_whole_numbers(n):
-    with pytest.raises(InvalidInputError, match="n: expected a whole number of at least 0"):
-        al.Scores(["a", "b", "c"], np.arange(3.0)).top(n)
-
-
     class Embedding(StreamedWords):
         def embed(self, samples):
             return torch.tensor([[len(sample), sum(sample)] for sample in samples])
