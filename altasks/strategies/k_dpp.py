@@ -67,11 +67,16 @@ class KDPP:
         if n == 0:
             return []
         quality = self._quality(candidates)
+        raw = Rows(candidates.embeddings)
+        # Before they are scaled to length 1: what is infinitely long would come out as zeros.
+        for start, stop, block in raw.blocks():
+            require_finite(
+                block.square().sum(1), "candidates.embeddings", candidates.ids[start:stop]
+            )
         features = _Features(Rows(candidates.embeddings, unit=True), quality)
         with torch.inference_mode():
             # Sums are taken in the order of the hashes, so that the order of the pool can't show.
             order = ties.order(np.arange(len(candidates)))
-            features.check(ties)
             left = order[quality[order] > 0]
             picks: list[int] = []
             while len(picks) < n and len(left):
@@ -106,11 +111,6 @@ class _Features:
     def __init__(self, rows: Rows, quality: np.ndarray) -> None:
         self.rows, self.quality = rows, quality
         self.step = max(1, BLOCK // (16 * max(1, rows.width)))
-
-    def check(self, ties: Ties) -> None:
-        """Raise if an embedding is not finite."""
-        for start, stop, block in self.rows.blocks():
-            require_finite(block.sum(1), "candidates.embeddings", ties.ids[start:stop])
 
     def take(self, rows: np.ndarray) -> Tensor:
         """Return the features of `rows`."""

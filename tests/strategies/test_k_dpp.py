@@ -99,6 +99,13 @@ def test_negative_score():
     assert KDPP(beta=0).select(candidates, 2, rng=np.random.default_rng(0))
 
 
+def test_an_embedding_too_long_to_be_measured():
+    """Its length is infinite in float32: scaled to 1 it would be a row of zeros."""
+    rows = np.array([[1e25, 0.0], [0.0, 1.0]], dtype=np.float32)
+    with pytest.raises(InvalidInputError, match=r"embeddings.*'a'"):
+        KDPP().select(Candidates(["a", "b"], np.ones(2), rows), 1, rng=np.random.default_rng(0))
+
+
 def test_bad_options():
     with pytest.raises(InvalidInputError, match="beta"):
         KDPP(beta=-1)
