@@ -56,17 +56,16 @@ class Subsampled:
         search: Literal["exact", "faiss"] = "exact",
     ) -> None:
         self.strategy = as_strategy(strategy)
-        if size < 1:
-            raise invalid("size", "at least 1", f"{size!r}")
+        for name, count in (("size", size), ("neighbours", neighbours)):
+            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+                raise invalid(name, "a whole number of at least 1", f"{count!r}")
         if how not in ("random", "seals"):
             raise invalid("how", "'random' or 'seals'", f"{how!r}")
-        if neighbours < 1:
-            raise invalid("neighbours", "at least 1", f"{neighbours!r}")
         if search not in ("exact", "faiss"):
             raise invalid("search", "'exact' or 'faiss'", f"{search!r}")
-        self.size = size
+        self.size = int(size)
         self.how = how
-        self.neighbours = neighbours
+        self.neighbours = int(neighbours)
         self.search = search
         own = frozenset({"embeddings", "labelled_embeddings"} if how == "seals" else ())
         self.needs: frozenset[str] = self.strategy.needs | own

@@ -142,7 +142,15 @@ def test_embeddings_are_read_only_where_needed(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"size": 0}, {"how": "near"}, {"neighbours": 0}, {"search": "annoy"}]
+    "option",
+    [
+        {"size": 0},
+        {"size": 1e4},
+        {"how": "near"},
+        {"neighbours": 0},
+        {"neighbours": 2.5},
+        {"search": "annoy"},
+    ],
 )
 def test_bad_options(option: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(option))):
