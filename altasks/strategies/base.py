@@ -138,8 +138,10 @@ def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
 
 
 def _as_vector(value: Any, argument: str, length: int) -> np.ndarray:
-    array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
-    array = array.astype(np.float64, copy=False)
+    # By way of double: NumPy has no bfloat16.
+    array = (
+        value.detach().cpu().double().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    ).astype(np.float64, copy=False)
     if array.shape != (length,):
         raise invalid(argument, f"shape [{length}], one for each id", f"shape {list(array.shape)}")
     if length and not np.isfinite(array).all():
@@ -166,7 +168,7 @@ class Strategy(Protocol):
         """Return `n` distinct ids, best first; all of them if there are fewer.
 
         The picks depend on the set of candidates and on `rng`, never on the order of the rows:
-        equal scores are ordered by `id_order`, and noise is drawn by `id_uniforms`.
+        equal scores are ordered by `id_hashes`, and noise is drawn by `id_uniforms`.
         """
         ...
 
@@ -210,7 +212,7 @@ def top_rows(
 ) -> np.ndarray:
     """Return the rows of the `n` largest values, best first, ties ordered by `id_hashes`.
 
-    O(N + n log n); only ids whose value ties with another pick's are hashed.
+    O(N + n log n); only ids whose value is at least the n-th largest are hashed.
     """
     salted = np.random.default_rng(rng.integers(0, 2**63, dtype=np.int64))
     if n <= 0:

@@ -104,3 +104,11 @@ def test_check_request_gives_what_there_is() -> None:
     candidates = Candidates(["a", "b"], [0.0, 1.0])
     assert check_request(TopK(), candidates, np.int64(5)) == 2
     assert check_request(TopK(), candidates, 1) == 1
+
+
+def test_scores_and_costs_may_be_of_half_precision() -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        numbers = torch.tensor([0.5, 2.0], dtype=dtype)
+        candidates = Candidates(["a", "b"], numbers, costs=numbers)
+        assert candidates.values.dtype == np.float64
+        assert candidates.values.tolist() == candidates.costs.tolist() == [0.5, 2.0]
