@@ -74,7 +74,9 @@ def near_boundary(
     scores: Tensor = function(prediction, reduce="none", **(options or {}))
     near = torch.as_tensor(prediction.fields[field], device=scores.device).bool()  # M
     limit = torch.finfo(scores.dtype).max
-    weights = torch.where(near, float(weight), float(elsewhere)).to(scores.dtype)
+    # In the scores' type, where a weight may be out of range: infinity times 0 would be NaN.
+    inside, outside = (scores.new_tensor(min(float(w), limit)) for w in (weight, elsewhere))
+    weights = torch.where(near, inside, outside)  # M
     weighted = (scores * weights).clamp(-limit, limit)
     return reduce_units(weighted, Ragged(units_of(prediction), prediction.lengths), reduce=reduce,
                         k=k, empty=empty)  # fmt: skip
