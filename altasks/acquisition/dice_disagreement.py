@@ -107,7 +107,14 @@ class DiceSums:
         self._pairs: list[Tensor | None] = [None] * n_samples  # (K - 1) x C x C
 
     def add(self, sample_index: int, prediction: Any) -> None:
-        """Take in some units of one sample."""
+        """Take in some units of one sample.
+
+        Raises:
+            InvalidInputError: if there is no such sample.
+        """
+        count = len(self._pairs)
+        if not 0 <= sample_index < count:
+            raise invalid("sample_index", f"0 to {count - 1}", f"{sample_index}")
         units = units_of(prediction)
         assert isinstance(units, Categorical)
         probs = units.probs

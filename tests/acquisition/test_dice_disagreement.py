@@ -71,6 +71,12 @@ def test_samples_are_scored_apart_and_empty_ones_too():
 
 
 def test_what_it_can_not_read_is_refused():
+@pytest.mark.parametrize("index", [-1, 2])
+def test_a_sample_that_is_not_there_is_refused(index):
+    with pytest.raises(InvalidInputError, match=f"sample_index: expected 0 to 1, found {index}"):
+        DiceSums(2).add(index, al.Categorical(make(0)))
+
+
     with pytest.raises(UnsupportedPredictionError, match="K >= 2"):
         al.dice_disagreement(al.Ragged(al.Categorical([[0.5, 0.5]]), [1]))
     with pytest.raises(InvalidInputError, match="whole masks"):
