@@ -30,7 +30,8 @@ def box_disagreement(
         empty: the score of a sample with no box.
 
     Returns:
-        `[N]` in [0, 1] (sums can be larger), float32, on the prediction's device.
+        `[N]` in [0, 1] (sums can be larger), float32 (float64 for float64), on the device of the
+        field.
 
     Raises:
         UnsupportedPredictionError: for anything that isn't a committee's boxes.
