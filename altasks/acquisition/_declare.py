@@ -79,7 +79,7 @@ def acquisition(
         def checked(
             prediction: Prediction, *args: Options.args, **kwargs: Options.kwargs
         ) -> Tensor:
-            _require_readable(name, reads, min_members, prediction)
+            require_readable(name, reads, min_members, prediction)
             return function(prediction, *args, **kwargs)
 
         checked.reads = reads  # type: ignore[attr-defined]
@@ -95,9 +95,14 @@ def units_of(prediction: Prediction) -> Prediction:
     return prediction.units if isinstance(prediction, Ragged) else prediction
 
 
-def _require_readable(
+def require_readable(
     name: str, reads: tuple[type[Prediction], ...], min_members: int, prediction: Any
 ) -> None:
+    """Refuse a prediction that the function called `name` can't read, and say what can.
+
+    Raises:
+        UnsupportedPredictionError: for another kind, or too small a committee.
+    """
     if not isinstance(prediction, Prediction):
         raise UnsupportedPredictionError(
             f"{name}: expected a prediction ({_either(_names(reads))}), found "

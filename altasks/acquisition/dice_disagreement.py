@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from altasks.acquisition._declare import acquisition, units_of
+from altasks.acquisition._declare import acquisition, require_readable, units_of
 from altasks.acquisition._reduce import check_reduction
 from altasks.acquisition._rows import Weights, as_weights
 from altasks.acquisition._sequences import lengths_of
@@ -111,10 +111,14 @@ class DiceSums:
 
         Raises:
             InvalidInputError: if there is no such sample.
+            UnsupportedPredictionError: for another prediction than `dice_disagreement` reads.
         """
         count = len(self._pairs)
         if not 0 <= sample_index < count:
             raise invalid("sample_index", f"0 to {count - 1}", f"{sample_index}")
+        # A stream comes here past the function that is declared: one member has nobody to differ
+        # from, and its samples would all pass for empty ones.
+        require_readable("dice_disagreement", (Categorical,), 2, prediction)
         units = units_of(prediction)
         assert isinstance(units, Categorical)
         probs = units.probs

@@ -71,6 +71,22 @@ def test_samples_are_scored_apart_and_empty_ones_too():
     assert al.dice_disagreement(agreed).tolist() == [0.0]
 
 
+@pytest.mark.parametrize(
+    "units", [al.Categorical([[0.5, 0.5]]), al.Bernoulli([[[0.5, 0.5], [0.5, 0.5]]])]
+)
+def test_a_stream_refuses_what_the_function_refuses(units):
+    class Streams:
+        def iter_predict(self, samples):
+            yield 0, units
+
+    for score in (
+        lambda: al.dice_disagreement(units),
+        lambda: al.score(Streams(), {"a": 1}, "dice_disagreement", progress=False),
+    ):
+        with pytest.raises(UnsupportedPredictionError, match=r"^dice_disagreement: "):
+            score()
+
+
 @pytest.mark.parametrize("index", [-1, 2])
 def test_a_sample_that_is_not_there_is_refused(index):
     with pytest.raises(InvalidInputError, match=f"sample_index: expected 0 to 1, found {index}"):
