@@ -120,7 +120,8 @@ class ActiveLoop:
         settings = {
             "seed": self.seed,
             "cold_start": strategy_name(self.cold_start),
-            "strategy": None if named is None else strategy_name(self.strategy),
+            # Unsaid by a queue, which may only collect answers; a task asks by the default.
+            "strategy": None if named is None and task is None else strategy_name(self.strategy),
             "acquisition": acquisition_name(acquisition, acquisition_options),
         }
         check_settings(self.store, settings, accept_changes)

@@ -515,6 +515,14 @@ class TestReopen:
         with pytest.raises(StoreError, match=r"Slotted\(beta=2\.0\)"):
             make(strategy=Slotted(2.0))
 
+    def test_a_strategy_that_is_said_no_more(self, make: Any, worker: ModuleType) -> None:
+        class Plain(worker.VectorTask):  # type: ignore[name-defined, misc]
+            default_strategy = None
+
+        make(task=Plain(), strategy="random")
+        with pytest.raises(StoreError, match=r"strategy: .*Random\(\), and this loop has .*TopK"):
+            make(task=Plain())
+
     def test_a_queue_may_leave_them_unsaid(self, make: Any, data: Data, url: str) -> None:
         make()
         loop = al.ActiveLoop(None, data[0], store=url)
