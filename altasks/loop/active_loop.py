@@ -173,7 +173,11 @@ class ActiveLoop:
         return self.store.history(id)
 
     def pending_queries(self) -> list[Query]:
-        """Return what is still unanswered as queries, one for each round, oldest first."""
+        """Return what is still unanswered as queries, one for each round, oldest first.
+
+        Raises:
+            UnreadableSampleError: naming the samples that can't be read.
+        """
         return self._asker.pending()
 
     @property
@@ -218,6 +222,7 @@ class ActiveLoop:
                 cost of a sample that isn't above 0; or if the strategy reads scores and there is
                 neither a task nor `scores=`.
             UnknownNameError: if `scores` names an id that is not in the pool.
+            UnreadableSampleError: naming the samples that can't be read; then nothing was asked.
             StoreError: if the query can't be written; then nothing was asked.
         """
         wanted = Wanted(n, cost, per_cost)
@@ -243,6 +248,7 @@ class ActiveLoop:
         Raises:
             UnknownNameError: for an id that is not in the pool.
             InvalidInputError: for a label that the task doesn't know, or that is no JSON value.
+            UnreadableSampleError: if the task has to see a sample for that, and can't read it.
             LabelConflictError: if this annotator said otherwise and `replace` is False.
             StoreError: if they can't be written.
         """
