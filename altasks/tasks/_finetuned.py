@@ -19,7 +19,14 @@ from altasks.committees._modes import evaluating
 from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
-from altasks.tasks._hf import Loaded, StartingPoint, pick_device, quiet, require_directory
+from altasks.tasks._hf import (
+    Loaded,
+    StartingPoint,
+    pick_device,
+    quiet,
+    read_settings,
+    require_directory,
+)
 from altasks.tasks._hf_train import (
     check_arguments,
     check_training_set,
@@ -218,7 +225,7 @@ class FineTuned(ABC):
             self._head_is_new = False
             return
         folder = require_directory(directory, (SETTINGS, WEIGHTS))
-        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        found = read_settings(folder / SETTINGS)
         for key, mine in {"task": self.name, **self._meaning()}.items():
             if found.get(key) != mine:
                 raise invalid(

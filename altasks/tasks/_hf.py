@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -52,11 +53,12 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
     Raises:
         InvalidInputError: naming the checkpoint.
     """
+    damaged = require("safetensors", "text", "Reading weights").SafetensorError
     try:
         yield
     except InvalidInputError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, damaged) as error:
         name = os.fspath(source)
         if "trust_remote_code" in str(error):
             hint = (
@@ -64,7 +66,7 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
                 "load the model yourself, if you trust it, and pass the object."
             )
         elif Path(name).exists() or name.startswith((".", "~", os.sep)):
-            hint = "Give the folder that holds config.json."
+            hint = "Give the folder that holds config.json and the weights, all of them whole."
         else:
             hint = "A hub name needs the network, or the checkpoint in the local cache."
         raise invalid(
@@ -203,3 +205,23 @@ def require_directory(directory: Path | str, needs: Sequence[str]) -> Path:
                 f"no {name} in {path}",
             )
     return path
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return what `save` noted in a file of JSON.
+
+    Raises:
+        InvalidInputError: naming the file, if it is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # also what isn't UTF-8
+        raise _damaged(path, str(error)) from error
+    if not isinstance(found, dict):
+        raise _damaged(path, f"a {type(found).__name__}")
+    return found
+
+
+def _damaged(path: Path, found: str) -> InvalidInputError:
+    return invalid("directory", f"a folder written by save(), its {path.name} whole", found,
+                   where=str(path))  # fmt: skip
