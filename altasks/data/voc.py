@@ -176,7 +176,7 @@ def _image_of(root: ElementTree.Element, folder: Path, path: Path, inside: Path)
     for name in names:
         # A bare name is of the folder beside first: `b/1.xml` says `1.png`, and so does `1.xml`.
         places = [name, (inside / name).as_posix()]
-        for place in places if "/" in name else reversed(places):
+        for place in places if "/" in name else places[::-1]:
             image = within(folder, place, path)
             if image.is_file():
                 return image
