@@ -37,7 +37,7 @@ class Shell(TyperGroup):
     def _tell(self, ctx: Any, error: BaseException, message: str) -> None:
         if ctx.params.get("debug"):
             traceback.print_exception(error)
-        typer.echo(message, err=True)
+        typer.echo(_shown(message), err=True)
 
 
 class DropoutLayers(StrEnum):
@@ -54,6 +54,11 @@ class Reduce(StrEnum):
     MEAN = "mean"
     MAX = "max"
     TOP_K = "top_k"
+
+
+def _shown(message: str) -> str:
+    """Return a message without the control codes that a file's name may bring to the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in message)
 
 
 def _with_notes(error: BaseException) -> str:

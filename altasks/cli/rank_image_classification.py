@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rank_request import settings_of
+from altasks.cli.rank_request import kind_of, settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
@@ -49,14 +48,11 @@ def _of_checkpoint(
 ) -> ImageClassification:
     from altasks.tasks.image_classification import ImageClassification
 
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = kind_of(folder)
     if settings:
         own = {"labels": settings["labels"], "multi_label": settings["multi_label"]}
         if settings["input_size"] is not None:
             own["input_size"] = tuple(settings["input_size"])
-    elif (folder / "config.json").is_file():
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("problem_type")
-        own = {"multi_label": kind == "multi_label_classification"}
     try:
         return ImageClassification(model, **own, **options)
     except InvalidInputError as error:

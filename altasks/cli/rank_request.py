@@ -126,6 +126,24 @@ def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
     return settings
 
 
+def kind_of(folder: Path) -> dict[str, bool]:
+    """Return whether the labels of a checkpoint are independent, if its config is there to say so.
+
+    Raises:
+        InvalidInputError: for a config that is damaged.
+    """
+    config = folder / "config.json"
+    if not config.is_file():
+        return {}
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("problem_type")
+    except (ValueError, AttributeError) as error:
+        raise invalid(
+            "--model", "a checkpoint", f"a damaged {config.name} ({error})", where=str(folder)
+        ) from error
+    return {"multi_label": kind == "multi_label_classification"}
+
+
 def check_options(request: RankRequest, ranker: Ranker) -> None:
     """Refuse an option that the task would not read, and a missing model, before any work.
 
@@ -133,9 +151,13 @@ def check_options(request: RankRequest, ranker: Ranker) -> None:
         InvalidInputError: naming the option.
     """
     for name, option in OWN_OPTIONS.items():
-        if getattr(request, name) and name not in ranker.options:
+        given = getattr(request, name)
+        # A 0 was given too.
+        if given is not None and given is not False and given != () and name not in ranker.options:
             raise invalid(option, f"not to be given for {request.task}", "it")
     if request.dropout_layers != "all" and "passes" not in ranker.options:
         raise invalid("--dropout-layers", f"not to be given for {request.task}", "it")
+    if request.passes == 0 and (request.dropout is not None or request.dropout_layers != "all"):
+        raise invalid("--dropout, --dropout-layers", "--passes beside them", "--passes 0")
     if "members" not in ranker.options:
         _ = request.checkpoint

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rank_request import settings_of
+from altasks.cli.rank_request import kind_of, settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
@@ -59,11 +58,7 @@ def _saved_settings(folder: Path) -> dict[str, Any]:
     """Return the labels and the kind of labels that a checkpoint was saved with."""
     if settings := settings_of(folder, "text-classification", "TextClassification"):
         return {"labels": settings["labels"], "multi_label": settings["multi_label"]}
-    config = folder / "config.json"
-    if config.is_file():
-        kind = json.loads(config.read_text(encoding="utf-8")).get("problem_type")
-        return {"multi_label": kind == "multi_label_classification"}
-    return {}
+    return kind_of(folder)
 
 
 def read_texts(request: RankRequest) -> Pool:

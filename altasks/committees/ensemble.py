@@ -18,6 +18,7 @@ from torch import Tensor
 
 from altasks._labels import check_label
 from altasks._random import derive_seed, isolated
+from altasks._settings import read_settings
 from altasks.committees._join import join_members
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 from altasks.predictions import Prediction
@@ -330,7 +331,7 @@ class Ensemble:
         folder = Path(directory)
         if not (folder / _SETTINGS).is_file():
             raise invalid("directory", "a folder written by Ensemble.save", f"no {_SETTINGS} in it")
-        found = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))["members"]
+        found = read_settings(folder / _SETTINGS).get("members")
         if found != self.members:
             raise invalid("directory", f"{self.members} members", f"{found}", where=str(folder))
         for k in range(self.members):

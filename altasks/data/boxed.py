@@ -81,6 +81,13 @@ def within(folder: Path, name: str, source: Path, line: int | None = None) -> Pa
     return path
 
 
+def relative(image: Path, folder: Path) -> Path:
+    """Return where in `folder` an image is, one of which may be absolute and the other not."""
+    if image.is_relative_to(folder):
+        return image.relative_to(folder)
+    return image.resolve().relative_to(folder.resolve())
+
+
 def existing_image(path: Path, source: Path, line: int | None = None) -> Path:
     """Return the path of an image file that is there.
 

@@ -21,7 +21,7 @@ from altasks.data.boxed import (
     skips,
     within,
 )
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, invalid
 
 #: COCO's own files have two decimals: edges are out by up to this many pixels.
 _ROUNDING = 0.02
@@ -54,14 +54,8 @@ def read_coco(
     """
     path, skip = Path(source), skips(bad_boxes)
     folder = require_folder(Path(images), "images")
-    try:
-        content = json.loads("\n".join(line for _, line in read_lines(path)))
-    except (ValueError, RecursionError) as error:
-        raise fault(path, None, "JSON", str(error)) from error
-    keys = ("images", "annotations", "categories")
-    if not isinstance(content, Mapping) or not all(isinstance(content.get(k), list) for k in keys):
-        raise fault(path, None, f"an object with the lists {', '.join(keys)}", "another")
-    classes = _categories(content["categories"], path)
+    content = content_of(path)
+    classes = categories_of(content["categories"], path)
     known = list(classes.values())
     if names is not None:
         if sorted(names) != sorted(known):
@@ -71,7 +65,7 @@ def read_coco(
     of: dict[Any, str] = {}
     for place, entry in enumerate(content["images"]):
         what = f"images[{place}]"
-        name, number = _field(entry, "file_name", str, what, path), _identity(entry, what, path)
+        name, number = field_of(entry, "file_name", str, what, path), identity_of(entry, what, path)
         if number in of or name in files:
             raise fault(path, None, f"{what} with an id and a name of its own", f"{name!r} again")
         files[name] = existing_image(within(folder, name, path), path)
@@ -89,6 +83,24 @@ def read_coco(
         if box is not None and not entry.get("iscrowd"):
             labels[name].append({"label": label, "box": box})
     return BoxedImages(known, files, labels)
+
+
+def content_of(path: Path) -> dict[str, list[Any]]:
+    """Return what a COCO file says: its lists of images, annotations and categories.
+
+    Raises:
+        InvalidInputError: for what isn't JSON, or lacks one of them.
+    """
+    try:
+        content = json.loads("\n".join(line for _, line in read_lines(path)))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InvalidInputError):  # the file can't be read at all
+            raise
+        raise fault(path, None, "JSON", str(error)) from error
+    keys = ("images", "annotations", "categories")
+    if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
+        raise fault(path, None, f"an object with the lists {', '.join(keys)}", "another")
+    return content
 
 
 def write_coco(boxed: BoxedImages, path: str | PathLike[str]) -> Path:
@@ -136,45 +148,54 @@ def _annotation(
     if not isinstance(entry, Mapping):
         raise fault(path, None, f"{what} to be an object", type(entry).__name__)
     image, category = entry.get("image_id"), entry.get("category_id")
-    if _hashable(image) not in of:
+    if known_kind(image) not in of:
         raise fault(path, None, f"{what} of a listed image", f"image_id {image!r}")
-    if _hashable(category) not in classes:
+    if known_kind(category) not in classes:
         raise fault(path, None, f"{what} of a listed category", f"category_id {category!r}")
     box = entry.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(v) for v in box):
+    if not isinstance(box, list) or len(box) != 4 or not all(is_number(v) for v in box):
         raise fault(path, None, f"{what} with a bbox of four numbers", repr(box))
     x, y, w, h = (float(value) for value in box)
     return of[image], classes[category], [x, y, x + w, y + h]
 
 
-def _categories(listed: list[Any], path: Path) -> dict[Any, str]:
+def categories_of(listed: list[Any], path: Path) -> dict[Any, str]:
+    """Return id -> class, in the order of the ids.
+
+    Raises:
+        InvalidInputError: for an entry without a name and an id of its own.
+    """
     found = {}
     for place, entry in enumerate(listed):
         what = f"categories[{place}]"
-        number = _identity(entry, what, path)
+        number = identity_of(entry, what, path)
         if number in found:
             raise fault(path, None, f"{what} with an id of its own", f"id {number!r} again")
-        found[number] = _field(entry, "name", str, what, path)
+        found[number] = field_of(entry, "name", str, what, path)
     ordered = dict(sorted(found.items(), key=lambda item: (str(type(item[0])), item[0])))
     check_class_list(list(ordered.values()), f"{path}: categories")
     return ordered
 
 
-def _identity(entry: Any, what: str, path: Path) -> int | str:
-    found: int | str = _field(entry, "id", (int, str), what, path)
+def identity_of(entry: Any, what: str, path: Path) -> int | str:
+    """Return the id of an entry, checked."""
+    found: int | str = field_of(entry, "id", (int, str), what, path)
     return found
 
 
-def _field(entry: Any, name: str, kind: Any, what: str, path: Path) -> Any:
+def field_of(entry: Any, name: str, kind: Any, what: str, path: Path) -> Any:
+    """Return a field of an entry, refusing one of another kind."""
     value = entry.get(name) if isinstance(entry, Mapping) else None
     if not isinstance(value, kind) or isinstance(value, bool):
         raise fault(path, None, f"{what} with {name!r}", repr(value))
     return value
 
 
-def _hashable(value: Any) -> Any:
+def known_kind(value: Any) -> Any:
+    """Return what may be an id, None for anything else."""
     return value if isinstance(value, int | str) else None
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value of JSON is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -16,6 +16,8 @@ from altasks.errors import InvalidInputError, invalid
 
 #: What stands behind a line's name in the name of its transcript, in the order they are tried.
 TEXT_SUFFIXES = (".gt.txt", ".txt")
+#: The column of a table's transcripts, unless another is named.
+TEXT_COLUMN = "text"
 
 
 def read_line_folder(
@@ -48,6 +50,8 @@ def read_line_folder(
         ...     read_line_folder(name).labels
         {'b.bin.png': 'the text'}
     """
+    if isinstance(text_suffixes, str):  # its letters would pass for suffixes
+        raise invalid("text_suffixes", "a list", repr(text_suffixes), hint="Use [...].")
     root = Path(folder)
     if not root.is_dir():
         raise invalid("folder", "an existing folder", repr(str(root)))
@@ -76,7 +80,7 @@ def read_line_table(
     path: str | PathLike[str],
     *,
     image_column: str = "image",
-    text_column: str = "text",
+    text_column: str = TEXT_COLUMN,
     id_column: str | None = None,
     encoding: str = "utf-8",
 ) -> Pool:
@@ -87,7 +91,8 @@ def read_line_table(
     Args:
         path: a `.csv`, or a `.tsv` with tabs; its first row names the columns.
         image_column: the column with the paths.
-        text_column: the column with the transcripts; an empty cell means none yet.
+        text_column: the column with the transcripts; an empty cell means none yet, and so does a
+            table without the column `text`.
         id_column: the column with the ids; by default the paths.
         encoding: of the file.
 
@@ -105,7 +110,9 @@ def read_line_table(
     columns = next(rows, [])
     if len(set(columns)) < len(columns):
         raise fault(where, None, "distinct column names", f"{columns}")
-    for column in filter(None, (image_column, id_column)):
+    # Without texts a table is one to label; a name that was given and isn't there is a slip.
+    texts = None if text_column == TEXT_COLUMN else text_column
+    for column in filter(None, (image_column, texts, id_column)):
         if column not in columns:
             listed = ", ".join(map(repr, columns)) or "none"
             raise fault(where, None, f"a column {column!r}", f"the columns {listed}")

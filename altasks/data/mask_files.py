@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +12,16 @@ from typing import Any
 import numpy as np
 
 from altasks._extras import require
+from altasks.data._files import fault, read_lines
+from altasks.data.boxed import check_class_list
+from altasks.data.coco import (
+    categories_of,
+    content_of,
+    field_of,
+    identity_of,
+    is_number,
+    known_kind,
+)
 from altasks.data.images import IMAGE_SUFFIXES, image_size
 from altasks.data.masks import encode_mask
 from altasks.data.pool import Pool, as_pool
@@ -91,10 +101,10 @@ def read_masks(
 
 def _classes(classes: Any) -> tuple[list[str], dict[tuple[int, ...], int] | None]:
     if isinstance(classes, str | os.PathLike):
-        lines = Path(classes).read_text(encoding="utf-8-sig").splitlines()
-        return [line.strip() for line in lines if line.strip()], None
+        lines = [line.strip() for _, line in read_lines(classes)]
+        return check_class_list([line for line in lines if line], f"classes ({classes})"), None
     if not isinstance(classes, Mapping):
-        return [str(name) for name in classes], None
+        return check_class_list([str(name) for name in classes], "classes"), None
     palette: dict[tuple[int, ...], int] = {}
     for number, (name, colour) in enumerate(classes.items()):
         key = tuple(int(value) for value in colour)
@@ -170,40 +180,37 @@ def read_coco_masks(
             names the object.
     """
     path, folder = Path(annotations), Path(images).resolve()
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        categories = sorted(told["categories"], key=lambda one: int(one["id"]))
-        listed, objects = told["images"], told["annotations"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        wanted = "COCO's JSON, with images, categories and annotations"
-        found = f"{type(error).__name__}: {error}"
-        raise invalid("annotations", wanted, found, where=str(path)) from error
+    told = content_of(path)
+    classes = categories_of(told["categories"], path)
     first = 0 if background is None else 1
     names = [] if background is None else [background]
-    names += [str(one["name"]) for one in categories]
-    numbers = {one["id"]: place for place, one in enumerate(categories, start=first)}
+    names += classes.values()
+    numbers = {number: place for place, number in enumerate(classes, start=first)}
     files: dict[str, Path] = {}
     keys: dict[Any, str] = {}
-    for one in listed:
-        file = (folder / str(one["file_name"])).resolve()
+    for place, one in enumerate(told["images"]):
+        what = f"images[{place}]"
+        name, number = field_of(one, "file_name", str, what, path), identity_of(one, what, path)
+        file = (folder / name).resolve()
         if not file.is_relative_to(folder) or not file.is_file():
-            raise invalid(
-                "annotations",
-                f"names of files in {folder}",
-                repr(one["file_name"]),
-                where=str(path),
-            )
-        key = Path(str(one["file_name"])).with_suffix("").as_posix()
-        if key in files or one["id"] in keys:
+            raise invalid("annotations", f"names of files in {folder}", repr(name), where=str(path))
+        key = Path(name).with_suffix("").as_posix()
+        if key in files or number in keys:
             raise invalid("annotations", "images with an id and a name of their own",
-                          repr(one["file_name"]), where=str(path))  # fmt: skip
-        keys[one["id"]], files[key] = key, file
+                          repr(name), where=str(path))  # fmt: skip
+        keys[number], files[key] = key, file
     drawn: dict[str, list[Any]] = {} if background is None else {name: [] for name in files}
-    for one in objects:
+    for place, one in enumerate(told["annotations"]):
+        if not isinstance(one, Mapping):
+            raise fault(path, None, f"annotations[{place}] to be an object", type(one).__name__)
         where = f"{path}, annotation {one.get('id')}"
-        if one.get("category_id") not in numbers or one.get("image_id") not in keys:
+        category, image = known_kind(one.get("category_id")), known_kind(one.get("image_id"))
+        if category not in numbers or image not in keys:
             raise invalid("annotations", "a known category and image", f"{one}"[:80], where=where)
-        drawn.setdefault(keys[one["image_id"]], []).append(one)
+        area = one.get("area", 0)
+        if not is_number(area) or not math.isfinite(area):
+            raise invalid("annotations", "an area that is a number", repr(area), where=where)
+        drawn.setdefault(keys[image], []).append(one)
     masks = {
         name: _drawn(drawn[name], image_size(files[name]), numbers, path, first, void)
         for name in drawn

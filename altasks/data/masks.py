@@ -46,11 +46,13 @@ def encode_mask(mask: Any) -> dict[str, Any]:
     }
 
 
-def decode_mask(label: Any, *, where: str = "") -> np.ndarray:
+def decode_mask(label: Any, *, size: tuple[int, int] | None = None, where: str = "") -> np.ndarray:
     """Return the mask that a label says, `[H, W]` whole numbers, void not singled out.
 
     Args:
         label: a path, an image of class numbers, a matrix, or what `encode_mask` returned.
+        size: (height, width) it must have, if known. Run lengths of another size are refused
+            before they are written out: a few bytes of them can say more than memory holds.
         where: which label it is, for errors.
 
     Raises:
@@ -61,15 +63,29 @@ def decode_mask(label: Any, *, where: str = "") -> np.ndarray:
         [[0, 0, 7]]
     """
     if isinstance(label, Mapping):
-        return _from_runs(label, where)
+        return _from_runs(label, size, where)
     if isinstance(label, str | os.PathLike):
-        return _from_file(Path(label), where)
-    if hasattr(label, "mode") and hasattr(label, "tobytes"):  # a PIL image
-        return _from_image(label, where)
-    return _whole_numbers(label, "label", where)
+        where = f"{where}, {label}" if where else str(label)
+        array = _from_file(Path(label), where)
+    elif hasattr(label, "mode") and hasattr(label, "tobytes"):  # a PIL image
+        array = _from_image(label, where)
+    else:
+        array = _whole_numbers(label, "label", where)
+    _require_size(array.shape, size, where)
+    return array
 
 
-def _from_runs(label: Mapping[str, Any], where: str) -> np.ndarray:
+def _require_size(shape: tuple[int, ...], size: tuple[int, int] | None, where: str) -> None:
+    if size is not None and shape != tuple(size):
+        raise invalid(
+            "label",
+            f"a mask as large as its image, {size[0]} x {size[1]} (height x width)",
+            f"{shape[0]} x {shape[1]}",
+            where=where,
+        )
+
+
+def _from_runs(label: Mapping[str, Any], size: tuple[int, int] | None, where: str) -> np.ndarray:
     wanted = "run lengths {'size': [H, W], 'classes': [...], 'counts': [...]}"
     try:
         height, width = (_whole(value) for value in label["size"])
@@ -87,8 +103,13 @@ def _from_runs(label: Mapping[str, Any], where: str) -> np.ndarray:
             f"a sum of {sum(counts)}",
             where=where,
         )
+    _require_size((height, width), size, where)
     runs = _whole_numbers([classes], "label", where)
-    return np.repeat(runs[0], counts).reshape(height, width)
+    try:
+        return np.repeat(runs[0], counts).reshape(height, width)
+    except (MemoryError, OverflowError, ValueError) as error:
+        found = f"{height} x {width}: {error}"
+        raise invalid("label", "a mask that memory can hold", found, where=where) from error
 
 
 def _whole(value: Any) -> int:
@@ -99,16 +120,15 @@ def _whole(value: Any) -> int:
 
 def _from_file(path: Path, where: str) -> np.ndarray:
     pil = require("PIL.Image", "vision", "Reading masks")
-    place = f"{path}" if not where else f"{where}, {path}"
     try:
         with pil.open(path) as image:
             image.load()
-            return _from_image(image, place)
+            return _from_image(image, where)
     except InvalidInputError:
         raise
     except Exception as error:  # a damaged file makes PIL's decoders raise anything
         found = f"{type(error).__name__}: {error}"
-        raise invalid("label", _FORMS, found, where=place) from error
+        raise invalid("label", _FORMS, found, where=where) from error
 
 
 def _from_image(image: Any, where: str) -> np.ndarray:
@@ -180,16 +200,9 @@ class MaskReader:
 
     def read(self, label: Any, size: tuple[int, int] | None = None, where: str = "") -> np.ndarray:
         """Return `[H, W]` int64 classes, `IGNORED` where the mask is void; raises as `check`."""
-        raw = decode_mask(label, where=where)
-        if isinstance(label, str | os.PathLike) and str(label) not in where:
+        raw = decode_mask(label, size=size, where=where)
+        if isinstance(label, str | os.PathLike):
             where = f"{where}, {label}" if where else str(label)
-        if size is not None and raw.shape != tuple(size):
-            raise invalid(
-                "label",
-                f"a mask as large as its image, {size[0]} x {size[1]} (height x width)",
-                f"{raw.shape[0]} x {raw.shape[1]}",
-                where=where,
-            )
         known = raw != self.void
         bad = known & (raw >= self.classes)
         if bad.any():

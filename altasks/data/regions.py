@@ -180,14 +180,7 @@ def region_mask(mask: Any, region: ImageRegion, *, void: int = 255) -> dict[str,
     Raises:
         InvalidInputError: for a mask of another size than the image.
     """
-    whole = decode_mask(mask, where=f"image {region.of!r}")
-    if whole.shape != region.size:
-        raise invalid(
-            "mask",
-            f"{region.size[0]} x {region.size[1]}, as the image",
-            f"{whole.shape[0]} x {whole.shape[1]}",
-            where=f"image {region.of!r}",
-        )
+    whole = decode_mask(mask, size=region.size, where=f"image {region.of!r}")
     top, left, bottom, right = region.box
     kept = np.full(whole.shape, void, dtype=np.int64)
     kept[top:bottom, left:right] = np.where(region.cover(), whole[top:bottom, left:right], void)
@@ -211,7 +204,8 @@ def region_labels(pool: Pool, masks: Mapping[str, Any], *, void: int = 255) -> d
         if region.of not in masks:
             continue
         if last is None or last[0] != region.of:
-            last = region.of, decode_mask(masks[region.of], where=f"image {region.of!r}")
+            where = f"image {region.of!r}"
+            last = region.of, decode_mask(masks[region.of], size=region.size, where=where)
         label = region_mask(last[1], region, void=void)
         if label["classes"] != [void]:
             labels[name] = label

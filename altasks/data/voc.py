@@ -19,6 +19,7 @@ from altasks.data.boxed import (
     class_named,
     existing_image,
     labelled_sizes,
+    relative,
     require_folder,
     size_of,
     skips,
@@ -42,12 +43,13 @@ def read_voc(
 ) -> BoxedImages:
     """Return the images that a folder of VOC's XML files labels.
 
-    Ids are the names of the image files. Corners are taken as they are written. An XML file is
-    the label of its image, also where it has no object.
+    Ids are paths relative to the folder of images, with `/`. Corners are taken as they are
+    written. An XML file is the label of its image, also where it has no object.
 
     Args:
-        annotations: the folder of XML files.
-        images: the folder of images; each XML names its file, or has its name.
+        annotations: the folder of XML files, with folders inside, perhaps.
+        images: the folder of images; each XML names its file, or has its name. An image of a
+            folder inside is there, or in the folder of that name here.
         names: the classes; by default those that occur, sorted.
         listed: a text file with a name a line (`ImageSets/Main/train.txt`): which to read.
         bad_boxes: `"error"` refuses a box without an area or outside its image; `"skip"` leaves
@@ -62,7 +64,7 @@ def read_voc(
     known = None if names is None else check_class_list(names)
     skip = skips(bad_boxes)
     if listed is None:
-        files = sorted(place.glob("*.xml"))
+        files = sorted(place.rglob("*.xml"))
         if not files:
             raise invalid("annotations", "a folder with XML files", f"none in {place}")
     else:
@@ -81,11 +83,12 @@ def read_voc(
     labels: dict[str, list[BoxLabel]] = {}
     for path in files:
         root, lines = parse_xml(path)
-        image = _image_of(root, pictures, path)
-        if image.name in found:
-            raise fault(path, None, "an image of its own", f"{image.name!r}, which another has")
-        found[image.name] = image
-        labels[image.name] = _objects(root, lines, size_of(image, path), known, path, skip)
+        image = _image_of(root, pictures, path, relative(path, place).parent)
+        name = relative(image, pictures).as_posix()
+        if name in found:
+            raise fault(path, None, "an image of its own", f"{name!r}, which another has")
+        found[name] = image
+        labels[name] = _objects(root, lines, size_of(image, path), known, path, skip)
     seen = sorted({entry["label"] for label in labels.values() for entry in label})
     return BoxedImages(known or seen, found, labels)
 
@@ -165,16 +168,18 @@ def _text(parent: ElementTree.Element, tag: str) -> str:
     return "" if found is None or found.text is None else found.text.strip()
 
 
-def _image_of(root: ElementTree.Element, folder: Path, path: Path) -> Path:
-    named = _text(root, "filename")
-    if named:
-        image = within(folder, named, path)
-        if image.is_file():
-            return image
-    for suffix in IMAGE_SUFFIXES:
-        image = folder / f"{path.stem}{suffix}"
-        if image.is_file():
-            return image
+def _image_of(root: ElementTree.Element, folder: Path, path: Path, inside: Path) -> Path:
+    """Return the image of an XML file, which lies in the folder `inside` of the annotations."""
+    named = _text(root, "filename").replace("\\", "/")
+    names = [named] if named else []
+    names += [f"{path.stem}{suffix}" for suffix in IMAGE_SUFFIXES]
+    for name in names:
+        # A bare name is of the folder beside first: `b/1.xml` says `1.png`, and so does `1.xml`.
+        places = [name, (inside / name).as_posix()]
+        for place in places if "/" in name else places[::-1]:
+            image = within(folder, place, path)
+            if image.is_file():
+                return image
     return existing_image(folder / (named or f"{path.stem}.jpg"), path)
 
 

@@ -19,6 +19,7 @@ from altasks.data.boxed import (
     check_class_list,
     existing_image,
     labelled_sizes,
+    relative,
     require_folder,
     size_of,
     skips,
@@ -289,8 +290,9 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
         if set(numbered) != {str(i) for i in range(len(listed))}:
             raise fault(path, None, "names numbered from 0", f"{sorted(numbered)}")
         listed = [numbered[str(i)] for i in range(len(listed))]
-    names = [str(name) if isinstance(name, int) else name for name in listed or []]
-    return content, check_class_list(names, f"{path}: names")
+    if isinstance(listed, list):
+        listed = [str(name) if isinstance(name, int) else name for name in listed]
+    return content, check_class_list(listed, f"{path}: names")
 
 
 def _listed(file: Path, folder: Path) -> Iterator[tuple[str, Path]]:
@@ -299,7 +301,7 @@ def _listed(file: Path, folder: Path) -> Iterator[tuple[str, Path]]:
         if content.strip():
             image = within(folder, content.strip(), file, line)
             existing_image(image, file, line)
-            yield _relative(image, folder).as_posix(), image
+            yield relative(image, folder).as_posix(), image
 
 
 def _add(
@@ -316,16 +318,9 @@ def _add(
     texts[name] = _label_path(image, folder)
 
 
-def _relative(image: Path, folder: Path) -> Path:
-    """Return where in `folder` an image is, one of which may be absolute and the other not."""
-    if image.is_relative_to(folder):
-        return image.relative_to(folder)
-    return image.resolve().relative_to(folder.resolve())
-
-
 def _label_path(image: Path, folder: Path) -> Path:
     """Return where the labels of an image are: `labels` instead of the last `images`."""
-    parts = list(_relative(image, folder).parts)
+    parts = list(relative(image, folder).parts)
     for place in reversed(range(len(parts) - 1)):
         if parts[place] == "images":
             parts[place] = "labels"

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 import torch
 from torch import Tensor, nn
 
+from altasks._settings import read_settings
 from altasks.committees._head import draw_once, find_head
 from altasks.committees._modes import evaluating
 from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
@@ -218,7 +219,7 @@ class FineTuned(ABC):
             self._head_is_new = False
             return
         folder = require_directory(directory, (SETTINGS, WEIGHTS))
-        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        found = read_settings(folder / SETTINGS)
         for key, mine in {"task": self.name, **self._meaning()}.items():
             if found.get(key) != mine:
                 raise invalid(

@@ -52,11 +52,12 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
     Raises:
         InvalidInputError: naming the checkpoint.
     """
+    damaged = require("safetensors", "text", "Reading weights").SafetensorError
     try:
         yield
     except InvalidInputError:
         raise
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, damaged) as error:
         name = os.fspath(source)
         if "trust_remote_code" in str(error):
             hint = (
@@ -64,7 +65,7 @@ def reading(source: str | os.PathLike[str]) -> Iterator[None]:
                 "load the model yourself, if you trust it, and pass the object."
             )
         elif Path(name).exists() or name.startswith((".", "~", os.sep)):
-            hint = "Give the folder that holds config.json."
+            hint = "Give the folder that holds config.json and the weights, all of them whole."
         else:
             hint = "A hub name needs the network, or the checkpoint in the local cache."
         raise invalid(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from altasks._settings import read_settings as read_json
 from altasks.errors import invalid
 from altasks.tasks._deep_supervision import DeepSupervised, build, image_channels, supervise
 from altasks.tasks._finetuned import SETTINGS, WEIGHTS
@@ -27,7 +27,7 @@ def read_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
         InvalidInputError: for a folder that it did not write.
     """
     path = require_directory(Path(folder), (SETTINGS, WEIGHTS)) / SETTINGS
-    settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    settings = read_json(path)
     if settings.get("task") != NAME:
         raise invalid(
             "model",

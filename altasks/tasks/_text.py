@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,9 +17,6 @@ Text = str | tuple[str, str]
 
 #: One tokenised sentence: the tokenizer's names to a list of numbers.
 Encoded = dict[str, list[int]]
-
-#: No tokenizer makes more tokens of a text than it has bytes, and UTF-8 has at most 4 a character.
-TOKENS_PER_CHARACTER = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +80,13 @@ def _one_text(value: Any, where: str) -> str:
 def _as_texts(samples: Sequence[Any]) -> list[Text]:
     if isinstance(samples, str):  # its letters would pass for texts
         raise invalid("samples", "a list of texts", f"the text {samples[:80]!r}", hint="Use [...].")
-    return [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
+    texts = [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
+    for row, text in enumerate(texts):
+        if isinstance(text, str) is not isinstance(texts[0], str):
+            raise invalid(
+                "samples", "only texts or only pairs of texts", "both", where=f"row {row}"
+            )
+    return texts
 
 
 def characters(text: Text) -> int:
@@ -108,10 +112,7 @@ class TextEncoder:
 
     def _tokenise(self, texts: Sequence[Text], *, truncate: bool) -> list[Encoded]:
         firsts = [text if isinstance(text, str) else text[0] for text in texts]
-        pairs = [isinstance(text, tuple) for text in texts]
-        if any(pairs) and not all(pairs):
-            raise invalid("samples", "only texts or only pairs of texts", "both")
-        seconds = [text[1] for text in texts] if any(pairs) else None
+        seconds = [text[1] for text in texts if isinstance(text, tuple)] or None
         encoded = self.tokenizer(
             firsts,
             seconds,
@@ -126,16 +127,16 @@ class TextEncoder:
     def check(self, samples: Sequence[Any]) -> list[Text]:
         """Return the samples as texts, refusing empty ones and (if asked) those too long.
 
-        Cheap enough to run over a whole pool before any work: only texts that have enough
-        characters to be too long are tokenised.
+        Cheap enough to run over a whole pool before any work: only texts that have enough bytes
+        to be too long are tokenised.
 
         Raises:
             InvalidInputError: naming the first row at fault.
         """
         texts = _as_texts(samples)
         if self.too_long == "error":
-            limit = self.max_length // TOKENS_PER_CHARACTER
-            rows = [row for row, text in enumerate(texts) if characters(text) > limit]
+            limit = self.max_length - int(self.tokenizer.num_special_tokens_to_add(pair=True))
+            rows = [row for row, text in enumerate(texts) if _most_tokens(text) > limit]
             for start in range(0, len(rows), 1000):
                 part = rows[start : start + 1000]
                 encoded = self._tokenise([texts[row] for row in part], truncate=False)
@@ -175,6 +176,19 @@ class TextEncoder:
         order = sorted(range(len(encoded)), key=lambda row: -len(encoded[row]["input_ids"]))
         chunks = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
         return [Batch(rows, pad(self.tokenizer, [encoded[row] for row in rows])) for rows in chunks]
+
+
+def _most_tokens(text: Text) -> int:
+    """Return a bound on a text's tokens, special ones aside.
+
+    A token is at least a byte of the text, as it is or in the form that some tokenizers bring it
+    to (NFKC), beside a mark of the beginning.
+    """
+    parts = (text,) if isinstance(text, str) else text
+    return sum(
+        1 + max(len(form.encode()) for form in (part, unicodedata.normalize("NFKC", part)))
+        for part in parts
+    )
 
 
 def pad(
@@ -226,3 +240,19 @@ def longest_input(model: nn.Module, tokenizer: Any) -> int:
             taken = 0 if module.padding_idx is None else module.padding_idx + 1
             known.append(module.num_embeddings - taken)
     return min(known or limits)
+
+
+def most_read(max_length: Any, model: nn.Module, tokenizer: Any) -> int:
+    """Return how many tokens a text may have: as many as were asked for, or as the model reads.
+
+    Raises:
+        InvalidInputError: for more than it reads, or too few for a text beside the special tokens.
+    """
+    reads = longest_input(model, tokenizer)
+    if max_length is None:
+        return reads
+    least = int(tokenizer.num_special_tokens_to_add(pair=True)) + 1
+    whole = isinstance(max_length, int) and not isinstance(max_length, bool)
+    if not whole or not least <= max_length <= reads:
+        raise invalid("max_length", f"{least} to {reads}, which the model reads", f"{max_length!r}")
+    return int(max_length)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
+from altasks._settings import read_settings
 from altasks.errors import InvalidInputError, first_line, invalid
 from altasks.tasks._ultralytics import PURPOSE, load, working
 
@@ -335,7 +336,7 @@ def read_saved(folder: Path) -> Blueprint:
                 f"a folder written by save(), with {SETTINGS} and {WEIGHTS}",
                 f"no {name} in {folder}",
             )
-    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    settings = read_settings(folder / SETTINGS)
     if settings.get("task") != "object-detection":
         raise invalid(
             "directory",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from altasks._extras import require
 from altasks._random import derive_seed, isolated
+from altasks._settings import read_settings
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import TrainingError, invalid
@@ -47,7 +47,7 @@ from altasks.tasks._regression_settings import (
     target_names,
 )
 from altasks.tasks._regression_targets import Targets
-from altasks.tasks._text import TextEncoder, longest_input
+from altasks.tasks._text import TextEncoder, most_read
 
 #: Samples through the model at once, if the user doesn't say: rows of a table, texts or images.
 ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
@@ -355,7 +355,7 @@ class Regression(FineTuned):
         if not self._built:
             nested = Path(directory) / "member-0"
             folder = require_directory(nested if nested.is_dir() else directory, (SETTINGS,))
-            found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            found = read_settings(folder / SETTINGS)
             if "features" not in found:
                 raise invalid(
                     "directory", "weights for a table", f"{found.get('task')!r}", where=str(folder)
@@ -364,7 +364,7 @@ class Regression(FineTuned):
             self._build(None)
         if self._ensemble is None:
             folder = require_directory(directory, (SETTINGS,))
-            found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            found = read_settings(folder / SETTINGS)
             self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
@@ -386,12 +386,9 @@ class Regression(FineTuned):
             self._reader = ImageReader(processor)
         else:
             tokenizer = find_tokenizer(source, self._own["tokenizer"])
-            reads = longest_input(self.model, tokenizer)
-            longest = self._own["max_length"]
-            if longest is not None and not 0 < longest <= reads:
-                raise invalid("max_length", f"at most {reads}, which the model reads", f"{longest}")
+            most = most_read(self._own["max_length"], self.model, tokenizer)
             self._settings["tokenizer"] = tokenizer
-            encoder = TextEncoder(tokenizer, longest or reads, self._own["too_long"])
+            encoder = TextEncoder(tokenizer, most, self._own["too_long"])
             self._reader = TextReader(encoder)
         if self._sizes_batches and self._reader is not self._table:
             self.batch_size = self._settings["batch_size"] = INPUTS_AT_ONCE

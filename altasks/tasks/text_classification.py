@@ -20,7 +20,7 @@ from altasks.tasks._classifies import Classifies
 from altasks.tasks._finetuned import FineTuned, in_order
 from altasks.tasks._hf import Loaded
 from altasks.tasks._hf_train import check_training_set
-from altasks.tasks._text import Batch, Encoded, TextEncoder, as_text, characters, longest_input
+from altasks.tasks._text import Batch, Encoded, TextEncoder, as_text, characters, most_read
 
 
 class TextClassification(Classifies, FineTuned):
@@ -180,11 +180,8 @@ class TextClassification(Classifies, FineTuned):
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         self._classes = Classes(class_names(self.model, labels), self._multi_label)
         self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
-        reads = longest_input(self.model, self.tokenizer)
-        max_length = self._settings["max_length"]
-        if max_length is not None and not 0 < max_length <= reads:
-            raise invalid("max_length", f"at most {reads}, which the model reads", f"{max_length}")
-        self._encoder = TextEncoder(self.tokenizer, max_length or reads, self._settings["too_long"])
+        most = most_read(self._settings["max_length"], self.model, self.tokenizer)
+        self._encoder = TextEncoder(self.tokenizer, most, self._settings["too_long"])
         self._settings |= {"labels": self.labels, "tokenizer": self.tokenizer}
         return len(self._classes)
 

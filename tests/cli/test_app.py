@@ -107,6 +107,12 @@ def test_our_errors_are_one_message_and_exit_code_2():
     assert result.output == "Error: probs: expected rows that sum to 1.\nin the batch of ids: 'a'\n"
 
 
+def test_a_name_in_an_error_cannot_command_the_terminal():
+    error = InvalidInputError("1 of 2 can't be read:\n  \x1b[2J\u202ea\x9b.png: damaged")
+    result = runner.invoke(failing(error), ["fail"])
+    assert result.output == "Error: 1 of 2 can't be read:\n  \ufffd[2J\ufffda\ufffd.png: damaged\n"
+
+
 def test_debug_shows_the_traceback_too():
     result = runner.invoke(failing(InvalidInputError("no good")), ["--debug", "fail"])
     assert result.exit_code == 2

@@ -292,11 +292,32 @@ def test_a_damaged_note_beside_a_model_is_one_message(rank, checkpoint, tmp_path
     assert "a damaged altasks.json" in result.output
 
 
+@pytest.mark.parametrize("task", ["text-classification", "image-classification"])
+@pytest.mark.parametrize("content", ["{", "[]", ""])
+def test_a_damaged_config_is_one_message(rank, checkpoint, tmp_path, task, content):
+    shutil.copytree(checkpoint, tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text(content)
+    pool = {}
+    if task == "image-classification":
+        (tmp_path / "photos").mkdir()
+        (tmp_path / "photos" / "a.png").touch()
+        pool = {"pool": tmp_path / "photos"}
+    result = rank(task=task, model=tmp_path / "model", **pool)
+    assert result.exit_code == 2, result.output
+    assert "--model: expected a checkpoint, found a damaged config.json" in result.output
+    assert str(tmp_path / "model") in result.output
+
+
 @pytest.mark.parametrize(
     ("tasks", "options", "named"),
     [
         ("ocr object-detection segmentation", {"passes": 20}, "--passes"),
         ("ocr segmentation", {"dropout": 0.1}, "--dropout"),
+        ("ocr segmentation", {"dropout": 0.0}, "--dropout"),
+        ("ocr segmentation", {"passes": 0}, "--passes"),
+        ("ner text-classification", {"conf": 0.0}, "--conf"),
+        ("ner text-classification", {"passes": 0, "dropout": 0.1}, "--dropout.*--passes beside"),
+        ("ner", {"passes": 0, "dropout_layers": "head"}, "--dropout.*--passes beside"),
         ("ocr object-detection segmentation", {"dropout_layers": "head"}, "--dropout-layers"),
         ("image-classification object-detection segmentation", {"text_column": "x"}, "--text-col"),
         ("image-classification", {"dropout": 0.1}, "--dropout.*--passes beside"),

@@ -170,6 +170,8 @@ class TestYolo:
             ({"train": "images/train", "names": ["a", "a"]}, "distinct"),
             ({"train": "images/train", "names": {"1": "a", "2": "b"}}, "numbered from 0"),
             ({"train": "images/train", "names": None}, "a list of class names"),
+            ({"train": "images/train", "names": "cat"}, "a list of class names, found 'cat'"),
+            ({"train": "images/train", "names": 2}, "a list of class names, found 2"),
         ],
     )
     def test_a_bad_description_is_named(self, files, content, message):
@@ -218,6 +220,25 @@ class TestVoc:
             listed=tmp_path / "list.txt",
         )
         assert listed.names == NAMES
+
+    def test_images_of_folders_inside_come_back(self, boxed, tmp_path):
+        deep = BoxedImages(
+            NAMES,
+            {**boxed.images, "b/a.png": boxed.images["a.png"]},
+            {**boxed.labels, "b/a.png": boxed.labels["a.png"][:1]},
+        )
+        write_voc(deep, tmp_path / "voc")
+        folders = tmp_path / "voc/Annotations", tmp_path / "voc/JPEGImages"
+        found = read_voc(*folders, names=NAMES)
+        assert same(deep, found)
+        assert found.images["b/a.png"] == folders[1] / "b/a.png"
+        (tmp_path / "list.txt").write_text("b/a\n")
+        assert list(read_voc(*folders, listed=tmp_path / "list.txt").images) == ["b/a.png"]
+        # Other tools write the bare name of the file, or none.
+        for stem in ("a", "b/a", "b/c"):
+            text = (folders[0] / f"{stem}.xml").read_text()
+            (folders[0] / f"{stem}.xml").write_text(text.replace("<filename>b/", "<filename>"))
+        assert same(deep, read_voc(*folders, names=NAMES))
 
     def test_a_list_may_name_photographs_with_spaces(self, boxed, tmp_path):
         images = {f"{name} 1.png": boxed.images["a.png"] for name in ("my photo", "other")}

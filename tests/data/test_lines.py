@@ -27,6 +27,8 @@ def test_transcripts_stand_beside_their_images(folder):
     }  # fmt: skip
     assert pool["a.png"] == folder / "a.png"
     assert read_line_folder(folder, text_suffixes=[".txt"]).labels["a.png"] == "not this one"
+    with pytest.raises(InvalidInputError, match=r"text_suffixes: .*found '\.txt'"):
+        read_line_folder(folder, text_suffixes=".txt")
 
 
 def test_a_transcript_is_one_line(folder):
@@ -69,6 +71,11 @@ def test_a_table_names_images_and_texts(folder):
     assert pool.labels == {"a.png": "one, two"}
     assert pool["c.jpg"] == folder / "c.jpg"
     assert read_line_table(table, id_column="page").ids == ["p1", "p2"]
+    assert read_line_table(table, text_column="page").labels == {"a.png": "p1", "c.jpg": "p2"}
+    with pytest.raises(InvalidInputError, match="a column 'transcript', found the columns"):
+        read_line_table(table, text_column="transcript")
+    table.write_text("image\na.png\n")
+    assert read_line_table(table).labels == {}
     tabs = folder / "lines.tsv"
     tabs.write_text("image\ttext\na.png\tx\n")
     assert read_line_table(tabs).labels == {"a.png": "x"}

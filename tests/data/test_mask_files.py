@@ -63,6 +63,25 @@ def test_files_that_do_not_fit_are_named(folders):
         read_masks(folders / "nothing", folders / "masks", classes=["a"])
 
 
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ("names.txt", r"names\.txt: expected an existing file"),
+        (b"\xff", r"names\.txt: expected utf-8 text"),
+        (b"sky\nroad\nsky\n", r"names\.txt\): expected distinct class names, found 'sky' twice"),
+        (b"\n", r"names\.txt\): expected a list of class names"),
+        (["sky", "sky"], "classes: expected distinct class names"),
+    ],
+)
+def test_a_bad_list_of_classes_is_named(folders, classes, message):
+    if isinstance(classes, bytes):
+        (folders / "names.txt").write_bytes(classes)
+    if not isinstance(classes, list):
+        classes = folders / "names.txt"
+    with pytest.raises(InvalidInputError, match=message):
+        read_masks(folders / "images", folders / "masks", classes=classes)
+
+
 @pytest.fixture
 def coco(folders):
     told = {
@@ -161,6 +180,16 @@ def test_images_whose_names_have_no_suffix_are_told_apart(coco):
         (lambda told: told["annotations"][2].update(segmentation={"counts": "x"}), "compressed"),
         (lambda told: told["annotations"][2].update(segmentation={"counts": [3]}), "annotation 3"),
         (lambda told: told.pop("categories"), r"coco\.json"),
+        (lambda told: told["images"][1].pop("file_name"), r"images\[1\] with 'file_name'"),
+        (lambda told: told["images"][1].pop("id"), r"images\[1\] with 'id'"),
+        (lambda told: told["images"].append(3), r"images\[2\] with 'file_name'"),
+        (lambda told: told["categories"][0].pop("name"), r"categories\[0\] with 'name'"),
+        (lambda told: told["categories"][0].update(id=2), "an id of its own"),
+        (lambda told: told["categories"][0].update(name="cat"), "distinct class names"),
+        (lambda told: told["annotations"].append([]), r"annotations\[3\] to be an object"),
+        (lambda told: told["annotations"][0].update(image_id=[9]), "annotation 1"),
+        (lambda told: told["annotations"][0].update(area=None), "an area.*annotation 1"),
+        (lambda told: told["annotations"][0].update(area=np.nan), "an area.*annotation 1"),
     ],
 )
 def test_faults_are_named(coco, change, message):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from altasks.data import decode_mask, encode_mask
+from altasks.data import decode_mask, encode_mask, masks
 from altasks.data.masks import MaskReader
 from altasks.errors import InvalidInputError
 
@@ -34,6 +34,7 @@ def test_run_lengths_are_exact_json_and_the_same_for_equal_masks(mask):
         {"size": [1, 2], "classes": [0.5], "counts": [2]},
         {"size": [1], "classes": [0], "counts": [1]},
         {"size": [1, 2], "classes": [-1], "counts": [2]},
+        {"size": [10**10, 10**10], "classes": [0], "counts": [10**20]},
         [[0.5]],
         [[-1]],
         [0, 1],
@@ -70,3 +71,20 @@ def test_pixels_are_counted_without_void(tmp_path):
     assert reader.counts([]) == [0, 0, 0]
     with pytest.raises(InvalidInputError, match=r"classes 0 to 2.*found 4.*row 1"):
         reader.counts([masks[0], np.array([[4]])])
+
+
+def test_run_lengths_of_another_size_are_not_written_out(monkeypatch):
+    huge = {"size": [50_000, 50_000], "classes": [0], "counts": [2_500_000_000]}
+    monkeypatch.setattr(masks.np, "repeat", lambda *_: pytest.fail("written out"))
+    for call in (MaskReader(2, 255).read, MaskReader(2, 255).check):
+        with pytest.raises(InvalidInputError, match=r"4 x 5 .*found 50000 x 50000 \(row 3\)"):
+            call(huge, (4, 5), "row 3")
+
+
+def test_a_mask_of_another_size_is_named_once(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
+    image.fromarray(np.zeros((2, 3), np.uint8)).save(tmp_path / "m.png")
+    for label in (tmp_path / "m.png", np.zeros((2, 3), np.uint8)):
+        with pytest.raises(InvalidInputError, match=r"4 x 5 .*found 2 x 3") as caught:
+            MaskReader(2, 255).read(label, (4, 5))
+        assert str(caught.value).count("m.png") <= 1

@@ -74,6 +74,24 @@ def test_short_characters_can_be_long_texts(encoder):
         encoder.check([". " * 63])
 
 
+def test_a_character_that_a_tokenizer_spells_out_can_be_a_long_text(make_tokenizer):
+    """NFKC writes U+FDFA in 18 characters, of which this vocabulary has not one."""
+    encoder = TextEncoder(make_tokenizer("unigram"), 16, "error")
+    text = "\ufdfa" * 3
+    assert len(encoder._tokenise([text], truncate=False)[0]["input_ids"]) > 16
+    with pytest.raises(InvalidInputError, match="at most 16 tokens"):
+        encoder.check([text])
+
+
+def test_special_tokens_count(make_tokenizer):
+    """Sixteen characters of four bytes, each a token, and two more around them."""
+    encoder = TextEncoder(make_tokenizer("bytes"), 64, "error")
+    text = "\U0001f600" * 16
+    assert len(encoder._tokenise([text], truncate=False)[0]["input_ids"]) == 66
+    with pytest.raises(InvalidInputError, match="at most 64 tokens"):
+        encoder.check([text])
+
+
 def test_padding_equals_the_tokenizers(encoder, tokenizer, topic_texts):
     for side in ("right", "left"):
         tokenizer.padding_side = side
@@ -97,8 +115,9 @@ def test_batches_hold_texts_of_like_length_longest_first(encoder, topic_texts):
 
 
 def test_texts_and_pairs_do_not_mix(encoder):
-    with pytest.raises(InvalidInputError, match="only texts or only pairs"):
-        encoder.encode(["a", ("a", "b")])
+    for call in (encoder.check, encoder.encode):
+        with pytest.raises(InvalidInputError, match=r"only texts or only pairs.*row 1"):
+            call(["a", ("a", "b"), "c"])
     pairs = encoder.encode([("soup", "rice"), ("rain", "fog")])
     assert all(1 in tokens["token_type_ids"] for tokens in pairs)
 

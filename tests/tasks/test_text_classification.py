@@ -151,7 +151,9 @@ def test_what_is_no_classifier_is_refused():
         ({"too_long": "cut"}, "too_long: expected"),
         ({"autocast": "int8"}, "autocast: expected"),
         ({"batch_size": 0}, "batch_size: expected"),
-        ({"max_length": 65}, "max_length: expected at most 64"),
+        ({"max_length": 65}, "max_length: expected 4 to 64"),
+        ({"max_length": 2}, "max_length: expected 4 to 64"),
+        ({"max_length": "60"}, "max_length: expected 4 to 64.*'60'"),
         ({"head": "bert"}, "head: expected the dotted name"),
         (
             {"committee": "mc"},
@@ -591,6 +593,17 @@ def test_damaged_weights_are_named(make, tmp_path):
     task.save(tmp_path)
     os.truncate(tmp_path / "model.safetensors", 500)
     with pytest.raises(InvalidInputError, match=r"damaged.*model.safetensors"):
+        task.load(tmp_path)
+    with pytest.raises(InvalidInputError, match=r"model: .*can't be read.*SafetensorError"):
+        make(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"task": "tex', b"\xff\xfe"])
+def test_damaged_settings_are_named(make, tmp_path, content):
+    task = make()
+    task.save(tmp_path)
+    (tmp_path / "altasks.json").write_bytes(content)
+    with pytest.raises(InvalidInputError, match=r"directory: .*altasks\.json whole.*altasks\.json"):
         task.load(tmp_path)
 
 
