@@ -11,24 +11,26 @@ import hashlib
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 
-def derive_seed(*parts: int | str) -> int:
+def derive_seed(*parts: int | np.integer[Any] | str) -> int:
     """Return a 63-bit seed from `parts`: equal parts give equal seeds, on every machine.
 
     Example:
         >>> derive_seed(0, "ask", 1) == derive_seed(0, "ask", 1) != derive_seed(0, "ask", 2)
         True
     """
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    plain = (int(part) if isinstance(part, np.integer) else part for part in parts)
+    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in plain)
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
-def derive_rng(*parts: int | str) -> np.random.Generator:
+def derive_rng(*parts: int | np.integer[Any] | str) -> np.random.Generator:
     """Return a NumPy generator seeded by `derive_seed(*parts)`."""
     return np.random.default_rng(derive_seed(*parts))
 

@@ -7,6 +7,9 @@ code that knows nothing of altasks still catches it. The messages share one form
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any
+
 
 class AltasksError(Exception):
     """Root of the tree: catch this to catch everything altasks raises on purpose."""
@@ -134,3 +137,9 @@ def invalid(
 ) -> InvalidInputError:
     """Return an `InvalidInputError` in the project's one form, to be raised by the caller."""
     return InvalidInputError(describe_fault(argument, expected, found, where=where, hint=hint))
+
+
+def require_whole(argument: str, value: Any, least: int) -> None:
+    """Raise `InvalidInputError` unless `value` is a whole number, also one of NumPy's."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise invalid(argument, f"a whole number of at least {least}", f"{value!r}")

@@ -14,7 +14,7 @@ from altasks._reader import Reader
 from altasks._scores import KEEPABLE, KeptRows, Scores
 from altasks.acquisition import StreamedReduction
 from altasks.data import Pool, as_pool
-from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
+from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid, require_whole
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
 from altasks.registry import get_acquisition
 
@@ -28,24 +28,20 @@ class _SameCommittee:
     """
 
     def __init__(self) -> None:
-        self._first: tuple[str, int, int] | None = None
+        self._first: str | None = None
 
     def check(self, prediction: Any) -> None:
         units = prediction.units if isinstance(prediction, Ragged) else prediction
+        if not isinstance(units, Prediction) or not units.members:
+            return  # said elsewhere; or readings of no unit, whose members nobody knows
+        found = f"{type(units).__name__} with K = {units.members}"
         if isinstance(units, Categorical | Bernoulli):
-            shape = units.probs.shape
+            found += f" and {units.probs.shape[2]} in the last dim"
         elif isinstance(units, Normal):
-            shape = units.mean.shape
-        else:
-            return
-        found = (type(units).__name__, shape[1], shape[2])
+            found += f" and {units.targets} in the last dim"
         self._first = self._first or found
         if found != self._first:
-            raise invalid(
-                "predict",
-                "{} with K = {} and {} in the last dim, as before".format(*self._first),
-                "{} with K = {} and {}".format(*found),
-            )
+            raise invalid("predict", f"{self._first}, as before", found)
 
 
 def score(
@@ -79,7 +75,8 @@ def score(
         round: the round the committee's random draws are for.
         acquisition_options: keyword arguments for the acquisition function, such as
             `{"reduce": "max"}`.
-        keep_in: a folder for memory-mapped `.npy` files of what is kept; None keeps it in memory.
+        keep_in: an existing folder for memory-mapped `.npy` files of what is kept; None keeps it
+            in memory.
         unreadable: what becomes of samples that can't be read (a damaged file). The rest is
             scored in any case; then `"error"` raises and `"skip"` leaves them out of what is
             returned and lists them in its `skipped`.
@@ -103,8 +100,7 @@ def score(
     function = _resolve(task, acquisition)
     options = dict(acquisition_options or {})
     _check_keep(task, keep)
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise invalid("batch_size", "a whole number of at least 1", f"{batch_size!r}")
+    require_whole("batch_size", batch_size, 1)
     if hasattr(task, "start_round"):
         task.start_round(round)
     streaming = hasattr(task, "iter_predict")
@@ -118,11 +114,14 @@ def score(
     if unreadable not in ("error", "skip"):
         raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
 
+    folder = None if keep_in is None else Path(keep_in)
+    if folder is not None and not folder.is_dir():
+        raise invalid("keep_in", "an existing folder", repr(str(folder)))
     reader = Reader(samples)
     _check_samples(task, reader)
     order = _order(task, reader)
     values = np.zeros(len(samples))
-    kept = KeptRows(len(samples), None if keep_in is None else Path(keep_in))
+    kept = KeptRows(len(samples), folder)
     committee = _SameCommittee()
     done = np.zeros(len(samples), dtype=bool)
 
@@ -231,12 +230,20 @@ def _batches(task: Any, samples: Pool, order: np.ndarray, batch_size: int) -> It
     Regions of one image come from one pass over it, so a batch ends where an image does.
     """
     key_of = getattr(task, "batch_key", None)
+
+    def key_at(place: int) -> Any:
+        try:
+            sample = samples.at(order[place])
+        except Exception:  # what can't be decoded is found, and named, when it is to be scored
+            return None
+        return None if key_of is None else key_of(sample)
+
     start = 0
     while start < len(order):
         stop = min(start + batch_size, len(order))
         if key_of is not None:
-            key = key_of(samples.at(order[stop - 1]))
-            while key is not None and stop < len(order) and key_of(samples.at(order[stop])) == key:
+            key = key_at(stop - 1)
+            while key is not None and stop < len(order) and key_at(stop) == key:
                 stop += 1
         yield order[start:stop]
         start = stop
@@ -312,6 +319,11 @@ def _keep(
 ) -> None:
     if "embeddings" in keep:
         features = getattr(prediction, "features", None)
+        # What is labelled is embedded by the model at rest. An average over passes that each drop
+        # or see something else lies elsewhere, and distances between the two would mean nothing.
+        committee = getattr(task, "committee", None)
+        if hasattr(task, "embed") and getattr(committee, "averages_features", False):
+            features = None
         if features is None and not hasattr(task, "embed"):
             raise invalid(
                 "keep",

@@ -60,3 +60,9 @@ def test_torch_isolation():
         second = torch.rand(2)
     assert torch.equal(first, second)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_whole_numbers_of_numpy_are_the_same_seeds():
+    for kind in (np.int64, np.uint8, np.int32):
+        assert derive_seed(kind(7), "a") == derive_seed(7, "a")
+    assert derive_seed("7") != derive_seed(7)

@@ -476,3 +476,71 @@ def test_a_task_of_one_size_is_not_measured():
             raise AssertionError("measured")
 
     assert len(al.score(Alike(), rows(3), progress=False)) == 3
+
+
+def test_kept_embeddings_are_those_of_the_model_at_rest():
+    """What is labelled is embedded by `embed`; an average over passes lies elsewhere."""
+
+    class Apart(Softmax):
+        def __init__(self, averages):
+            super().__init__()
+            self.committee = type("Passes", (), {"averages_features": averages})()
+
+        def predict(self, samples):
+            one = super().predict(samples)
+            return al.Categorical(one.probs, features=np.full((len(samples), 2), 7.0))
+
+        def embed(self, samples):
+            return torch.tensor([[sample[0], 1.0] for sample in samples])
+
+    pool = rows(5)
+    at_rest = al.score(Apart(True), pool, keep={"embeddings"}, progress=False)
+    expected = np.array([[sample[0], 1.0] for sample in pool])
+    np.testing.assert_allclose(at_rest.embeddings, expected, rtol=1e-6)
+    as_seen = al.score(Apart(False), pool, keep={"embeddings"}, progress=False)
+    assert (np.asarray(as_seen.embeddings) == 7).all()
+
+
+def test_dropout_and_views_say_that_their_features_are_averages():
+    assert al.MCDropout(3).averages_features
+    assert not al.MCDropout(3, layers="head").averages_features
+    assert al.Views().averages_features
+
+
+def test_a_batch_size_may_be_numpys():
+    one = al.score(Softmax(), rows(5), batch_size=np.int64(2), progress=False)
+    assert one.values.tolist() == al.score(Softmax(), rows(5), progress=False).values.tolist()
+
+
+def test_a_folder_to_keep_in_has_to_be_there(tmp_path):
+    task = Softmax()
+    with pytest.raises(InvalidInputError, match="keep_in: expected an existing folder"):
+        al.score(task, rows(4), keep={"mean_probs"}, keep_in=tmp_path / "none", progress=False)
+    assert not task.calls
+
+
+def test_a_committee_of_readers_that_changes_is_refused():
+    class Readers:
+        def predict(self, samples):
+            return al.Transcripts([["a"] * (3 if "many" in samples else 2) for _ in samples])
+
+    with pytest.raises(InvalidInputError, match=r"K = 3, as before, found .*K = 2"):
+        al.score(Readers(), ["many", "few"], "edit_disagreement", batch_size=1, progress=False)
+
+
+def test_samples_that_cant_be_decoded_are_found_where_batches_are_made():
+    samples = rows(4)
+
+    def fetch(place):
+        if place == 1:
+            raise OSError("truncated")
+        return samples[place]
+
+    class Keyed(Softmax):
+        def batch_key(self, sample):
+            return float(sample[0])
+
+    pool = al.data.Pool(list("abcd"), fetch)
+    scores = al.score(Keyed(), pool, batch_size=1, progress=False, unreadable="skip")
+    assert scores.skipped == {"b": "OSError: truncated"}
+    assert scores.ids == ["a", "c", "d"]

@@ -21,7 +21,7 @@ class Draws:
     Attributes:
         logits: `[n, K, ..., C]`; what stands between is the task's (words, for instance).
         features: `[n, ..., d]`, the input of the model's last layer; for a committee whose
-            members each have their own, the average.
+            members each have their own (it says so by `averages_features`), the average.
     """
 
     logits: Tensor  # n x K x ... x C

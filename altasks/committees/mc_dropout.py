@@ -74,6 +74,11 @@ class MCDropout:
         """Whether draw k is one function over all samples: true of `"head"` only."""
         return self.layers == "head"
 
+    @property
+    def averages_features(self) -> bool:
+        """Whether the features are an average over passes that each have their own."""
+        return self.layers != "head"
+
     def start_round(self, round: int) -> None:
         """Draw anew from (seed, round) from now on."""
         self.round = round

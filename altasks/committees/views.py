@@ -97,6 +97,9 @@ class Views:
         """True: view k is the same function for all samples."""
         return True
 
+    #: Each view has its own.
+    averages_features = True
+
     def start_round(self, round: int) -> None:
         """Do nothing: the views are the same in every round."""
 

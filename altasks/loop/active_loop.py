@@ -16,6 +16,7 @@ from altasks.errors import (
     UnknownNameError,
     UnreadableSampleError,
     invalid,
+    require_whole,
 )
 from altasks.loop.asking import Asker
 from altasks.loop.base import Event, LoggedFit, Store
@@ -24,7 +25,7 @@ from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fitting import Fitter, check_test
 from altasks.loop.jsonable import to_json
-from altasks.loop.opening import open_store, require_whole, work_folder
+from altasks.loop.opening import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
 from altasks.loop.selection import Selector, Wanted, given_scores, unknown_id

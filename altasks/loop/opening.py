@@ -5,17 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from altasks.errors import StoreError, invalid
 from altasks.loop.base import Store
 from altasks.loop.work import WorkFolder
-
-
-def require_whole(argument: str, value: Any, least: int) -> None:
-    """Raise `InvalidInputError` unless `value` is a whole number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise invalid(argument, f"a whole number of at least {least}", f"{value!r}")
 
 
 def open_store(store: Any) -> Store:

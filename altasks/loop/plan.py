@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from altasks.errors import TooDearWarning, invalid
+from altasks.errors import TooDearWarning, invalid, require_whole
 from altasks.loop.asking import Asker, too_dear_note
 from altasks.loop.base import State
-from altasks.loop.opening import require_whole
 from altasks.loop.query import Query
 from altasks.loop.selection import Wanted
 from altasks.strategies.budget import check_budget, remaining

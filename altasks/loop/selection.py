@@ -11,11 +11,16 @@ from torch import Tensor
 
 from altasks._random import derive_rng
 from altasks.data import Pool
-from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
+from altasks.errors import (
+    InvalidInputError,
+    UnknownNameError,
+    UnreadableSampleError,
+    invalid,
+    require_whole,
+)
 from altasks.loop.base import State
 from altasks.loop.costs import Costs
 from altasks.loop.jsonable import to_json
-from altasks.loop.opening import require_whole
 from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies._inner import reads_scores, select_inside
 from altasks.strategies.base import Candidates, Strategy

@@ -64,6 +64,8 @@ def resolve_rows(index: RowIndex, length: int, device: torch.device | str) -> sl
             raise IndexError(f"row {row} does not exist: the prediction has {length} samples")
         row %= length
         return slice(row, row + 1)
+    if isinstance(index, np.ndarray):  # `order[::-1]` goes backwards, which torch can't
+        index = np.ascontiguousarray(index)
     rows = torch.as_tensor(index, device=device)
     if rows.dtype == torch.bool:
         if rows.shape != (length,):

@@ -60,7 +60,11 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
             tensor = torch.from_numpy(array)
     if tensor.is_complex():
         raise invalid(argument, "real numbers", "complex numbers")
-    return tensor if tensor.is_floating_point() else tensor.to(torch.float32)
+    if tensor.is_floating_point():
+        return tensor
+    # float32 has every whole number up to 2^24; beyond it neighbours would become equal.
+    low, high = value_range(tensor)
+    return tensor.to(torch.float32 if max(-low, high) <= 2**24 else torch.float64)
 
 
 def value_range(tensor: Tensor) -> tuple[float, float]:

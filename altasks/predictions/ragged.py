@@ -53,7 +53,11 @@ class Ragged(Prediction):
             )
         kept = {}
         for name, value in (fields or {}).items():
-            rows = torch.from_numpy(value) if _is_numeric_array(value) else value
+            rows = value
+            if _is_numeric_array(value):
+                # torch has no negative strides: the one case of a copy.
+                backwards = min(value.strides, default=0) < 0
+                rows = torch.from_numpy(value.copy() if backwards else value)
             if not isinstance(rows, Tensor):
                 rows = tuple(rows)
             if len(rows) != len(units):
@@ -136,6 +140,8 @@ def _is_numeric_array(value: Any) -> bool:
 
 
 def _as_lengths(value: Any, units: int) -> Tensor:
+    if isinstance(value, np.ndarray):  # `lengths[::-1]` goes backwards, which torch can't
+        value = np.ascontiguousarray(value)
     lengths = torch.as_tensor(value).to("cpu")
     if lengths.numel() == 0:
         lengths = torch.zeros(0, dtype=torch.int64)

@@ -115,6 +115,22 @@ def require_finite(totals: Tensor, argument: str, ids: Sequence[str] | None = No
         )
 
 
+def unit_rows(
+    array: Any,
+    argument: str,
+    ids: Sequence[str] | None = None,
+    device: torch.device | None = None,
+) -> Rows:
+    """Return rows scaled to length 1, all of a finite length: others would come out as zeros.
+
+    Raises:
+        InvalidInputError: as `require_finite` does.
+    """
+    for start, stop, block in Rows(array, device).blocks():
+        require_finite(block.square().sum(1), argument, None if ids is None else ids[start:stop])
+    return Rows(array, device, unit=True)
+
+
 class Ties:
     """The order of equal rows: a hash of (rng, id), computed only for the rows that are asked for.
 

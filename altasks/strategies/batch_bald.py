@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._blocks import BLOCK, Rows, Ties
 from altasks.strategies._lazy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
@@ -62,13 +62,8 @@ class BatchBALD:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, configurations: int = 10_000) -> None:
-        if (
-            isinstance(configurations, bool)
-            or not isinstance(configurations, int)
-            or configurations < 1
-        ):
-            raise invalid("configurations", "a whole number of at least 1", f"{configurations!r}")
-        self.configurations = configurations
+        require_whole("configurations", configurations, 1)
+        self.configurations = int(configurations)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""

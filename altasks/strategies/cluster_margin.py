@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._linkage import average_linkage, cut, mirror
-from altasks.strategies._rows import hash_order, read_finite, squared_distances
+from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request
 
 
@@ -59,8 +59,7 @@ class ClusterMargin:
             raise invalid("margin_factor", "a finite number of at least 1", f"{margin_factor!r}")
         if not 1 <= cluster_size < math.inf:
             raise invalid("cluster_size", "a finite number of at least 1", f"{cluster_size!r}")
-        if max_rows < 2:
-            raise invalid("max_rows", "at least 2", f"{max_rows!r}")
+        require_whole("max_rows", max_rows, 2)
         self.margin_factor = float(margin_factor)
         self.cluster_size = float(cluster_size)
         self.max_rows = max_rows
@@ -103,5 +102,10 @@ class ClusterMargin:
         if not len(outside):
             return labels[: len(kept)]
         others = read_finite(candidates.embeddings, outside, candidates.ids, "embeddings") - centre
-        nearest = squared_distances(others, points).argmin(1).cpu().numpy()
+        nearest = np.concatenate(
+            [
+                squared_distances(others[part], points).argmin(1).cpu().numpy()
+                for part in blocks(len(others), len(points))
+            ]
+        )
         return np.concatenate([labels, labels[nearest]])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request, top_rows
 
@@ -69,8 +69,7 @@ class DensityWeighted:
             raise invalid("kernel", "'cosine' or 'rbf'", f"{kernel!r}")
         if gamma is not None and not 0 < gamma < np.inf:
             raise invalid("gamma", "a finite number above 0, or None", f"{gamma!r}")
-        if sample < 1:
-            raise invalid("sample", "at least 1", f"{sample!r}")
+        require_whole("sample", sample, 1)
         self.beta = float(beta)
         self.kernel = kernel
         self.gamma = gamma

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from altasks.errors import invalid
-from altasks.strategies._blocks import Rows, Ties, require_finite
+from altasks.errors import require_whole
+from altasks.strategies._blocks import Ties, unit_rows
 from altasks.strategies._lazy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 
@@ -58,8 +58,7 @@ class FacilityLocation:
 
     def __init__(self, exact_up_to: int = 20_000, sample: int = 2_000) -> None:
         for name, value in (("exact_up_to", exact_up_to), ("sample", sample)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise invalid(name, "a whole number of at least 1", f"{value!r}")
+            require_whole(name, value, 1)
         self.exact_up_to = exact_up_to
         self.sample = sample
 
@@ -69,12 +68,7 @@ class FacilityLocation:
         ties = Ties(candidates.ids, rng)
         if n == 0:
             return []
-        raw = Rows(candidates.embeddings)
-        for start, stop, block in raw.blocks():
-            require_finite(
-                block.square().sum(1), "candidates.embeddings", candidates.ids[start:stop]
-            )
-        pool = Rows(candidates.embeddings, unit=True)
+        pool = unit_rows(candidates.embeddings, "candidates.embeddings", candidates.ids)
         represented = np.arange(len(pool))
         if len(pool) > self.exact_up_to:
             represented = ties.order(represented)[: self.sample]
@@ -84,9 +78,7 @@ class FacilityLocation:
             step = max(1, 2**22 // len(targets))
             for name in ("labelled_embeddings", "pending_embeddings"):
                 array = getattr(candidates, name)
-                for _, _, part in Rows(array, pool.device).blocks():
-                    require_finite(part.square().sum(1), f"candidates.{name}")
-                taken = Rows(array, pool.device, unit=True)
+                taken = unit_rows(array, f"candidates.{name}", device=pool.device)
                 for start in range(0, len(taken), step):
                     part = taken.slice(start, min(start + step, len(taken))).to(targets)
                     cover = torch.maximum(cover, (part @ targets.T).amax(0))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     extend,
@@ -83,8 +83,7 @@ class FisherMatching:
     def __init__(
         self, target: Target | Callable[[], Target], *, sample: int = 256, bias: bool = True
     ) -> None:
-        if isinstance(sample, bool) or not isinstance(sample, int) or sample < 1:
-            raise invalid("sample", "a whole number of at least 1", f"{sample!r}")
+        require_whole("sample", sample, 1)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
         if not callable(target):

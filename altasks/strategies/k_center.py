@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import BLOCK, Rows, Ties, require_finite
+from altasks.strategies._blocks import BLOCK, Rows, Ties, require_finite, unit_rows
 from altasks.strategies.base import Candidates, check_request
 
 #: Squared distances that differ by less than this share are equal, and the hash decides.
@@ -79,12 +80,18 @@ class KCenter:
         ties = Ties(candidates.ids, rng)
         if n == 0:
             return []
-        unit = self.metric == "cosine"
-        pool = Rows(candidates.embeddings, unit=unit)
+
+        def rows(name: str, ids: Sequence[str] | None, device: torch.device | None) -> Rows:
+            array = getattr(candidates, name)
+            if self.metric == "cosine":
+                return unit_rows(array, f"candidates.{name}", ids, device)
+            return Rows(array, device)
+
+        pool = rows("embeddings", candidates.ids, None)
         taken = {
-            name: Rows(array, pool.device, unit=unit)
+            name: rows(name, None, pool.device)
             for name in ("labelled_embeddings", "pending_embeddings")
-            if len(array := getattr(candidates, name))
+            if len(getattr(candidates, name))
         }
         cover = _Cover(pool, taken, n, int(self.outliers * len(pool)), ties)
         with torch.inference_mode():

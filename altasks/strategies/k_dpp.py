@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import BLOCK, Rows, Ties, require_finite
+from altasks.strategies._blocks import BLOCK, Rows, Ties, unit_rows
 from altasks.strategies._race import race
 from altasks.strategies.base import Candidates, check_request
 
@@ -67,13 +67,8 @@ class KDPP:
         if n == 0:
             return []
         quality = self._quality(candidates)
-        raw = Rows(candidates.embeddings)
-        # Before they are scaled to length 1: what is infinitely long would come out as zeros.
-        for start, stop, block in raw.blocks():
-            require_finite(
-                block.square().sum(1), "candidates.embeddings", candidates.ids[start:stop]
-            )
-        features = _Features(Rows(candidates.embeddings, unit=True), quality)
+        rows = unit_rows(candidates.embeddings, "candidates.embeddings", candidates.ids)
+        features = _Features(rows, quality)
         with torch.inference_mode():
             # Sums are taken in the order of the hashes, so that the order of the pool can't show.
             order = ties.order(np.arange(len(candidates)))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._kmeans import kmeans
 from altasks.strategies._rows import (
     blocks,
@@ -75,8 +75,8 @@ class ProbCover:
     ) -> None:
         if delta is not None and not 0 < delta < np.inf:
             raise invalid("delta", "a finite number above 0, or None", f"{delta!r}")
-        if classes is not None and classes < 2:
-            raise invalid("classes", "at least 2, or None", f"{classes!r}")
+        if classes is not None:
+            require_whole("classes", classes, 2)
         if not 0 < purity < 1:
             raise invalid("purity", "a number in (0, 1)", f"{purity!r}")
         self.delta = delta

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._inner import as_strategy, reads_scores, select_inside
 from altasks.strategies._neighbours import nearest_rows
 from altasks.strategies._rows import hash_order, read_finite
@@ -57,8 +57,7 @@ class Subsampled:
     ) -> None:
         self.strategy = as_strategy(strategy)
         for name, count in (("size", size), ("neighbours", neighbours)):
-            if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-                raise invalid(name, "a whole number of at least 1", f"{count!r}")
+            require_whole(name, count, 1)
         if how not in ("random", "seals"):
             raise invalid("how", "'random' or 'seals'", f"{how!r}")
         if search not in ("exact", "faiss"):

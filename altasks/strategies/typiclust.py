@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import require_whole
 from altasks.strategies._kmeans import kmeans
 from altasks.strategies._rows import (
     blocks,
@@ -75,12 +75,9 @@ class TypiClust:
     def __init__(
         self, neighbours: int = 20, *, max_clusters: int = 500, min_cluster: int = 5
     ) -> None:
-        if neighbours < 1:
-            raise invalid("neighbours", "at least 1", f"{neighbours}")
-        if max_clusters < 1:
-            raise invalid("max_clusters", "at least 1", f"{max_clusters}")
-        if min_cluster < 0:
-            raise invalid("min_cluster", "at least 0", f"{min_cluster}")
+        require_whole("neighbours", neighbours, 1)
+        require_whole("max_clusters", max_clusters, 1)
+        require_whole("min_cluster", min_cluster, 0)
         self.neighbours = neighbours
         self.max_clusters = max_clusters
         self.min_cluster = min_cluster

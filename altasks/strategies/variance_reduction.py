@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._fisher import Information, greedy_trace
 from altasks.strategies._last_layer import (
     exclusive,
@@ -102,8 +102,7 @@ class VarianceReduction:
             raise invalid("bias", "True or False", f"{bias!r}")
         if not 1 <= oversample < np.inf:
             raise invalid("oversample", "a finite number of at least 1", f"{oversample!r}")
-        if isinstance(full_width, bool) or not isinstance(full_width, int) or full_width < 0:
-            raise invalid("full_width", "a whole number of at least 0", f"{full_width!r}")
+        require_whole("full_width", full_width, 0)
         self.fisher = fisher
         self.ridge = float(ridge)
         self.bias = bias

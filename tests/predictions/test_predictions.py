@@ -292,3 +292,21 @@ def test_rows_of_different_lengths_name_the_argument():
 def test_long_doubles_are_read():
     probs = np.array([[0.25, 0.75]], dtype=np.longdouble)
     assert al.Categorical(probs).probs.tolist() == [[[0.25, 0.75]]]
+
+
+def test_numpy_arrays_may_go_backwards():
+    probs = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    prediction = al.Categorical(probs)
+    order = np.array([0, 2, 1])[::-1]
+    assert torch.equal(prediction[order].probs, prediction[[1, 2, 0]].probs)
+    place = np.arange(6).reshape(3, 2)[::-1]
+    ragged = al.Ragged(prediction, np.array([1, 2])[::-1], {"place": place})
+    assert ragged.lengths.tolist() == [2, 1]
+    assert ragged.fields["place"].tolist() == [[4, 5], [2, 3], [0, 1]]
+    assert ragged[np.array([0, 1])[::-1]].lengths.tolist() == [1, 2]
+
+
+def test_whole_numbers_keep_their_digits():
+    near = al.Normal(np.array([[100_000_001, 100_000_003]]), np.ones((1, 2), int))
+    assert near.mean.flatten().tolist() == [100_000_001, 100_000_003]
+    assert al.Categorical([[1, 0], [0, 1]]).probs.dtype == torch.float32

@@ -162,3 +162,13 @@ def test_not_finite(field):
     where = "random-4" if field == "embeddings" else "row 4"
     with pytest.raises(InvalidInputError, match=where):
         KCenter().select(replace(candidates, **{field: array}), 2, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("field", ["embeddings", "labelled_embeddings"])
+def test_a_row_without_a_finite_length_has_no_direction(field):
+    points = {"embeddings": np.eye(3), "labelled_embeddings": np.eye(3)[:1]}
+    points[field] = points[field] * 1e200
+    points["pending_embeddings"] = np.empty((0, 3))
+    candidates = Candidates(list("abc"), [0.0] * 3, **points)
+    with pytest.raises(InvalidInputError, match=rf"candidates\.{field}: .*squares"):
+        KCenter("cosine").select(candidates, 1, rng=np.random.default_rng(0))
