@@ -233,6 +233,16 @@ class Ensemble:
         one = self._any()
         return int(one.size(sample)) if hasattr(one, "size") else 0
 
+    @property
+    def one_size(self) -> bool:
+        """Whether all samples are of one size, so that nobody need look: as the members say."""
+        return bool(getattr(self._any(), "one_size", False))
+
+    def batch_key(self, sample: Any) -> Any:
+        """Return the members' `batch_key`; None for tasks without one."""
+        one = self._any()
+        return one.batch_key(sample) if hasattr(one, "batch_key") else None
+
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return the members' `cost`; 1 for tasks without one."""
         one = self._any()

@@ -119,6 +119,11 @@ def _weights(
 ) -> list[list[float]]:
     """Return the confidence of each character of each reading, of an empty one as a whole."""
     weights = []
+    if confidences is not None and len(confidences) != len(row):
+        raise invalid(
+            "confidences", f"{len(row)} entries, one a reading", f"{len(confidences)}",
+            where=f"row {n}",
+        )  # fmt: skip
     for member, reading in enumerate(row):
         own = None if confidences is None else confidences[member]
         count = max(1, len(reading))
@@ -141,11 +146,9 @@ def _voted(row: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
     # place in the pivot -> its own column; (gap, i) -> the column of the i-th character there
     votes: dict[tuple[int, int], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     silence = 0.0
-    shares = []
     for reading, sure in zip(row, weights, strict=True):
         mean = sum(sure) / len(sure)
         silence += mean
-        shares.append(mean)
         for column, place in _columns(pivot, reading).items():
             votes[column][reading[place]] += sure[place]
             votes[column][""] -= mean

@@ -383,3 +383,28 @@ def test_warm_members_go_on_and_start_over(tiny_bert, topic_texts, topic_labels,
     assert same_prediction(warm, fitted(1, 2, one_at_a_time=False))
     assert not same_prediction(warm, fitted(2))
     assert same_prediction(fitted(1, 2, forget=True), fitted(2, warm_start=False))
+
+
+def test_samples_are_batched_as_the_members_would():
+    class Parts:
+        """A pass over a whole, of which samples are parts."""
+
+        one_size = True
+
+        def __init__(self, seed):
+            pass
+
+        def predict(self, samples):
+            seen.append(list(samples))
+            return al.Categorical([[0.6, 0.4]] * len(samples))
+
+        def size(self, sample):
+            raise AssertionError("all are of one size")
+
+        def batch_key(self, sample):
+            return sample[0]
+
+    seen = []
+    task = Ensemble.from_factory(Parts, 2)
+    al.score(task, ["a1", "a2", "a3", "b1"], "entropy", batch_size=2, progress=False)
+    assert seen == [["a1", "a2", "a3"]] * 2 + [["b1"]] * 2

@@ -106,3 +106,5 @@ def test_what_cannot_be_voted_on():
         consensus(Transcripts([["a"]]), confidences=[])
     with pytest.raises(InvalidInputError, match="2 numbers from 0 to 1"):
         consensus(Transcripts([["ab"]]), confidences=[[[0.5]]])
+    with pytest.raises(InvalidInputError, match=r"2 entries, one a reading, found 1 \(row 0\)"):
+        consensus(Transcripts([["ab", "b"]]), confidences=[[[0.5, 0.5]]])
