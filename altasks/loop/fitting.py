@@ -17,10 +17,19 @@ import torch
 from altasks._random import derive_seed
 from altasks._version import __version__
 from altasks.data import Pool
-from altasks.errors import InvalidInputError, LoopWarning, PoolMismatchError, StoreError
+from altasks.errors import (
+    InvalidInputError,
+    LoopWarning,
+    PoolMismatchError,
+    StoreError,
+    UnreadableSampleError,
+)
 from altasks.loop.base import Labels, LoggedFit, State, Store
 from altasks.loop.jsonable import dumps
+from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.work import WorkFolder
+
+PUT_BACK = "They are labelled, and the labels are kept: put them back, then fit again."
 
 #: Libraries whose version is logged where they are in use.
 _LIBRARIES = ("torch", "numpy", "transformers", "accelerate", "ultralytics", "scikit-learn")
@@ -50,7 +59,7 @@ class Fitter:
     def fit(self, state: State) -> LoggedFit:
         """Train on all labels told so far, save, log."""
         labels = self.store.labels()
-        samples, values, digest = self._ordered(labels)
+        ids, values, digest = self._ordered(labels)
         seed = derive_seed(self.seed, "fit", state.round)
         fit = LoggedFit(
             fit=0,
@@ -68,7 +77,7 @@ class Fitter:
             if state.fit is None:
                 self._start_over()  # an interrupted fit may have left it half-trained
         self.current = 0  # a failure half-way leaves the task as no logged fit
-        self.task.fit(samples, values, seed=seed)
+        self._train(ids, values, seed)
         if self.work is None:
             logged = self.store.log_fit(fit, lambda _: None)
         else:
@@ -109,7 +118,7 @@ class Fitter:
         return True
 
     def _repeat(self, fit: LoggedFit) -> None:
-        samples, values, digest = self._ordered(self.store.labels(upto=fit.seq))
+        ids, values, digest = self._ordered(self.store.labels(upto=fit.seq))
         if digest != fit.labels_hash:
             raise StoreError(
                 f"store {self.store.name}: fit {fit.fit} used {fit.n_labels} labels, and its log "
@@ -131,14 +140,22 @@ class Fitter:
             )
         self.current = 0
         with _threads(fit.threads):
-            self.task.fit(samples, values, seed=fit.seed)
+            self._train(ids, values, fit.seed)
         self.current = fit.fit
         if self.work is not None:
             # The same fit again, under the number it has: nothing to log.
             self.work.publish(self.work.save(self.task, fit.token), fit.fit)
 
-    def _ordered(self, labels: Labels) -> tuple[list[Any], list[Any], str]:
-        """Return samples and labels in the pool's order, so that the order of telling is nothing.
+    def _train(self, ids: list[str], values: list[Any], seed: int) -> None:
+        samples = read_samples(self.pool, ids, then=PUT_BACK)
+        try:
+            self.task.fit(samples, values, seed=seed)
+        except UnreadableSampleError as error:
+            found = by_id(error, ids)
+            raise unreadable(error, found, PUT_BACK) if found else error from error
+
+    def _ordered(self, labels: Labels) -> tuple[list[str], list[Any], str]:
+        """Return ids and labels in the pool's order, so that the order of telling is nothing.
 
         Also the hash of what was used.
         """
@@ -155,7 +172,7 @@ class Fitter:
             )
         values = [labels.values[name] for name in ids]
         digest = hashlib.blake2b(dumps([ids, values]).encode(), digest_size=16).hexdigest()
-        return [self.pool[name] for name in ids], values, digest
+        return ids, values, digest
 
 
 def _versions() -> dict[str, str]:

@@ -17,13 +17,16 @@ def by_id(error: UnreadableSampleError, ids: Sequence[str]) -> dict[str, str]:
     return {ids[row]: found for row, found in error.rows.items() if 0 <= row < len(ids)}
 
 
-def read_samples(pool: Pool, ids: Sequence[str], *, asked: bool) -> list[Any]:
+def read_samples(
+    pool: Pool, ids: Sequence[str], *, asked: bool = False, then: str = ""
+) -> list[Any]:
     """Return the samples of some ids.
 
     Args:
         pool: where they are.
         ids: which.
         asked: whether they are in the store's queries already.
+        then: what to do without them; by default, to skip them.
 
     Raises:
         UnreadableSampleError: naming all that can't be read.
@@ -39,7 +42,8 @@ def read_samples(pool: Pool, ids: Sequence[str], *, asked: bool) -> list[Any]:
         except Exception as error:  # a data set that decodes as it is read raises anything
             found[name] = f"{type(error).__name__}: {error}"
     if found:
-        raise to_skip(UnreadableSampleError("", {}), found, asked=asked)
+        error = UnreadableSampleError("", {})
+        raise unreadable(error, found, then) if then else to_skip(error, found, asked=asked)
     return samples
 
 
@@ -55,15 +59,25 @@ def to_skip(
     """
     names = list(found)
     shown = repr(names) if len(names) <= SHOWN else "list(error.skipped)"
-    reasons = "; ".join(f"{name!r}: {found[name]}" for name in names[:5])
-    more = f"; and {len(names) - 5} more (see `.skipped`)" if len(names) > 5 else ""
     again = "ask again"
     if error.partial is not None:
         again += " (with scores=error.partial, the others need not be scored once more)"
-    return UnreadableSampleError(
-        f"{len(names)} of the pool's samples can't be read: {reasons}{more}. "
+    return unreadable(
+        error,
+        found,
         f"{'They were asked before' if asked else 'Nothing was asked'}. "
         f"Leave them out, loop.skip({shown}), and {'go on' if asked else again}.",
+    )
+
+
+def unreadable(
+    error: UnreadableSampleError, found: Mapping[str, str], then: str
+) -> UnreadableSampleError:
+    """Return the error that says which samples they are, and what `then` to do."""
+    reasons = "; ".join(f"{name!r}: {text}" for name, text in list(found.items())[:5])
+    more = f"; and {len(found) - 5} more (see `.skipped`)" if len(found) > 5 else ""
+    return UnreadableSampleError(
+        f"{len(found)} of the pool's samples can't be read: {reasons}{more}. {then}",
         error.rows,
         skipped=dict(found),
         partial=error.partial,

@@ -24,11 +24,13 @@ class Row:
         sample: the image.
         label: its mask; of known regions, one of them all.
         weight: how much it counts.
+        row: which of the samples it is, or the first of its regions, for errors.
     """
 
     sample: Any
     label: Any = field(repr=False)
     weight: float | None
+    row: int = 0
 
 
 def training_rows(
@@ -67,6 +69,7 @@ def training_rows(
             picture_of(samples[rows[0]]),
             labels[rows[0]] if len(rows) == 1 else _merged([labels[row] for row in rows], reader),
             None if weights is None else float(np.mean([weights[row] for row in rows])),
+            rows[0],
         )
         for rows in parts.values()
     ]
@@ -140,7 +143,7 @@ class MaskCollator:
         return batch
 
     def _pair(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
-        image = read_raster(row.sample, self.channels)
+        image = read_raster(row.sample, self.channels, row=row.row)
         mask = self.reader.read(row.label, image.shape[:2])
         if self.augment is not None:
             image, mask = self._augmented(image, np.where(mask == IGNORED, self.reader.void, mask))

@@ -134,3 +134,27 @@ def test_a_label_of_what_cannot_be_read_is_named():
         loop.tell({"s0": "x", "s2": "x"})
     assert caught.value.skipped == {"s2": "NaN"}
     assert loop.labels == {}
+
+
+def test_labelled_samples_that_are_gone_are_named_by_a_fit():
+    class Trains(Fragile):
+        broken = ()
+
+        def fit(self, samples, labels, *, seed):
+            rows = {i: "gone" for i, one in enumerate(samples) if one in self.broken}
+            if rows:
+                raise UnreadableSampleError("samples: rows", rows)
+
+    task, pool = Trains(), dict(POOL)
+    loop = al.ActiveLoop(task, pool)
+    loop.tell({"s0": "x", "s2": "y", "s4": "x"})
+    task.broken = (pool["s2"],)
+    with pytest.raises(UnreadableSampleError, match=r"'s2': gone\. They are labelled") as caught:
+        loop.fit()
+    assert caught.value.skipped == {"s2": "gone"}
+
+    lazy = al.ActiveLoop(Trains(), Decoded(POOL))
+    lazy.tell({"s0": "x", "s2": "y"})
+    with pytest.raises(UnreadableSampleError, match=r"'s2': OSError: truncated\. They are lab"):
+        lazy.fit()
+    assert lazy.labels == {"s0": "x", "s2": "y"}

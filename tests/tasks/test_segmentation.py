@@ -720,6 +720,18 @@ def test_dice_disagreement_streams():
     assert scores.values.min() > 0
 
 
+def test_an_image_damaged_behind_its_head_is_named_by_its_row_in_the_training_set(tmp_path):
+    pil = pytest.importorskip("PIL.Image", reason="needs the extra segmentation")
+    pictures = images(3)
+    paths = [tmp_path / f"{place}.png" for place in range(3)]
+    for picture, path in zip(pictures, paths, strict=True):
+        pil.fromarray(picture).save(path)
+    paths[2].write_bytes(paths[2].read_bytes()[:200])
+    with pytest.raises(UnreadableSampleError) as caught:
+        make(training_args={**FIT, "max_steps": 6}).fit(paths, masks_of(pictures), seed=0)
+    assert list(caught.value.rows) == [2]
+
+
 def test_an_unreadable_image_is_named(tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"no")
