@@ -42,8 +42,8 @@ def read_samples(
         except Exception as error:  # a data set that decodes as it is read raises anything
             found[name] = f"{type(error).__name__}: {error}"
     if found:
-        error = UnreadableSampleError("", {})
-        raise unreadable(error, found, then) if then else to_skip(error, found, asked=asked)
+        none = UnreadableSampleError("", {})
+        raise unreadable(none, found, then) if then else to_skip(none, found, asked=asked)
     return samples
 
 
