@@ -145,7 +145,11 @@ def _read_ids(path: Path, id_column: str | None) -> list[str]:
                 where=str(path),
                 hint="Name the column with --id-column.",
             )
-        return list(dict.fromkeys(str(value) for value in columns[name]))
+        cells = list(columns[name])
+        if None in cells:
+            raise invalid("--labelled", "an id in every row", "none",
+                          where=f"{path}, row {cells.index(None)}")  # fmt: skip
+        return list(dict.fromkeys(str(value) for value in cells))
     if not path.is_file():
         raise invalid("--labelled", "an existing file", repr(str(path)))
     # Not str.splitlines, which also breaks inside ids that are the names of files.

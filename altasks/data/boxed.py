@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -197,6 +198,12 @@ def target(folder: Path, name: str) -> Path:
         raise invalid("ids", f"ids that stay inside {folder}", repr(name))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def copy_image(image: Path | str, path: Path) -> None:
+    """Copy a file to where a writer puts it, unless that is where it lies."""
+    if not (path.exists() and path.samefile(image)):
+        shutil.copyfile(image, path)
 
 
 def with_suffix(names: Iterable[str], suffix: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -17,6 +16,7 @@ from altasks.data.boxed import (
     box_inside,
     check_class_list,
     class_named,
+    copy_image,
     existing_image,
     labelled_sizes,
     relative,
@@ -120,7 +120,7 @@ def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: b
         path.write_bytes(ElementTree.tostring(tree, encoding="utf-8", xml_declaration=True))
     if copy_images:
         for name, image in boxed.images.items():
-            shutil.copyfile(image, target(root / "JPEGImages", name))
+            copy_image(image, target(root / "JPEGImages", name))
     return root
 
 

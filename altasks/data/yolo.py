@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -17,6 +16,7 @@ from altasks.data.boxed import (
     BoxLabel,
     box_inside,
     check_class_list,
+    copy_image,
     existing_image,
     labelled_sizes,
     relative,
@@ -133,7 +133,7 @@ def write_yolo(
     number = {name: place for place, name in enumerate(boxed.names)}
     for name, image in boxed.images.items():
         if copy_images:
-            shutil.copyfile(image, target(root / "images" / split, name))
+            copy_image(image, target(root / "images" / split, name))
         if name not in boxed.labels:
             continue
         width, height = sizes[name]

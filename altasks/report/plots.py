@@ -73,7 +73,7 @@ def plot_learning_curves(
             marker=MARKERS[place % len(MARKERS)],
             markersize=5,
             linewidth=2,
-            label=name,
+            label=_literal(name),
         )
         if len(curves) > 1:
             bands = [bootstrap_mean(curves[:, b], level=level) for b in range(len(counts))]
@@ -86,8 +86,8 @@ def plot_learning_curves(
                 linewidth=0,
             )
     axes.set_xlabel("labels")
-    axes.set_ylabel(metric)
-    axes.set_title(title, loc="left")
+    axes.set_ylabel(_literal(metric))
+    axes.set_title(_literal(title), loc="left")
     if len(counts) <= 12:
         axes.set_xticks(counts)
     else:
@@ -149,11 +149,11 @@ def plot_calibration(
             marker=MARKERS[place % len(MARKERS)],
             markersize=5,
             linewidth=2,
-            label=name,
+            label=_literal(name),
         )
     axes.set_xlabel("level of the interval")
     axes.set_ylabel("share of truths inside")
-    axes.set_title(title, loc="left")
+    axes.set_title(_literal(title), loc="left")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_aspect("equal")
@@ -172,3 +172,9 @@ def _written(figure: Any, path: Path | str, axes: Any, note: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, format="png")
     return target
+
+
+def _literal(text: str) -> str:
+    """Return text that matplotlib shows as it is: no formula, and no label left out of a legend."""
+    shown = text.replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown

@@ -258,6 +258,7 @@ def test_an_existing_queue_is_kept_unless_forced(rank, tmp_path):
     [
         ("x1\nx2\n", "done.txt", ["--labelled", "'x1'", "--id-column"]),
         ("key\nq1\n", "done.csv", ["--labelled", "'id'", "'key'"]),
+        ('{"id": "q1"}\n{"id": null}\n', "done.jsonl", ["an id in every row", "row 1"]),
         (None, "done.txt", ["--labelled", "existing file"]),
         ("".join(f"q{i}\n" for i in range(30)), "done.txt", ["every id is labelled"]),
     ],

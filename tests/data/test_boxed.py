@@ -367,3 +367,20 @@ class TestCoco:
             (tmp_path / "c.json").write_text(content)
             with pytest.raises(InvalidInputError, match=message):
                 read_coco(tmp_path / "c.json", tmp_path / "photos")
+
+
+def test_a_set_may_be_written_again_where_it_lies(boxed, tmp_path):
+    def voc():
+        return read_voc(tmp_path / "voc" / "Annotations", tmp_path / "voc" / "JPEGImages")
+
+    described = write_yolo(boxed, tmp_path / "yolo")
+    write_voc(boxed, tmp_path / "voc")
+    for read, write, folder in (
+        (lambda: read_yolo(described), write_yolo, "yolo"),
+        (voc, write_voc, "voc"),
+    ):
+        known = read()
+        before = {name: path.read_bytes() for name, path in known.images.items()}
+        write(known, tmp_path / folder)
+        assert same(known, read())
+        assert {name: path.read_bytes() for name, path in read().images.items()} == before

@@ -60,3 +60,21 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtraError, match=r"altasks\[plots\]"):
         plot_learning_curves(tmp_path / "a.png", [1, 2], {"a": [[0.1, 0.2]]})
+
+
+def test_names_are_shown_as_they_are(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    from matplotlib.axes import Axes
+
+    seen = []
+    legend = Axes.legend
+
+    def noted(axes, *args, **kwargs):
+        made = legend(axes, *args, **kwargs)
+        seen.extend(text.get_text() for text in made.get_texts())
+        return made
+
+    monkeypatch.setattr(Axes, "legend", noted)
+    curves = {"_mine": np.zeros((2, 2)), "$5 a label$": np.ones((2, 2))}
+    plot_learning_curves(tmp_path / "c.png", [1, 2], curves, title="$\\bad", metric="a")
+    assert seen == [" _mine", r"\$5 a label\$"]
