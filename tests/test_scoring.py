@@ -70,7 +70,6 @@ def test_scores_are_in_pool_order_and_are_the_functions():
     assert scores.top(3) == [str(i) for i in np.argsort(-direct)[:3]]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 12), st.integers(1, 9))
 def test_batch_size_changes_nothing(n, batch_size):
     one = al.score(Softmax(), rows(n), "entropy", batch_size=1, progress=False).values
@@ -354,7 +353,7 @@ def broken_rows(n, bad):
     return pool
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(2, 14), st.integers(1, 6), st.data())
 def test_what_cannot_be_read_is_left_out_and_the_rest_is_scored(n, batch_size, data):
     bad = data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n - 1))

@@ -23,7 +23,7 @@ def test_by_hand():
     assert al.box_disagreement(boxes, reduce="max", empty=0.5).tolist() == [0.75, 1.0, 0.5]
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30, derandomize=True)
 @given(st.integers(2, 5), st.lists(st.integers(0, 4), min_size=1, max_size=5), st.integers(0, 999))
 def test_loops_and_the_order_of_members(members, lengths, seed):
     rng = np.random.default_rng(seed)

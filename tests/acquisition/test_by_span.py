@@ -66,7 +66,7 @@ def twin(scores, lengths, spans, reduce, k, empty):
     return result
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80, derandomize=True)
 @given(st.data())
 def test_equals_its_twin(data):
     lengths = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=5))

@@ -33,7 +33,7 @@ def brust(boxes, counts, aggregate, background):
     return max(scores) if aggregate == "max" else math.fsum(scores) / len(scores)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     st.lists(st.integers(0, 6), min_size=1, max_size=6),
     st.lists(st.integers(0, 500), min_size=2, max_size=5),

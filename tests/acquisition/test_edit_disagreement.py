@@ -108,7 +108,7 @@ def levenshtein(a, b):
     return row[-1]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=50, derandomize=True)
 @given(st.data())
 def test_tags_equal_their_twin(data):
     lengths = data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=4))
@@ -191,7 +191,7 @@ def test_long_lines_equal_their_twin():
     assert score == pytest.approx(edits / max(len(one), len(other)), abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.lists(READINGS, min_size=2, max_size=5), st.randoms())
 def test_readings_equal_their_twin_in_any_order(row, random):
     score = edit_disagreement(Transcripts([row])).item()
@@ -201,7 +201,7 @@ def test_readings_equal_their_twin_in_any_order(row, random):
     assert edit_disagreement(Transcripts([shuffled])).item() == pytest.approx(score, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.lists(st.tuples(READINGS, st.floats(-90, 0)), min_size=2, max_size=4))
 def test_sure_members_count_for_more(row):
     texts, logs = zip(*row, strict=True)

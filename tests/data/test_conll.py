@@ -155,7 +155,7 @@ def test_no_file(tmp_path):
 WORD = st.text(st.characters(exclude_characters="\n\r\t", exclude_categories=["Cs"]), max_size=4)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tokens=st.lists(st.lists(WORD, min_size=1, max_size=4), min_size=1, max_size=4),
     scheme=st.sampled_from(SCHEMES),

@@ -1,7 +1,7 @@
 """Every scheme against the others, and against seqeval, which the tasks are evaluated with."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from altasks.data.tags import (
@@ -47,7 +47,6 @@ any_tags = st.sampled_from(SCHEMES).flatmap(
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-@settings(deadline=None)
 @given(sentence=sentences())
 def test_spans_come_back_from_their_tags(scheme, sentence):
     spans, length = sentence
@@ -59,7 +58,6 @@ def test_spans_come_back_from_their_tags(scheme, sentence):
     assert tags_of(reversed(spans), length, scheme) == tags
 
 
-@settings(deadline=None)
 @given(sentence=sentences(), source=st.sampled_from(SCHEMES), target=st.sampled_from(SCHEMES))
 def test_converting_keeps_the_spans(sentence, source, target):
     spans, length = sentence
@@ -67,7 +65,6 @@ def test_converting_keeps_the_spans(sentence, source, target):
     assert convert(tags, source, target) == tags_of(spans, length, target)
 
 
-@settings(deadline=None)
 @given(scheme_and_tags=any_tags)
 def test_a_sequence_is_well_formed_when_writing_its_spans_gives_it_back(scheme_and_tags):
     """So what is refused is exactly what the scheme would never write."""
@@ -92,7 +89,6 @@ def seqeval_schemes():
     return pytest.importorskip("seqeval.scheme", reason="needs the extra text")
 
 
-@settings(deadline=None)
 @given(scheme_and_tags=any_tags)
 def test_repair_reads_as_seqeval_does(seqeval_reader, scheme_and_tags):
     scheme, tags = scheme_and_tags
@@ -107,7 +103,6 @@ def test_repair_reads_as_seqeval_does(seqeval_reader, scheme_and_tags):
     assert ours == [(start, last + 1, label) for label, start, last in theirs]
 
 
-@settings(deadline=None)
 @given(sentence=sentences(), scheme=st.sampled_from(SCHEMES))
 def test_strict_reading_agrees_with_the_schemes_of_seqeval(seqeval_schemes, sentence, scheme):
     tags = tags_of(*sentence, scheme)
@@ -116,7 +111,6 @@ def test_strict_reading_agrees_with_the_schemes_of_seqeval(seqeval_schemes, sent
     assert spans_of(tags, scheme) == [(found.start, found.end, found.tag) for found in entities]
 
 
-@settings(deadline=None)
 @given(sentence=sentences(), scheme=st.sampled_from(SCHEMES))
 def test_one_span_is_enough_to_find_the_scheme(sentence, scheme):
     spans, length = sentence

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from altasks.data.words import word_offsets
@@ -35,7 +35,6 @@ def test_cuts_divide_words():
     assert words("abc", [1, 2, 2, -5, 99]) == ["a", "b", "c"]
 
 
-@settings(deadline=None)
 @given(text=st.text(max_size=30), cuts=st.lists(st.integers(-2, 32), max_size=5))
 def test_every_character_but_whitespace_is_in_one_word(text, cuts):
     offsets = word_offsets(text, cuts)

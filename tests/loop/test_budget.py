@@ -162,7 +162,7 @@ class TestAsk:
         assert again.ask(1, scores={"a": 1.0}).ids == ["a"]
         assert again.spent == 23.0
 
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=25, derandomize=True)
     @given(
         costs=st.lists(
             st.one_of(st.integers(1, 30).map(float), st.floats(0.01, 30.0)), min_size=1, max_size=15

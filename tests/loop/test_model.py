@@ -123,6 +123,5 @@ TestLoop = LoopMachine.TestCase
 TestLoop.settings = settings(
     max_examples=25,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -37,7 +37,7 @@ def test_truths_drawn_from_the_prediction_lie_on_the_diagonal():
     assert (narrow < np.array(LEVELS) - 0.03).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1_000), scale=st.floats(1e-3, 1e3), shift=st.floats(-1e3, 1e3))
 def test_order_and_units_change_nothing_and_wider_levels_hold_more(seed, scale, shift):
     mean, variance, truth = committee(30, seed=seed)

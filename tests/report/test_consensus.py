@@ -60,7 +60,7 @@ def test_agreement_says_where_to_look():
     assert vote("", "").agreement == ()
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(ROWS)
 def test_it_does_not_depend_on_the_order_of_voters(row):
     expected = vote(*row)
@@ -73,13 +73,13 @@ def test_it_does_not_depend_on_the_order_of_voters(row):
         assert set(expected.agreement) <= {1.0}
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(ROWS)
 def test_an_absolute_majority_is_the_consensus(row):
     assert vote(*row, *["abba"] * (len(row) + 1)).text == "abba"
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(ROWS)
 def test_medians_are_near(row):
     pytest.importorskip("Levenshtein", reason="needs the extra ocr")

@@ -23,7 +23,7 @@ def levenshtein(a, b):
     return row[-1]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=5))
 def test_rates_equal_their_twin(pairs):
     import unicodedata

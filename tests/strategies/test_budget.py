@@ -68,7 +68,7 @@ def check(candidates: Candidates, budget: float, found: Any) -> None:
     assert all(Fraction(cost_of[name]) > left for name in others)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120, derandomize=True)
 @given(
     costs=st.lists(COSTS, min_size=0, max_size=30),
     budget=st.one_of(st.integers(1, 200).map(float), st.floats(0.001, 300.0)),

@@ -28,7 +28,7 @@ def images(draw):
     return boxes, confs
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(images(), st.sampled_from([0.1, 0.5, 0.9]))
 def test_matching_is_what_loops_say(image, iou):
     boxes, confs = image

@@ -59,7 +59,7 @@ def frames(draw):
 
 
 @given(frames())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_arguments_are_counted_as_by_hand(pair):
     truth, guess = pair
     metrics = role_metrics(truth, guess)

@@ -154,7 +154,6 @@ def check_windows(encoded, encoder, tokenizer, sequences):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
@@ -217,7 +216,7 @@ def test_two_thousand_words(make_tokenizer, family, sentences):
         )
     )
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_windows_of_any_sizes(given_sizes):
     room, overlap, sizes = given_sizes
     sizes = [min(size, (room - overlap + 1) // 2) for size in sizes]
