@@ -184,8 +184,8 @@ def rank(
     class_weights: Annotated[
         Path | None,
         typer.Option(
-            help="Detection: a folder of labels (YOLO's .txt, VOC's .xml); rare classes"
-            " there weigh more."
+            help="Detection: a folder of labels (YOLO's .txt, VOC's .xml); segmentation: of masks;"
+            " rare classes there weigh more."
         ),
     ] = None,
     reduce: Annotated[

@@ -84,7 +84,7 @@ class Ranker:
         classes: the predicted classes of a description, for the counts.
         reason: one line on why a sample scores as it does, from its description.
         scorer: makes the acquisition function from the options and the task, where the function
-            alone won't do; its `lines()` go into the summary.
+            alone won't do (None where it will); its `lines()` go into the summary.
         options: which of `OWN_OPTIONS` the task reads; another one is refused.
         sheet: the layout of a contact sheet, where pictures aren't about square.
     """

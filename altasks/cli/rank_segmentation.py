@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
+    from altasks.tasks.segmentation import Segmentation
 
 
 def build_segmentation(request: RankRequest) -> Any:
@@ -35,6 +40,61 @@ def read_images(request: RankRequest) -> Pool:
         raise invalid("--pool", "a folder of images", f"{request.pool}")
     pool = as_pool(request.pool, suffixes=IMAGE_SUFFIXES)
     return pool if request.regions is None else region_pool(pool, request.regions)
+
+
+class MapScorer:
+    """An acquisition function in which classes weigh more, the fewer pixels of them are labelled.
+
+    Args:
+        request: the options of the shell, with a folder of masks as `class_weights`.
+        task: the model.
+
+    Raises:
+        InvalidInputError: for a function that doesn't weigh classes, another folder, or a mask
+            that isn't one of the model's classes, naming the file.
+    """
+
+    def __init__(self, request: RankRequest, task: Segmentation) -> None:
+        from altasks.acquisition.class_weights import class_weights_from_counts
+        from altasks.registry import get_acquisition
+
+        assert request.class_weights is not None
+        name = request.acquisition or task.default_acquisition
+        self._function = get_acquisition(name)
+        self.__name__ = name
+        if "class_weights" not in inspect.signature(self._function).parameters:
+            raise invalid("--class-weights", "not to be given: it has no weight by class", name)
+        self._labels = task.labels
+        self._weights = class_weights_from_counts(count_pixels(request.class_weights, task))
+        if hasattr(self._function, "streamed"):  # it takes the pixels as they come, by itself
+            self.streamed = partial(self._function.streamed, class_weights=self._weights)
+
+    def __call__(self, prediction: Any, **options: Any) -> Tensor:
+        """Return the scores of some pixels, or of images."""
+        scores: Tensor = self._function(prediction, class_weights=self._weights, **options)
+        return scores
+
+    def lines(self) -> list[str]:
+        """Return the weights, for the summary."""
+        pairs = sorted(zip(self._labels, self._weights, strict=True), key=lambda pair: -pair[1])
+        shown = ", ".join(f"{name} {weight:.3g}" for name, weight in pairs[:12])
+        return [f"Weights by what is labelled, rarest first: {shown}."]
+
+
+def map_scorer(request: RankRequest, task: Segmentation) -> MapScorer | None:
+    """Return what weighs the classes, if the shell was told to."""
+    return None if request.class_weights is None else MapScorer(request, task)
+
+
+def count_pixels(folder: Path, task: Segmentation) -> list[int]:
+    """Return how many pixels of each class the masks in a folder, and below it, have."""
+    from altasks.data.images import IMAGE_SUFFIXES
+    from altasks.data.masks import MaskReader
+
+    masks = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not masks:
+        raise invalid("--class-weights", "a folder with masks of class numbers", f"{folder}")
+    return MaskReader(len(task.labels), task.void).counts(masks)
 
 
 def image_fields(sample: Any) -> dict[str, Any]:

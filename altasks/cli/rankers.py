@@ -46,7 +46,8 @@ RANKERS: dict[str, Ranker] = {
         fields=maps.image_fields,
         classes=maps.mask_classes,
         reason=maps.mask_reason,
-        options=frozenset({"regions", "sheet"}),
+        scorer=maps.map_scorer,
+        options=frozenset({"class_weights", "regions", "sheet"}),
     ),
     "ocr": Ranker(
         build=lines.build_ocr,

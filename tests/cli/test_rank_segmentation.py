@@ -90,3 +90,48 @@ def test_what_does_not_fit_is_refused(folder, tmp_path, checkpoint, pool_csv):
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "--regions" in result.output
+
+
+@pytest.fixture
+def masks(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "masks" / "more").mkdir(parents=True)
+    mask = np.zeros((10, 10), np.uint8)
+    mask[0, :3], mask[1] = 1, 255
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "masks" / "more" / "b.png")
+    return tmp_path / "masks"
+
+
+@pytest.mark.parametrize(
+    ("regions", "name"), [(None, None), ("grid:32", None), (None, "dice_disagreement")]
+)
+def test_rare_classes_weigh_more(folder, tmp_path, masks, capsys, regions, name):
+    given = {"regions": regions, "acquisition": name, "force": True}
+    plain = rank(folder, tmp_path, **given)
+    weighted = rank(folder, tmp_path, class_weights=masks, **given)
+    weights = [(94 + 2) / (91 + 1), (94 + 2) / (3 + 1)]  # 91 pixels of ground, 3 of thing
+    told = capsys.readouterr().out
+    assert f"thing {weights[1]:.3g}, ground {weights[0]:.3g}" in " ".join(told.split())
+    task = al.Segmentation(folder / "model")
+    pool = al.data.as_pool(folder / "pool", suffixes={".png"})
+    pool = pool if regions is None else al.data.region_pool(pool, regions)
+    scores = al.score(
+        task, pool, name, acquisition_options={"class_weights": weights}, progress=False
+    )
+    expected = dict(zip(scores.ids, scores.values, strict=True))
+    assert {row["id"]: row["score"] for row in weighted} == pytest.approx(expected)
+    assert [row["score"] for row in weighted] != [row["score"] for row in plain]
+
+
+def test_class_weights_that_do_not_fit_are_refused(folder, tmp_path, masks):
+    from PIL import Image
+
+    with pytest.raises(InvalidInputError, match=r"--class-weights: .*near_boundary"):
+        rank(folder, tmp_path, class_weights=masks, acquisition="near_boundary")
+    with pytest.raises(InvalidInputError, match="a folder with masks"):
+        rank(folder, tmp_path, class_weights=tmp_path / "none")
+    Image.fromarray(np.full((2, 2), 7, np.uint8)).save(masks / "c.png")
+    with pytest.raises(InvalidInputError, match=r"classes 0 to 1.*c\.png"):
+        rank(folder, tmp_path, class_weights=masks)
