@@ -29,6 +29,7 @@ from altasks.loop.jsonable import dumps
 from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.work import WorkFolder
 
+#: What to do where labelled samples are gone.
 PUT_BACK = "They are labelled, and the labels are kept: put them back, then fit again."
 
 #: Libraries whose version is logged where they are in use.
@@ -151,8 +152,9 @@ class Fitter:
         try:
             self.task.fit(samples, values, seed=seed)
         except UnreadableSampleError as error:
-            found = by_id(error, ids)
-            raise unreadable(error, found, PUT_BACK) if found else error from error
+            if found := by_id(error, ids):
+                raise unreadable(error, found, PUT_BACK) from error
+            raise
 
     def _ordered(self, labels: Labels) -> tuple[list[str], list[Any], str]:
         """Return ids and labels in the pool's order, so that the order of telling is nothing.
