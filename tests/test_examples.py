@@ -246,7 +246,8 @@ def test_masks_are_paid_by_the_pixel(tmp_path, regions):
     for module in ("segmentation_models_pytorch", "transformers", "sklearn"):
         pytest.importorskip(module, reason="needs the extra segmentation")
     options = ["--images", 8, "--budget", 2, "--batch", 1, "--steps", 2]
-    options += ["--regions", "grid:32"] if regions else []
+    if regions:
+        options += ["--regions", "grid:32", "--crop", 48, "--acquisition", "weighted_bald"]
     result = run("segmentation.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
