@@ -106,7 +106,11 @@ def strips(
     if rows is None:
         cached = _STRIP if maps[0].device.type == "cpu" else 2**26
         rows = max(1, cached // (members * classes * width))
-    wide = [_widened(one, tile.width)[:, :, columns] for one in maps]  # K of C x h x w
+    wide = []  # K of C x h x w
+    for one in maps:
+        part = _widened(one, tile.width)[:, :, columns]
+        # Where rows are picked out for each strip, PyTorch would copy all of a view each time.
+        wide.append(part if part.shape[1] == tile.height else part.contiguous())
     for first in range(top, bottom, rows):
         last = min(first + rows, bottom)
         logits = wide[0].new_empty(members, classes, last - first, width)
