@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from altasks._settings import read_settings as read_json
+from altasks._settings import read_settings
 from altasks.errors import invalid
 from altasks.tasks._deep_supervision import DeepSupervised, build, image_channels, supervise
 from altasks.tasks._finetuned import SETTINGS, WEIGHTS
@@ -20,14 +20,14 @@ from altasks.tasks._weights import read_weights
 NAME = "segmentation"
 
 
-def read_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def saved_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what `Segmentation.save` wrote beside the weights.
 
     Raises:
         InvalidInputError: for a folder that it did not write.
     """
     path = require_directory(Path(folder), (SETTINGS, WEIGHTS)) / SETTINGS
-    settings = read_json(path)
+    settings = read_settings(path)
     if settings.get("task") != NAME:
         raise invalid(
             "model",
@@ -59,7 +59,7 @@ def load_supervised(
     folder: Path | None = None
     saved: dict[str, Any] = {}
     if isinstance(source, str | os.PathLike):
-        folder, saved = Path(source), read_settings(source)
+        folder, saved = Path(source), saved_settings(source)
         _require_same_labels(labels, saved["labels"], folder)
         source = _spec(saved, folder)
     drawn = isinstance(source, Mapping) and folder is None

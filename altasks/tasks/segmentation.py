@@ -42,7 +42,7 @@ from altasks.tasks._map_samples import (
 from altasks.tasks._map_view import MapView, draw
 from altasks.tasks._rasters import Normaliser
 from altasks.tasks._segmentation_loss import MapLoss, StagedLoss
-from altasks.tasks._segmentation_model import NAME, load_supervised, read_settings
+from altasks.tasks._segmentation_model import NAME, load_supervised, saved_settings
 from altasks.tasks._segmentation_rows import MaskCollator, training_rows
 from altasks.tasks._segmentation_settings import fit_arguments, weights_of_stages, windows
 
@@ -155,7 +155,7 @@ class Segmentation(FineTuned):
         named = (
             committee._sources[0] if model is None and isinstance(committee, Ensemble) else model
         )
-        saved = read_settings(named) if isinstance(named, str | os.PathLike) else {}
+        saved = saved_settings(named) if isinstance(named, str | os.PathLike) else {}
         check_committee(committee, stages)
         self._stages = saved.get("stages") if stages is None and committee is None else stages
         if committee is not None:
