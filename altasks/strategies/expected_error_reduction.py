@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     LEAST,
@@ -102,9 +102,8 @@ class ExpectedErrorReduction:
         for name, number in (("step", step), ("ridge", ridge)):
             if not 0 < number < np.inf:
                 raise invalid(name, "a finite number above 0", f"{number!r}")
-        counts = isinstance(sample, int) and not isinstance(sample, bool) and sample >= 1
-        if sample is not None and not counts:
-            raise invalid("sample", "a whole number of at least 1, or None", f"{sample!r}")
+        if sample is not None:
+            require_whole("sample", sample, 1)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
         self.method = method
