@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._random import derive_rng
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import InvalidInputError, invalid, require_whole
 from altasks.strategies.base import top_rows
 
 #: What `keep=` may name.
@@ -51,8 +51,7 @@ class Scores:
             >>> Scores(["a", "b", "c"], np.array([0.1, 0.9, 0.5])).top(2)
             ['b', 'c']
         """
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-            raise invalid("n", "a whole number of at least 0", f"{n!r}")
+        require_whole("n", n, 0)
         rows = top_rows(self.values, self.ids, int(n), derive_rng(seed, "top"))
         return [self.ids[i] for i in rows.tolist()]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import InvalidInputError, invalid, require_whole
 
 #: Arrays a strategy may be given: NumPy (also memory-mapped) or torch, on any device.
 Array = np.ndarray | Tensor
@@ -179,8 +179,7 @@ def check_request(strategy: Strategy, candidates: Candidates, n: int) -> int:
     Raises:
         InvalidInputError: if `n` is not a whole number of at least 0, or a needed field is None.
     """
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 0:
-        raise invalid("n", "a whole number of at least 0", f"{n!r}")
+    require_whole("n", n, 0)
     for name in sorted(strategy.needs):
         if getattr(candidates, name) is None:
             raise InvalidInputError(

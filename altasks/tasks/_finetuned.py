@@ -18,7 +18,7 @@ from altasks.committees._head import draw_once, find_head
 from altasks.committees._modes import evaluating
 from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 from altasks.tasks._hf import Loaded, StartingPoint, pick_device, quiet, require_directory
 from altasks.tasks._hf_train import (
     check_arguments,
@@ -375,8 +375,7 @@ def check_shared(
     """Refuse what no task on a Hugging Face model could be told."""
     if autocast not in (None, "bfloat16", "float16"):
         raise invalid("autocast", "'bfloat16', 'float16' or None", repr(autocast))
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise invalid("batch_size", "a whole number of at least 1", repr(batch_size))
+    require_whole("batch_size", batch_size, 1)
     if committee is not None and not isinstance(committee, Committee | Ensemble):
         raise invalid(
             "committee",

@@ -15,7 +15,7 @@ from altasks.committees._head import find_head
 from altasks.committees.base import Committee, Draws
 from altasks.committees.ensemble import Ensemble
 from altasks.data.images import open_image
-from altasks.errors import UnreadableSampleError, invalid
+from altasks.errors import UnreadableSampleError, invalid, require_whole
 from altasks.predictions import Prediction
 from altasks.tasks._classes import Classes
 from altasks.tasks._classifier import class_names, load_classifier
@@ -397,5 +397,4 @@ def _check_settings(own: Mapping[str, Any]) -> None:
     if own["redraw"] not in ("head", "all"):
         raise invalid("redraw", "'head' or 'all'", repr(own["redraw"]))
     workers = own["workers"]
-    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 0:
-        raise invalid("workers", "a whole number of at least 0", repr(workers))
+    require_whole("workers", workers, 0)

@@ -13,7 +13,7 @@ from torch import Tensor
 from altasks._extras import require
 from altasks._random import derive_seed, isolated_torch
 from altasks.committees._modes import dropout_firing, dropout_probabilities, evaluating
-from altasks.errors import CommitteeError, invalid
+from altasks.errors import CommitteeError, invalid, require_whole
 from altasks.tasks._hf import pick_device, quiet, reading
 from altasks.tasks._readers import Reading
 
@@ -71,8 +71,7 @@ class ImageToText:
         counts = {"beams": beams, "samples": samples, "passes": passes}
         for name, value in {**counts, "max_new_tokens": max_new_tokens,
                             "batch_size": batch_size}.items():  # fmt: skip
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise invalid(name, "a whole number of at least 1", repr(value))
+            require_whole(name, value, 1)
         several = [name for name, value in counts.items() if value > 1]
         if len(several) > 1:
             raise invalid(several[1], f"1 beside {several[0]}", repr(counts[several[1]]))
