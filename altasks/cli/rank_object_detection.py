@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.weights import weights_line
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
@@ -98,9 +99,7 @@ class BoxScorer:
         if self.empty:
             lines.append("An image without a box scores 0, so it comes last.")
         if self.weights is not None:
-            pairs = sorted(zip(self._labels, self.weights, strict=True), key=lambda pair: -pair[1])
-            shown = ", ".join(f"{name} {weight:.3g}" for name, weight in pairs[:12])
-            lines.append(f"Weights by what is labelled, rarest first: {shown}.")
+            lines.append(weights_line(self._labels, self.weights))
         return lines
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.weights import weights_line
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
@@ -76,9 +77,7 @@ class MapScorer:
 
     def lines(self) -> list[str]:
         """Return the weights, for the summary."""
-        pairs = sorted(zip(self._labels, self._weights, strict=True), key=lambda pair: -pair[1])
-        shown = ", ".join(f"{name} {weight:.3g}" for name, weight in pairs[:12])
-        return [f"Weights by what is labelled, rarest first: {shown}."]
+        return [weights_line(self._labels, self._weights)]
 
 
 def map_scorer(request: RankRequest, task: Segmentation) -> MapScorer | None:
