@@ -16,7 +16,7 @@ from pathlib import Path
 
 import altasks as al
 from altasks.data import read_conll, read_snips
-from altasks.data.made_up import made_up_entities
+from altasks.data.samples.sentences import made_up_entities
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, help="a CoNLL file or folder, or the SNIPS folder")

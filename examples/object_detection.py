@@ -15,7 +15,7 @@ from pathlib import Path
 
 import altasks as al
 from altasks.data import read_voc
-from altasks.data.canvases import digit_canvases
+from altasks.data.samples.digit_canvases import digit_canvases
 from altasks.tasks.object_detection import yolo_description
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 import altasks as al
 from altasks.data import read_line_folder
-from altasks.data.rendered import rendered_lines
+from altasks.data.samples.text_lines import rendered_lines
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, help="a folder of line images and transcripts")

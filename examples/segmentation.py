@@ -13,7 +13,7 @@ import torch
 
 import altasks as al
 from altasks.data import read_masks, region_labels, region_pool
-from altasks.data.made_up_masks import CLASSES, made_up_masks
+from altasks.data.samples.masks import CLASSES, made_up_masks
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, help="a folder with train, trainannot, test, testannot")

@@ -13,8 +13,8 @@ import argparse
 from pathlib import Path
 
 import altasks as al
-from altasks.data.made_up import made_up_frames
-from altasks.data.srl import read_srl
+from altasks.data.samples.sentences import made_up_frames
+from altasks.data.tagging.srl import read_srl
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--data", type=Path, help="a folder with train.jsonl.gz and test.jsonl.gz")

@@ -12,7 +12,7 @@ import argparse
 import importlib
 
 import altasks as al
-from altasks.data.chatterbot import load_chatterbot
+from altasks.data.samples.chatterbot import load_chatterbot
 from altasks.data.split import stratified_split
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-import altasks._extras as extras
+import altasks._internal.extras as extras
 from altasks import errors
 
 

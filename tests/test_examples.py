@@ -150,7 +150,7 @@ def test_names_are_paid_by_the_word(tmp_path, names, data, first):
 def cells(tmp_path):
     """A folder as Pascal VOC's: images, an XML file each, and lists of both parts."""
     from altasks.data import BoxedImages, write_voc
-    from altasks.data.canvases import digit_canvases
+    from altasks.data.samples.digit_canvases import digit_canvases
 
     image_module = pytest.importorskip("PIL.Image")
     made = digit_canvases(8, seed=0, size=64, most=1)
@@ -217,7 +217,7 @@ def test_images_in_a_folder_a_class(tmp_path, pretrained):
 def test_lines_are_read_by_a_committee(tmp_path, data):
     for module in ("transformers", "PIL", "matplotlib"):
         pytest.importorskip(module, reason="needs the extras ocr and plots")
-    from altasks.data.rendered import rendered_lines
+    from altasks.data.samples.text_lines import rendered_lines
 
     options = ["--clean", 8, "--epochs", 1, "--budget", 6, "--batch", 3, "--test", 4]
     options += ["--committee", 2, "--store", "sqlite:///run.db"]

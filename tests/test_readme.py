@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from altasks._random import isolated
+from altasks._internal.random import isolated
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import working_dtype
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
-from altasks.predictions._checks import working_dtype
 
 #: How unit scores become the sample's score; `"none"` keeps them: `[M]`.
 Reduce = Literal["mean", "sum", "max", "top_k", "none"]

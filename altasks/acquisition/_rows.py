@@ -8,12 +8,12 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from altasks._internal.chunks import Piece, pieces
+from altasks._internal.tensor_checks import as_float_tensor, first_bad, working_dtype
 from altasks.acquisition._declare import units_of
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
-from altasks.predictions._checks import as_float_tensor, first_bad, working_dtype
-from altasks.predictions._chunks import Piece, pieces
 
 #: How the scores of independent labels become the unit's score.
 Labels = Literal["mean", "sum", "max"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from altasks._internal.chunks import pieces
 from altasks.predictions import Categorical, Prediction, Ragged
-from altasks.predictions._chunks import pieces
 
 
 def best_classes(units: Categorical) -> Tensor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from altasks._internal.tensor_checks import first_bad, place
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._kernels import mutual_information
 from altasks.acquisition._reduce import Reduce
 from altasks.acquisition._rows import Labels, Weights, read_classes, read_targets
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
-from altasks.predictions._checks import first_bad, place
 
 
 @acquisition(reads=(Categorical, Bernoulli, Normal), min_members=2)

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from altasks._internal.chunks import pieces
+from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, require_readable, units_of
 from altasks.acquisition._reduce import check_reduction
 from altasks.acquisition._rows import Weights, as_weights
 from altasks.acquisition._sequences import lengths_of
 from altasks.errors import invalid
 from altasks.predictions import Categorical, Prediction
-from altasks.predictions._checks import working_dtype
-from altasks.predictions._chunks import pieces
 
 
 @acquisition(reads=(Categorical,), min_members=2)

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
 from altasks.acquisition._sequences import best_classes, lengths_of
 from altasks.errors import invalid
 from altasks.predictions import Categorical, Prediction, Transcripts
-from altasks.predictions._checks import working_dtype
 
 #: Unicode normalisation forms.
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._kernels import averaged
 from altasks.acquisition._reduce import Reduce, reduce_units
 from altasks.acquisition._rows import Labels, Weights, read_classes
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Prediction, Transcripts
-from altasks.predictions._checks import working_dtype
 
 
 @acquisition(reads=(Categorical, Bernoulli, Transcripts))

@@ -7,12 +7,12 @@ from collections import Counter
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, check_reduction
 from altasks.acquisition._sequences import best_classes, lengths_of, owners_of
 from altasks.errors import invalid
 from altasks.predictions import Categorical, Prediction, Transcripts
-from altasks.predictions._checks import working_dtype
 
 
 @acquisition(reads=(Categorical, Transcripts), min_members=2)

@@ -249,7 +249,7 @@ def demo(
     ] = None,
 ) -> None:
     """Fine-tune a sentence encoder in the loop, BALD and random side by side (minutes)."""
-    from altasks.cli.demo import DemoSettings, run_demo
+    from altasks.cli.demo.run import DemoSettings, run_demo
 
     run_demo(
         DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, threads=threads

@@ -12,7 +12,7 @@ from rich.console import Console
 from altasks.cli.files import check_target, keep_lines
 from altasks.cli.rank_request import Ranker, RankRequest, check_options
 from altasks.cli.rank_summary import SHOWN, plain, show_pictures, summarise, unreadable_lines
-from altasks.cli.rankers import find_ranker
+from altasks.cli.rankers.table import find_ranker
 from altasks.errors import (
     InvalidInputError,
     ScoringInterruptedError,
@@ -49,7 +49,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     pool = ranker.read(request)
     left = _leave_out_labelled(pool, request, console)
 
-    from altasks._random import derive_rng
+    from altasks._internal.random import derive_rng
     from altasks.scoring import score
     from altasks.strategies import Candidates
 
@@ -131,8 +131,8 @@ def _leave_out_labelled(pool: Pool, request: RankRequest, console: Console) -> P
 
 
 def _read_ids(path: Path, id_column: str | None) -> list[str]:
-    from altasks.data._files import read_lines
     from altasks.data.tables import read_table
+    from altasks.data.text_files import read_lines
 
     if path.suffix.lower() in (".csv", ".tsv", ".jsonl", ".ndjson"):
         columns = read_table(path).columns

@@ -42,7 +42,7 @@ def show_pictures(
         for line in unreadable_lines(scores.skipped, len(pool)).splitlines():
             console.print(plain(line), soft_wrap=True)
     if request.sheet is not None:
-        from altasks.report.sheet import MOST, contact_sheet
+        from altasks.report.contact_sheet import MOST, contact_sheet
 
         contact_sheet(rows, task, request.sheet, pool=pool, **ranker.sheet)
         shown = f"the first {MOST:,}" if len(rows) > MOST else "all of them"

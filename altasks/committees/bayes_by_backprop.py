@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
-from altasks._random import derive_seed
-from altasks.committees._head import HeadProbe
-from altasks.committees._modes import evaluating
+from altasks._internal.random import derive_seed
 from altasks.committees.base import Draws, Network
+from altasks.committees.head import HeadProbe
+from altasks.committees.modes import evaluating
 from altasks.errors import CommitteeError, invalid
 
 #: How much wider or narrower than the prior a new posterior is; narrow enough to learn the mean.

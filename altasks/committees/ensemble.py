@@ -16,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 from torch import Tensor
 
-from altasks._labels import check_label
-from altasks._random import derive_seed, isolated
-from altasks._settings import read_settings
+from altasks._internal.labels import check_label
+from altasks._internal.random import derive_seed, isolated
+from altasks._internal.settings import read_settings
 from altasks.committees._join import join_members
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 from altasks.predictions import Prediction

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from altasks._random import derive_seed, isolated_torch
-from altasks.committees._head import HeadProbe, no_dropout_in_front
-from altasks.committees._modes import dropout_firing, dropout_probabilities, evaluating
+from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import Draws, Network
+from altasks.committees.head import HeadProbe, no_dropout_in_front
+from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.errors import CommitteeError, invalid
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from altasks.committees._head import HeadProbe, stack_members
-from altasks.committees._modes import evaluating
 from altasks.committees.base import Draws, Network
+from altasks.committees.head import HeadProbe, stack_members
+from altasks.committees.modes import evaluating
 from altasks.errors import CommitteeError, invalid
 
 #: Where a view looks -> the share of what is left over that lies (above it, left of it).

@@ -1,24 +1,24 @@
 """Where samples come from: pools by id, and readers of the files people have.
 
-Sentences that are made up, and those of the package chatterbot-corpus, are in the modules
-`altasks.data.made_up` and `altasks.data.chatterbot`.
+Data made on the spot, for demos and tests, is in `altasks.data.samples`.
 """
 
-from altasks.data.boxed import BoxedImages
-from altasks.data.coco import read_coco, write_coco
-from altasks.data.conll import read_conll, write_conll
+from altasks._internal.lazy import keep_old_paths
+from altasks.data.boxes.boxed import BoxedImages
+from altasks.data.boxes.coco import read_coco, write_coco
+from altasks.data.boxes.voc import read_voc, write_voc
+from altasks.data.boxes.yolo import count_yolo, read_yolo, write_yolo
 from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
-from altasks.data.mask_files import MaskedImages, read_coco_masks, read_masks
-from altasks.data.masks import decode_mask, encode_mask
+from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
+from altasks.data.masks.masks import decode_mask, encode_mask
+from altasks.data.masks.regions import Division, ImageRegion, clicks, region_labels, region_pool
 from altasks.data.pool import Pool, as_pool
-from altasks.data.records import from_dataset, read_tagged_jsonl
-from altasks.data.regions import Division, ImageRegion, clicks, region_labels, region_pool
-from altasks.data.snips import read_snips
-from altasks.data.srl import Frame, SRLSentence, read_srl
-from altasks.data.tagged import TaggedSentences
-from altasks.data.tags import Span
-from altasks.data.voc import read_voc, write_voc
-from altasks.data.yolo import count_yolo, read_yolo, write_yolo
+from altasks.data.tagging.conll import read_conll, write_conll
+from altasks.data.tagging.records import from_dataset, read_tagged_jsonl
+from altasks.data.tagging.snips import read_snips
+from altasks.data.tagging.srl import Frame, SRLSentence, read_srl
+from altasks.data.tagging.tagged import TaggedSentences
+from altasks.data.tagging.tags import Span
 
 __all__ = [
     "BoxedImages",
@@ -55,3 +55,27 @@ __all__ = [
     "write_voc",
     "write_yolo",
 ]
+
+keep_old_paths(
+    __name__,
+    {
+        "boxed": "altasks.data.boxes.boxed",
+        "canvases": "altasks.data.samples.digit_canvases",
+        "chatterbot": "altasks.data.samples.chatterbot",
+        "coco": "altasks.data.boxes.coco",
+        "conll": "altasks.data.tagging.conll",
+        "made_up": "altasks.data.samples.sentences",
+        "made_up_masks": "altasks.data.samples.masks",
+        "mask_files": "altasks.data.masks.files",
+        "records": "altasks.data.tagging.records",
+        "regions": "altasks.data.masks.regions",
+        "rendered": "altasks.data.samples.text_lines",
+        "snips": "altasks.data.tagging.snips",
+        "srl": "altasks.data.tagging.srl",
+        "tagged": "altasks.data.tagging.tagged",
+        "tags": "altasks.data.tagging.tags",
+        "voc": "altasks.data.boxes.voc",
+        "words": "altasks.data.tagging.words",
+        "yolo": "altasks.data.boxes.yolo",
+    },
+)

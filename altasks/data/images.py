@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from altasks._extras import require
+from altasks._internal.extras import require
 from altasks.errors import UnreadableSampleError, describe_fault
 
 if TYPE_CHECKING:

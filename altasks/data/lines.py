@@ -9,9 +9,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from altasks.data._files import fault, read_lines
 from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.pool import Pool, as_pool, ids_of
+from altasks.data.text_files import fault, read_lines
 from altasks.errors import InvalidInputError, invalid
 
 #: What stands behind a line's name in the name of its transcript, in the order they are tried.

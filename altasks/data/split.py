@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from altasks._random import derive_rng
+from altasks._internal.random import derive_rng
 from altasks.errors import invalid
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from altasks._internal.lazy import lazy_names
 from altasks.loop.active_loop import ActiveLoop
 from altasks.loop.base import AskedSample, Event, Labels, LoggedFit, State, Store
 from altasks.loop.query import Query, Round
@@ -25,10 +26,5 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded at first use, and SQLAlchemy with it.
-    if name == "SQLStore":
-        from altasks.loop.store import SQLStore
-
-        return SQLStore
-    raise AttributeError(f"module 'altasks.loop' has no attribute {name!r}")
+# Loaded at first use, and SQLAlchemy with it.
+__getattr__ = lazy_names(__name__, {"SQLStore": "altasks.loop.store"})

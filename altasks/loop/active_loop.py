@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from altasks._labels import check_label
+from altasks._internal.labels import check_label
 from altasks.data import as_pool
 from altasks.errors import (
     InvalidInputError,
@@ -18,16 +18,16 @@ from altasks.errors import (
     invalid,
     require_whole,
 )
-from altasks.loop.asking import Asker
 from altasks.loop.base import Event, LoggedFit, Store
 from altasks.loop.costs import Costs
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
-from altasks.loop.fitting import Fitter, check_test
+from altasks.loop.fit_log import Fitter, check_test
 from altasks.loop.jsonable import to_json
-from altasks.loop.opening import open_store, work_folder
+from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
+from altasks.loop.query_maker import Asker
 from altasks.loop.selection import Selector, Wanted, given_scores, unknown_id
 from altasks.loop.settings import (
     acquisition_name,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from altasks.errors import TooDearWarning, invalid, require_whole
-from altasks.loop.asking import Asker, too_dear_note
 from altasks.loop.base import State
 from altasks.loop.query import Query
+from altasks.loop.query_maker import Asker, too_dear_note
 from altasks.loop.selection import Wanted
 from altasks.strategies.budget import check_budget, remaining
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from altasks._random import derive_rng
+from altasks._internal.random import derive_rng
 from altasks.data import Pool
 from altasks.errors import (
     InvalidInputError,
@@ -22,9 +22,9 @@ from altasks.loop.base import State
 from altasks.loop.costs import Costs
 from altasks.loop.jsonable import to_json
 from altasks.loop.unreadable import by_id, to_skip
-from altasks.strategies._inner import reads_scores, select_inside
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
+from altasks.strategies.wrapping import reads_scores, select_inside
 
 #: The fields of `Candidates` that scoring can keep.
 _SCORED = frozenset({"embeddings", "mean_probs", "draws"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from altasks._random import derive_rng
+from altasks._internal.random import derive_rng
 from altasks.errors import UnknownNameError, invalid
 from altasks.loop.jsonable import dumps, to_json
 

@@ -9,6 +9,14 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import (
+    as_features,
+    as_float_tensor,
+    as_members,
+    require_finite,
+    require_unit_interval,
+    working_dtype,
+)
 from altasks.errors import invalid
 from altasks.predictions._base import (
     ArrayLike,
@@ -18,14 +26,6 @@ from altasks.predictions._base import (
     require_parts,
     resolve_rows,
     tensor_repr,
-)
-from altasks.predictions._checks import (
-    as_features,
-    as_float_tensor,
-    as_members,
-    require_finite,
-    require_unit_interval,
-    working_dtype,
 )
 
 

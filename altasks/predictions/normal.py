@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import as_float_tensor, first_bad, place, require_finite
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions._base import (
     ArrayLike,
@@ -18,7 +19,6 @@ from altasks.predictions._base import (
     resolve_rows,
     tensor_repr,
 )
-from altasks.predictions._checks import as_float_tensor, first_bad, place, require_finite
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)

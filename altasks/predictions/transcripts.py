@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from altasks._internal.tensor_checks import as_float_tensor, first_bad, place, require_finite
 from altasks.errors import invalid
 from altasks.predictions._base import (
     ArrayLike,
@@ -18,7 +19,6 @@ from altasks.predictions._base import (
     require_parts,
     resolve_rows,
 )
-from altasks.predictions._checks import as_float_tensor, first_bad, place, require_finite
 
 #: A reading: a string, or a sequence of hashable symbols such as tags.
 Reading = str | tuple[Hashable, ...]

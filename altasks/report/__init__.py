@@ -2,6 +2,7 @@
 
 from altasks.report.calibration import calibration_curve
 from altasks.report.consensus import Consensus, consensus
+from altasks.report.contact_sheet import contact_sheet
 from altasks.report.curves import (
     Comparison,
     Interval,
@@ -13,7 +14,6 @@ from altasks.report.curves import (
 from altasks.report.error_rates import ErrorRates, error_rates
 from altasks.report.plots import plot_calibration, plot_learning_curves
 from altasks.report.results import ResultRows, code_version
-from altasks.report.sheet import contact_sheet
 
 __all__ = [
     "Comparison",

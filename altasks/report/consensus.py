@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from altasks._extras import require
+from altasks._internal.extras import require
 from altasks.errors import invalid
 from altasks.predictions import Transcripts
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from altasks._random import derive_rng
+from altasks._internal.random import derive_rng
 from altasks.errors import invalid
 from altasks.report.curves import Interval
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from altasks._extras import require
+from altasks._internal.extras import require
 from altasks.errors import invalid
 from altasks.report.curves import bootstrap_mean
 

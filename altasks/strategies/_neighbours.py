@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._extras import require
+from altasks._internal.extras import require
 from altasks.strategies._rows import TILE, blocks, read_rows
 
 #: A faiss index looks at this many of its about 4 * sqrt(N) cells.

@@ -9,7 +9,7 @@ import torch
 
 from altasks.errors import invalid
 from altasks.strategies._blocks import Rows, Ties, require_finite
-from altasks.strategies._race import race
+from altasks.strategies._sampling import race
 from altasks.strategies.base import Candidates, check_request
 
 #: A squared distance below this share of the two squared lengths is rounding: the same gradient.

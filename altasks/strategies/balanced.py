@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from altasks.strategies._inner import as_strategy, reads_scores, select_inside
 from altasks.strategies._rows import read_rows
 from altasks.strategies.base import Candidates, Strategy, check_request
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
 
 
 class Balanced:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from altasks.errors import invalid, require_whole
 from altasks.strategies._blocks import BLOCK, Rows, Ties
-from altasks.strategies._lazy import lazy_greedy
+from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 
 #: Gains, in nats, that differ by less are equal, and the hash decides.

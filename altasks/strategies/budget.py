@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from altasks.errors import InvalidInputError, invalid
-from altasks.strategies._inner import as_strategy, reads_scores, select_inside
 from altasks.strategies.base import Array, Candidates, Strategy, torch_rows
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
 
 
 class WithinBudget(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from altasks.errors import invalid
-from altasks.strategies._inner import as_strategy, reads_scores, select_inside, without
 from altasks.strategies.base import Candidates, Strategy, check_request
 from altasks.strategies.random import Random
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, without
 
 
 class EpsilonGreedy:

@@ -17,7 +17,12 @@ from altasks.strategies._last_layer import (
     read_probs,
     require_exclusive,
 )
-from altasks.strategies._refit import Loss, expected_loss, loss_after_refit, loss_after_step
+from altasks.strategies._last_layer_refit import (
+    Loss,
+    expected_loss,
+    loss_after_refit,
+    loss_after_step,
+)
 from altasks.strategies._rows import hash_order
 from altasks.strategies.base import Candidates, check_request
 

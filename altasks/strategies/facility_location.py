@@ -9,7 +9,7 @@ import torch
 
 from altasks.errors import require_whole
 from altasks.strategies._blocks import Ties, unit_rows
-from altasks.strategies._lazy import lazy_greedy
+from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 
 #: Mean similarities that differ by less are equal, and the hash decides.

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from altasks.errors import invalid
-from altasks.strategies._inner import as_strategy, select_inside
 from altasks.strategies.base import Candidates, Strategy, check_request, top_rows
+from altasks.strategies.wrapping import as_strategy, select_inside
 
 
 class Hybrid:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from altasks.errors import invalid
 from altasks.strategies._blocks import BLOCK, Rows, Ties, unit_rows
-from altasks.strategies._race import race
+from altasks.strategies._sampling import race
 from altasks.strategies.base import Candidates, check_request
 
 #: Eigenvalues below this share of the largest are rounding: the matrix has no more rank.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from altasks.errors import invalid
 from altasks.strategies._blocks import Rows, Ties, require_finite
-from altasks.strategies._lazy import lazy_greedy
+from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 
 #: Variances that differ by this share of the largest squared length are equal; the hash decides.

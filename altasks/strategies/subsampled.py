@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from altasks.errors import invalid, require_whole
-from altasks.strategies._inner import as_strategy, reads_scores, select_inside
 from altasks.strategies._neighbours import nearest_rows
 from altasks.strategies._rows import hash_order, read_finite
 from altasks.strategies.base import Candidates, Strategy, check_request
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
 
 
 class Subsampled:

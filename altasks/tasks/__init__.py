@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from altasks._internal.lazy import keep_old_paths, lazy_names
 from altasks.tasks.base import Predictor, StreamingPredictor, Task
 
 if TYPE_CHECKING:
-    from altasks.tasks.crnn import CRNN
     from altasks.tasks.image_classification import ImageClassification
-    from altasks.tasks.image_to_text import ImageToText
     from altasks.tasks.ner import NER
     from altasks.tasks.object_detection import ObjectDetection
     from altasks.tasks.ocr import OCR
+    from altasks.tasks.ocr.crnn import CRNN
+    from altasks.tasks.ocr.image_to_text import ImageToText
+    from altasks.tasks.ocr.tesseract import Tesseract
     from altasks.tasks.regression import Regression
     from altasks.tasks.segmentation import Segmentation
     from altasks.tasks.srl import SRL
-    from altasks.tasks.tesseract import Tesseract
     from altasks.tasks.text_classification import TextClassification
 
 # name -> the module that holds it
@@ -25,13 +25,13 @@ _HOMES = {
     "ImageClassification": "altasks.tasks.image_classification",
     "NER": "altasks.tasks.ner",
     "ObjectDetection": "altasks.tasks.object_detection",
-    "CRNN": "altasks.tasks.crnn",
-    "ImageToText": "altasks.tasks.image_to_text",
+    "CRNN": "altasks.tasks.ocr.crnn",
+    "ImageToText": "altasks.tasks.ocr.image_to_text",
     "OCR": "altasks.tasks.ocr",
     "Regression": "altasks.tasks.regression",
     "Segmentation": "altasks.tasks.segmentation",
     "SRL": "altasks.tasks.srl",
-    "Tesseract": "altasks.tasks.tesseract",
+    "Tesseract": "altasks.tasks.ocr.tesseract",
     "TextClassification": "altasks.tasks.text_classification",
 }
 
@@ -53,9 +53,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'altasks.tasks' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _HOMES)
+
+keep_old_paths(
+    __name__,
+    {
+        "crnn": "altasks.tasks.ocr.crnn",
+        "image_to_text": "altasks.tasks.ocr.image_to_text",
+        "tesseract": "altasks.tasks.ocr.tesseract",
+        "weak_labels": "altasks.tasks.segmentation.weak_labels",
+    },
+)

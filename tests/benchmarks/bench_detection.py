@@ -24,7 +24,7 @@ from pathlib import Path
 def write_images(folder: Path, count: int) -> None:
     from PIL import Image
 
-    from altasks.data.canvases import digit_canvases
+    from altasks.data.samples.digit_canvases import digit_canvases
 
     made = digit_canvases(min(count, 50), seed=0, size=320, most=6)
     for i in range(count):
@@ -37,8 +37,8 @@ def detector(folder: Path, conf: float):
     import torch
 
     import altasks as al
-    from altasks._random import isolated
-    from altasks.tasks._ultralytics import load, working
+    from altasks._internal.random import isolated
+    from altasks.tasks.object_detection.ultralytics_guard import load, working
 
     task = al.ObjectDetection("yolov8n.yaml", labels=[str(i) for i in range(5)])
     net = task.model
@@ -76,7 +76,7 @@ def ours(task, folder: Path, batch: int) -> tuple[float, float]:
 
 
 def theirs(model, folder: Path, batch: int, conf: float) -> tuple[float, int]:
-    from altasks.tasks._ultralytics import working
+    from altasks.tasks.object_detection.ultralytics_guard import working
 
     began = time.perf_counter()
     boxes = 0

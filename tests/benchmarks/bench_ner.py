@@ -51,7 +51,7 @@ def fastest(run: Callable[[], object], repeats: int) -> float:
 def sentences(count: int) -> list[list[str]]:
     """Return the words of some sentences."""
     from altasks.data import read_conll
-    from altasks.data.made_up import made_up_entities
+    from altasks.data.samples.sentences import made_up_entities
 
     found = read_conll(DATA) if DATA.is_file() else made_up_entities(count, seed=0)
     step = max(1, len(found) // count)

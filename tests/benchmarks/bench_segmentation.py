@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 import altasks as al
-from altasks.tasks._tiles import Tile, cut, strips
+from altasks.tasks.segmentation.tiles import Tile, cut, strips
 
 
 def fastest(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:

@@ -15,7 +15,7 @@ def checkpoint(tmp_path_factory):
     transformers = pytest.importorskip("transformers", reason="needs the extra text")
     import torch
 
-    from altasks._random import isolated
+    from altasks._internal.random import isolated
 
     folder = tmp_path_factory.mktemp("checkpoint")
     (folder / "vocab.txt").write_text("\n".join(SPECIAL + WORDS) + "\n", encoding="utf-8")

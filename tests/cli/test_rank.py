@@ -16,7 +16,7 @@ import altasks as al
 from altasks.cli import app
 from altasks.cli.rank import _read_ids, run_rank
 from altasks.cli.rank_request import RankRequest
-from altasks.cli.rankers import RANKERS
+from altasks.cli.rankers.table import RANKERS
 from altasks.errors import InvalidInputError
 from altasks.registry import TASKS
 

@@ -10,11 +10,11 @@ from torch import nn
 
 import altasks as al
 from altasks.committees import BayesByBackprop, Network
-from altasks.committees._head import find_head
 from altasks.committees.bayes_by_backprop import VariationalLinear
+from altasks.committees.head import find_head
 from altasks.errors import CommitteeError, InvalidInputError
 from altasks.tasks import NER, Regression, TextClassification
-from altasks.tasks._hf import StartingPoint
+from altasks.tasks._shared.checkpoints import StartingPoint
 from altasks.testing.tasks import TaskSuite, generator_states, same_prediction
 
 FAST = {"max_steps": 5}
@@ -130,7 +130,7 @@ def test_draws_are_the_drawn_layers_in_turn(batch):
     committee = BayesByBackprop(5, seed=3)
     assert committee.joint
     (drawn,) = committee.draw(network(made), [batch])
-    from altasks._random import derive_seed
+    from altasks._internal.random import derive_seed
 
     weights, biases = made.sample(5, derive_seed(3, "bayes-by-backprop", 0))
     for k in range(5):

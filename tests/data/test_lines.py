@@ -1,7 +1,7 @@
 import pytest
 
 from altasks.data import lines_from_dataset, read_line_folder, read_line_table
-from altasks.data.rendered import rendered_lines
+from altasks.data.samples.text_lines import rendered_lines
 from altasks.errors import InvalidInputError
 
 Image = pytest.importorskip("PIL.Image", reason="needs the extra ocr")

@@ -23,10 +23,10 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import altasks as al
-from altasks._random import derive_rng
+from altasks._internal.random import derive_rng
 from altasks.errors import InvalidInputError
 from altasks.loop import SQLStore
-from altasks.loop.work import WorkFolder
+from altasks.loop.weights_folder import WorkFolder
 from altasks.strategies import Candidates
 
 CLASSES = ("blue", "green", "red")

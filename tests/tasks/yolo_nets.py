@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import torch
 
-from altasks._random import isolated
-from altasks.tasks._ultralytics import load, working
-from altasks.tasks.object_detection import yolo_description
+from altasks._internal.random import isolated
+from altasks.tasks.object_detection.task import yolo_description
+from altasks.tasks.object_detection.ultralytics_guard import load, working
 
 
 def description(name="yolov8n.yaml", width=0.125):

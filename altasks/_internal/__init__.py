@@ -1,0 +1,1 @@
+"""Plumbing that every package of altasks may use; not for use from outside."""

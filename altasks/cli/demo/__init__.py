@@ -1,0 +1,1 @@
+"""`altasks demo`: active learning beside random labels, on built-in data."""

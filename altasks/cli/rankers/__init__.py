@@ -1,0 +1,1 @@
+"""What the shell must know of each task to rank samples for it."""

@@ -1,0 +1,174 @@
+"""The model's last layer: finding it, reading its input, and answering for K copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from altasks.committees.base import Draws, Network
+from altasks.committees.modes import is_dropout
+from altasks.errors import CommitteeError, InvalidInputError, invalid
+
+
+def find_head(model: nn.Module, classes: int, name: str | None = None) -> nn.Linear:
+    """Return the model's last linear layer: the one that makes the logits.
+
+    Args:
+        model: any module.
+        classes: how many outputs the layer has.
+        name: its dotted name, if it is not the last `nn.Linear` with that many outputs.
+
+    Raises:
+        InvalidInputError: if there is none, naming the linear layers there are.
+
+    Example:
+        >>> from torch import nn
+        >>> find_head(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)), 3)
+        Linear(in_features=8, out_features=3, bias=True)
+    """
+    linear = {key: part for key, part in model.named_modules() if isinstance(part, nn.Linear)}
+    if name is not None:
+        if name not in linear:
+            raise invalid(
+                "head", "the dotted name of an nn.Linear", repr(name), hint=_list_names(linear)
+            )
+        return linear[name]
+    fitting = [part for part in linear.values() if part.out_features == classes]
+    if not fitting:
+        raise invalid(
+            "model",
+            f"an nn.Linear with {classes} outputs as its last layer",
+            "none",
+            hint=_list_names(linear) + " Name the layer with head=.",
+        )
+    return fitting[-1]
+
+
+def _list_names(linear: dict[str, nn.Linear]) -> str:
+    last = [f"{key} ({part.out_features})" for key, part in linear.items()][-8:]
+    return f"The last linear layers (and their outputs) are: {', '.join(last) or 'none'}."
+
+
+class HeadProbe:
+    """Listens to the last layer during passes, and may answer for K copies with other weights.
+
+    The layer's output is replaced, for the time of the probe, by the outputs of all K copies and
+    its own input, side by side in the last dim. Whatever the model does after its last layer
+    (take the first word, take the last one that isn't padding) then happens to all of them
+    alike, and the trunk runs once.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        copies: Callable[[float | None], tuple[Tensor, Tensor | None]] | None = None,
+    ) -> None:
+        """Prepare to listen.
+
+        Args:
+            network: whose head to listen to.
+            copies: given the probability of the dropout right in front of the head (None if
+                there is none), returns the weights `[K, C, d]` and biases `[K, C]` (or None) of
+                the copies; None leaves the head as it is.
+        """
+        self._network = network
+        self._copies = copies
+        self._members = 1
+        self._fired = 0
+        # Its output is held: memory that was let go could come back as the head's input.
+        self._last_dropout: tuple[Tensor, float] | None = None
+
+    @contextmanager
+    def attached(self) -> Iterator[HeadProbe]:
+        """Attach the hooks; they are gone afterwards, whatever happens."""
+        network = self._network
+        handles = [network.head.register_forward_hook(self._on_head)]
+        try:
+            for module in network.model.modules():
+                if is_dropout(module):
+                    handles.append(module.register_forward_hook(self._on_dropout))
+            yield self
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _on_dropout(self, module: nn.Module, _: Any, output: Any) -> None:
+        if isinstance(output, Tensor):
+            p = getattr(module, "p", getattr(module, "drop_prob", 0.0))
+            self._last_dropout = (output, float(p))
+
+    def _on_head(self, head: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        features = inputs[0]  # n x ... x d
+        self._fired += 1
+        if self._copies is None:
+            return torch.cat([output, features], -1)  # n x ... x (C + d)
+        assert isinstance(head, nn.Linear)
+        # At rest a dropout hands on the very memory it was given.
+        seen = self._last_dropout
+        in_front = seen is not None and seen[0].data_ptr() == features.data_ptr()
+        p = seen[1] if seen is not None and in_front else None
+        weight, bias = self._copies(p)  # K x C x d, K x C
+        self._members = len(weight)
+        # One multiplication serves all copies: n x ... x (K * C).
+        logits = nn.functional.linear(
+            features, weight.flatten(0, 1), None if bias is None else bias.flatten()
+        )
+        return torch.cat([logits, features], -1)
+
+    def run(self, batch: Any) -> Draws:
+        """Run one batch through the model, once, and return what the head said.
+
+        Raises:
+            InvalidInputError: if the layer taken for the head is not what makes the logits.
+        """
+        network = self._network
+        self._fired = 0
+        self._last_dropout = None
+        try:
+            output = network.forward(batch)
+        finally:
+            self._last_dropout = None
+        members = self._members
+        width = members * network.classes
+        if self._fired != 1 or output.shape[-1] != width + network.head.in_features:
+            names = [key for key, part in network.model.named_modules() if part is network.head]
+            raise InvalidInputError(
+                f"head: the layer {names[0] if names else '?'!r} was taken for the last one, but "
+                f"it ran {self._fired} times in a pass and the logits have "
+                f"{output.shape[-1]} columns; name the layer that makes the logits with head=."
+            )
+        logits, features = output[..., :width], output[..., width:]
+        logits = logits.reshape(*logits.shape[:-1], members, network.classes).movedim(-2, 1)
+        return Draws(logits, features)
+
+
+def draw_once(network: Network, batches: Sequence[Any]) -> list[Draws]:
+    """Return the model's own opinion, K = 1, in the modes it is in."""
+    with torch.no_grad(), HeadProbe(network).attached() as probe:
+        return [probe.run(batch) for batch in batches]
+
+
+def stack_members(members: Sequence[Draws]) -> Draws:
+    """Return what K passes said of one batch as one committee, their features averaged."""
+    features = members[0].features.to(torch.float32, copy=True)
+    for member in members[1:]:
+        features += member.features
+    return Draws(
+        torch.cat([member.logits for member in members], 1),  # n x K x ... x C
+        features / len(members),
+    )
+
+
+def no_dropout_in_front(p: float | None) -> CommitteeError:
+    """Return the error for a head that has nothing to mask its input with."""
+    why = "there is no dropout right in front of its last layer" if p is None else "its p is 0"
+    return CommitteeError(
+        f"MCDropout(layers='head') has nothing to draw: {why}, so all members would say the same."
+        " Give a probability, MCDropout(layers='head', p=0.1); note that a model trained without"
+        " dropout there was never taught to bear it, so treat the draws with care, or train with"
+        " that probability. Or use layers='all', or an Ensemble."
+    )

@@ -1,0 +1,1 @@
+"""Images with boxes, and the files they come in."""

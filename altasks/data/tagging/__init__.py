@@ -1,0 +1,1 @@
+"""Sentences with tags, spans or frames, and the files they come in."""

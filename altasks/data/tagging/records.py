@@ -1,0 +1,242 @@
+"""Tagged sentences from records: JSON lines, and Hugging Face datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from altasks.data.tagging.tagged import TaggedSentences, as_iob2, check_words
+from altasks.data.tagging.words import tag_text
+from altasks.data.text_files import fault, read_json_lines
+from altasks.errors import InvalidInputError, invalid
+
+_TAG_FIELDS = ("tags", "ner_tags")
+
+
+def read_tagged_jsonl(
+    path: str | PathLike[str],
+    *,
+    names: Sequence[str] | None = None,
+    scheme: str | None = None,
+    repair: bool = False,
+    cut: bool = False,
+    extra: Sequence[str] = (),
+    encoding: str = "utf-8",
+) -> TaggedSentences:
+    """Read sentences from a file with one JSON object a line.
+
+    Each object is one of
+
+    - `{"tokens": [...], "tags": [...]}`, with `ner_tags` as another name of `tags`;
+    - `{"text": "...", "spans": [{"start": 0, "end": 3, "label": "PER"}, ...]}`, in characters
+      (Python's: code points), end exclusive. The text is split by `altasks.data.tagging.words`;
+      `extra["text"]` and `extra["offsets"]` then keep it and where its words stand.
+
+    An `id` in every object, a string or a number, becomes the sentence's.
+
+    Args:
+        path: the file; a `.gz` is unpacked.
+        names: the names of tags that are given as numbers.
+        scheme: how `tags` are written; found from all of them if not given.
+        repair: read ill-formed tag sequences as `conlleval` does, see `spans_of`.
+        cut: divide words inside which a span begins or ends, see `tag_text`.
+        extra: further fields to keep, None where an object has none.
+        encoding: of the file.
+
+    Raises:
+        InvalidInputError: naming the file, the line and what is wrong there.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> line = '{"text": "Ada wrote.", "spans": [{"start": 0, "end": 3, "label": "PER"}]}'
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = (Path(folder) / "one.jsonl").write_text(line)
+        ...     sentences = read_tagged_jsonl(Path(folder) / "one.jsonl")
+        >>> sentences.tokens, sentences.tags, sentences.extra["offsets"]
+        ([['Ada', 'wrote', '.']], [['B-PER', 'O', 'O']], [[(0, 3), (4, 9), (9, 10)]])
+    """
+    path = Path(path)
+    rows: list[_Row] = []
+    lines: list[int] = []
+    kept: dict[str, list[Any]] = {name: [] for name in extra}
+    for number, record in read_json_lines(path, encoding):
+        try:
+            rows.append(_row(record, names, cut))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{path}, line {number}: {error}") from error
+        lines.append(number)
+        for name, column in kept.items():
+            column.append(record.get(name))
+    if not rows:
+        raise fault(path, None, "an object on each line", "none")
+    for name in extra:
+        if all(value is None for value in kept[name]):
+            raise fault(path, None, f"a field {name!r}", "none in any line")
+    # Spans are in IOB2 already and say nothing about the scheme of the others.
+    by_tags = [i for i, row in enumerate(rows) if row.text is None]
+    iob2 = as_iob2(
+        [rows[i].tags for i in by_tags],
+        scheme,
+        repair=repair,
+        place=lambda sentence, word: f"{path}, line {lines[by_tags[sentence]]}, word {word}",
+    )
+    for i, tags in zip(by_tags, iob2, strict=True):
+        rows[i].tags = tags
+    if len(by_tags) < len(rows):
+        kept["text"] = [row.text for row in rows]
+        kept["offsets"] = [row.offsets for row in rows]
+    ids, positional = _ids([row.id for row in rows], lambda i: f"{path}, line {lines[i]}")
+    return TaggedSentences(
+        [row.tokens for row in rows], [row.tags for row in rows], ids, kept, positional
+    )
+
+
+class _Row:
+    """What a record says."""
+
+    def __init__(self, tokens: list[str], tags: list[str], name: Any) -> None:
+        self.tokens, self.tags, self.id = tokens, tags, name
+        self.text: str | None = None
+        self.offsets: list[tuple[int, int]] | None = None
+
+
+def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _Row:
+    fields = [name for name in _TAG_FIELDS if name in record]
+    if "tokens" in record and len(fields) == 1:
+        tokens, tags = record["tokens"], record[fields[0]]
+        if names is not None:
+            tags = _named(tags, names)
+        check_words(tokens, tags, lambda *said: invalid(f"tokens, {fields[0]}", *said))
+        return _Row(list(tokens), list(tags), record.get("id"))
+    if "tokens" not in record and isinstance(record.get("text"), str) and "spans" in record:
+        text, spans = record["text"], record["spans"]
+        try:
+            triples = [(span["start"], span["end"], span["label"]) for span in spans]
+        except (TypeError, KeyError):
+            raise invalid("spans", "a list of {start, end, label}", repr(spans)[:200]) from None
+        offsets, tags = tag_text(text, triples, cut=cut)
+        tokens = [text[start:end] for start, end in offsets]
+        check_words(tokens, tags, lambda *said: invalid("text", *said))
+        row = _Row(tokens, tags, record.get("id"))
+        row.text, row.offsets = text, offsets
+        return row
+    raise invalid(
+        "fields",
+        "tokens and either tags or ner_tags, or a text and spans",
+        ", ".join(map(repr, record)) or "none",
+    )
+
+
+def _named(tags: Any, names: Sequence[str]) -> Any:
+    if not isinstance(tags, list | tuple):
+        return tags  # check_words says what is wrong
+    for tag in tags:
+        if isinstance(tag, bool) or not isinstance(tag, int) or not 0 <= tag < len(names):
+            raise invalid("tags", f"numbers of {len(names)} names, from 0", repr(tag))
+    return [names[tag] for tag in tags]
+
+
+def _ids(found: Sequence[Any], place: Callable[[int], str]) -> tuple[list[str], bool]:
+    """Return the ids, and whether they are nothing but positions."""
+    if all(name is None for name in found):
+        return [str(i) for i in range(len(found))], True
+    first: dict[str, int] = {}
+    for i, name in enumerate(found):
+        if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
+            raise invalid(
+                "id", "a string or a whole number for every sentence, or for none",
+                "none" if name is None else repr(name), where=place(i),
+            )  # fmt: skip
+        if first.setdefault(str(name), i) != i:
+            where = f"{place(first[str(name)])} and {place(i)}"
+            raise invalid("id", "distinct ids", repr(name), where=where)
+    return list(first), False
+
+
+def from_dataset(
+    dataset: Any,
+    *,
+    tokens_column: str = "tokens",
+    tags_column: str | None = None,
+    id_column: str | None = None,
+    names: Sequence[str] | None = None,
+    scheme: str | None = None,
+    repair: bool = False,
+    extra: Sequence[str] = (),
+) -> TaggedSentences:
+    """Return the sentences of a Hugging Face `Dataset` for token classification.
+
+    Args:
+        dataset: one split, with a column of words and one of tags.
+        tokens_column: the column of the words.
+        tags_column: the column of the tags; by default `ner_tags`, or else `tags`.
+        id_column: the column of the ids; by default positions.
+        names: the names of tags that are plain numbers; those of a `ClassLabel` are known.
+        scheme: how the tags are written; found from all of them if not given.
+        repair: read ill-formed tag sequences as `conlleval` does, see `spans_of`.
+        extra: further columns to keep.
+
+    Raises:
+        InvalidInputError: for a missing column (those there are are listed), or tags that can't
+            be read, naming the row.
+
+    Example:
+        >>> from datasets import ClassLabel, Dataset, Features, Sequence, Value
+        >>> tags = Sequence(ClassLabel(names=["O", "B-PER", "I-PER"]))
+        >>> rows = {"tokens": [["Ada", "wrote"]], "ner_tags": [[1, 0]]}
+        >>> features = Features({"tokens": Sequence(Value("string")), "ner_tags": tags})
+        >>> from_dataset(Dataset.from_dict(rows, features=features)).tags
+        [['B-PER', 'O']]
+    """
+    columns = getattr(dataset, "column_names", None)
+    if not isinstance(columns, list) or not hasattr(dataset, "__len__"):
+        raise invalid(
+            "dataset",
+            "a Hugging Face Dataset",
+            type(dataset).__name__,
+            hint='Of several splits, choose one: dataset["train"].'
+            if isinstance(dataset, Mapping)
+            else "",
+        )
+    if tags_column is None:
+        tags_column = "tags" if "ner_tags" not in columns and "tags" in columns else "ner_tags"
+    _require_columns(
+        columns,
+        {"tokens_column": tokens_column, "tags_column": tags_column, "id_column": id_column},
+        extra,
+    )
+    feature = dataset.features[tags_column]
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+    names = names if names is not None else getattr(inner, "names", None)
+    tokens, tags = list(dataset[tokens_column]), list(dataset[tags_column])
+    for row, words in enumerate(tokens):
+        if names is not None:
+            try:
+                tags[row] = _named(tags[row], names)
+            except InvalidInputError as error:
+                raise InvalidInputError(f"dataset, row {row}: {error}") from error
+        check_words(words, tags[row], lambda *said: invalid(
+            f"{tokens_column}, {tags_column}", *said, where=f"row {row}"  # noqa: B023 - called now
+        ))  # fmt: skip
+    ids, positional = _ids(
+        [None] * len(tokens) if id_column is None else list(dataset[id_column]),
+        lambda row: f"row {row}",
+    )
+    iob2 = as_iob2(
+        tags, scheme, repair=repair, place=lambda sentence, word: f"row {sentence}, word {word}"
+    )
+    kept = {name: list(dataset[name]) for name in extra}
+    return TaggedSentences([list(words) for words in tokens], iob2, ids, kept, positional)
+
+
+def _require_columns(
+    columns: Sequence[str], named: Mapping[str, str | None], extra: Iterable[str]
+) -> None:
+    wanted = [*named.items(), *(("extra", name) for name in extra)]
+    for argument, name in wanted:
+        if name is not None and name not in columns:
+            raise invalid(
+                argument, f"one of the columns {', '.join(map(repr, columns))}", repr(name)
+            )

@@ -1,0 +1,1 @@
+"""What tasks on different kinds of samples share."""

@@ -1,0 +1,117 @@
+"""What classifying texts and classifying images have in common: classes, loss, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from altasks.committees.base import Draws
+from altasks.predictions import Bernoulli, Categorical, Prediction
+from altasks.tasks._shared.classes import Classes, multi_label_metrics, single_label_metrics
+from altasks.tasks._shared.trainer import check_training_set, weighted_loss
+
+
+class Classifies:
+    """A mixin for a `FineTuned` whose samples have one class each, or any number of labels.
+
+    Whoever mixes it in sets `_classes`.
+    """
+
+    _classes: Classes
+
+    @property
+    def labels(self) -> list[Any]:
+        """The class names, in the order of the prediction's classes."""
+        return list(self._classes.names)
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether a label is a list of names."""
+        return self._classes.multi_label
+
+    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
+        """Return 1: each sample is one decision."""
+        del sample, prediction
+        return 1.0
+
+    def check_label(self, label: Any) -> Any:
+        """Return the label as the store keeps it: a class name, or a list of them.
+
+        Raises:
+            InvalidInputError: listing the known names, and the closest.
+        """
+        return self._classes.check(label)
+
+    def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
+        """Return the metrics of `evaluate` for a prediction of this task's classes."""
+        assert isinstance(prediction, Categorical | Bernoulli)
+        check_training_set(prediction, labels, None)
+        truth = np.asarray(self._classes.encode(labels))
+        return self._metrics(truth, prediction.mean_probs.cpu().numpy())
+
+    # Of what FineTuned asks for.
+
+    def _likeliest(self, prediction: Prediction, most: int | None = None) -> dict[str, Any]:
+        """Return the part of a description that names classes, likeliest first.
+
+        Args:
+            prediction: of one sample.
+            most: how many to name; None names all.
+        """
+        assert isinstance(prediction, Categorical | Bernoulli)
+        means = prediction.mean_probs[0]
+        order = means.argsort(descending=True, stable=True).tolist()
+        classes = [{"label": self._classes.names[i], "probability": float(means[i])} for i in order]
+        guess: Any = [entry["label"] for entry in classes if entry["probability"] >= 0.5]
+        return {
+            "predicted": guess if self.multi_label else classes[0]["label"],
+            "classes": classes[:most],
+            "members": prediction.members,
+        }
+
+    def _prediction(self, draws: Draws) -> Prediction:
+        kind = Bernoulli if self.multi_label else Categorical
+        return kind.from_logits(draws.logits, draws.features)
+
+    def _targets(self, labels: Sequence[Any], weights: Sequence[float] | None) -> list[Any]:
+        """Return each label as the loss takes it, with its weight in a last column if any."""
+        targets = self._classes.encode(labels)
+        if weights is None:
+            return targets
+        return [
+            [*(target if self.multi_label else [float(target)]), weight]
+            for target, weight in zip(targets, weights, strict=True)
+        ]
+
+    def _units(self, rows: Sequence[Any]) -> int:
+        # Labels that may each be present are averaged over as well.
+        return len(rows) * (len(self._classes) if self.multi_label else 1)
+
+    def _weighted_loss(self) -> Callable[..., Tensor]:
+        return weighted_loss(self._loss)
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self.multi_label:
+            return nn.functional.binary_cross_entropy_with_logits(
+                logits, labels, reduction="none"
+            ).mean(-1)
+        return nn.functional.cross_entropy(logits, labels[:, 0].long(), reduction="none")
+
+    def _metrics(self, truth: np.ndarray, probs: np.ndarray) -> dict[str, float]:
+        if self.multi_label:
+            return multi_label_metrics(truth, probs >= 0.5)
+        return single_label_metrics(truth, probs.argmax(-1))
+
+    def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:
+        logits = evaluated.predictions
+        logits = logits[0] if isinstance(logits, tuple) else logits
+        truth = evaluated.label_ids
+        width = len(self._classes) if self.multi_label else 1
+        if truth.ndim == 2 and truth.shape[1] == width + 1:
+            truth = truth[:, :-1]  # the weight
+        truth = truth if self.multi_label else truth.reshape(-1).astype(np.int64)
+        # A label is likely (p >= 0.5) where its logit is at least 0.
+        return self._metrics(truth, (logits >= 0) * 1.0 if self.multi_label else logits)

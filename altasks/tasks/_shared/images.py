@@ -1,0 +1,311 @@
+"""Images to tensors: read one by one, transformed, stacked; and what Trainer needs of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks.data.images import all_unreadable, image_size, open_image
+from altasks.errors import UnreadableSampleError, invalid
+from altasks.tasks._shared.checkpoints import quiet
+
+#: The channels' means and standard deviations that most pretrained networks were trained with.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+#: Training images that don't change from epoch to epoch are kept, up to so many bytes of them.
+KEPT = 2**28
+
+
+class PixelNet(nn.Module):
+    """A module from images `[n, channels, H, W]` to logits, called and answering by name."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixel_values: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the outputs as `logits`.
+
+        `labels` are not read: by their name here Trainer knows that a batch has some.
+        """
+        del labels
+        first = next(self.net.parameters(), pixel_values)
+        output = self.net(pixel_values.to(first.dtype))
+        # Some networks of torchvision say more while they train.
+        return {"logits": output[0] if isinstance(output, tuple) else output}
+
+
+class ToPixels:
+    """The transform of a network that brings none: resize, scale to [0, 1], normalise.
+
+    The whole image is resized to the network's input, so nothing at its borders is lost; its
+    aspect ratio is.
+
+    Args:
+        size: (height, width).
+        mean: of each channel.
+        std: of each channel.
+    """
+
+    def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
+        self.size = size
+        self._mean = torch.tensor(mean).view(-1, 1, 1)
+        self._std = torch.tensor(std).view(-1, 1, 1)
+
+    def __call__(self, image: Any) -> Tensor:
+        """Return an RGB or L image as a float tensor `[channels, height, width]`."""
+        height, width = self.size
+        if image.size != (width, height):
+            image = image.resize((width, height), resample=2)  # bilinear, over the whole area
+        pixels = torch.from_numpy(np.array(image, np.float32))
+        pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
+        return (pixels / 255 - self._mean) / self._std
+
+
+class Processed:
+    """A Hugging Face image processor as a transform of one image."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+
+    def __call__(self, image: Any) -> Tensor:
+        """Return the image as the processor makes it."""
+        pixels = self.processor(images=[image], return_tensors="pt")["pixel_values"]
+        return torch.as_tensor(pixels)[0]
+
+
+class ImageReader:
+    """Reads samples as the pixels that the model takes.
+
+    Args:
+        transform: from a PIL image to a float tensor `[channels, H, W]`.
+        mode: what kind of PIL image it is given.
+        at_least: how long both sides of a photograph must at least be; None decodes all of it.
+        workers: threads that decode; 0 decodes in the caller's.
+    """
+
+    def __init__(
+        self,
+        transform: Callable[[Any], Any],
+        mode: Literal["RGB", "L"],
+        at_least: int | None,
+        workers: int,
+    ) -> None:
+        self.transform = transform
+        self.mode = mode
+        self.at_least = at_least
+        self.workers = workers
+
+    def open(self, sample: Any, row: int) -> Any:
+        """Return the sample as an upright PIL image."""
+        return open_image(sample, mode=self.mode, row=row, at_least=self.at_least)
+
+    def pixels(self, image: Any, row: int) -> Tensor:
+        """Return one opened image as the model takes it.
+
+        Raises:
+            UnreadableSampleError: if the transform fails on it.
+        """
+        try:
+            made = self.transform(image)
+        except Exception as error:  # an image too small for a crop, and whatever others raise
+            found = f"an image of {image.width} x {image.height} on which the transform failed: "
+            found += f"{type(error).__name__}: {error}"
+            raise UnreadableSampleError(f"samples (row {row}): {found}", {row: found}) from error
+        if not isinstance(made, Tensor) or made.ndim != 3 or not made.is_floating_point():
+            shown = f"{type(made).__name__}"
+            if isinstance(made, Tensor):
+                shown = f"{made.dtype} of shape {list(made.shape)}"
+            raise invalid("transform", "float tensors [channels, H, W]", shown)
+        return made
+
+    def batches(self, samples: Sequence[Any], batch_size: int) -> Iterator[Tensor]:
+        """Yield the samples' pixels, `batch_size` at a time: `[n, channels, H, W]`.
+
+        Raises:
+            UnreadableSampleError: naming every row that can't be read; once there is one, the
+                rest is only looked at.
+        """
+        bad: dict[int, UnreadableSampleError] = {}
+        for start in range(0, len(samples), batch_size):
+            rows = range(start, min(start + batch_size, len(samples)))
+            pixels = [made for made in self._read(samples, rows, bad) if made is not None]
+            if not bad:
+                yield _stacked(pixels, start)
+        if bad:
+            raise all_unreadable(bad)
+
+    def _read(
+        self, samples: Sequence[Any], rows: Sequence[int], bad: dict[int, UnreadableSampleError]
+    ) -> Iterator[Tensor | None]:
+        def opened(row: int) -> Any:
+            try:
+                return self.open(samples[row], row)
+            except UnreadableSampleError as error:
+                return error
+
+        # What is decoded already gains nothing from threads.
+        threads = self.workers if any(_is_encoded(samples[row]) for row in rows) else 0
+        with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
+            # A few decoded photographs at a time, not a batch of them.
+            step = max(1, 2 * threads)
+            for start in range(0, len(rows), step):
+                some = rows[start : start + step]
+                images = map(opened, some) if pool is None else pool.map(opened, some)
+                for row, image in zip(some, images, strict=True):
+                    try:
+                        if isinstance(image, UnreadableSampleError):
+                            raise image
+                        yield self.pixels(image, row)
+                    except UnreadableSampleError as error:
+                        bad[row] = error
+                        yield None
+
+    def check(self, samples: Sequence[Any]) -> None:
+        """Look at the head of each file, before any training.
+
+        Raises:
+            UnreadableSampleError: naming every row whose head can't be read.
+        """
+        bad: dict[int, UnreadableSampleError] = {}
+        for row, sample in enumerate(samples):
+            try:
+                image_size(sample, row=row)
+            except UnreadableSampleError as error:
+                bad[row] = error
+        if bad:
+            raise all_unreadable(bad)
+
+
+class ImageRows(Sequence[Mapping[str, Any]]):
+    """A training set whose images are read when a batch needs them.
+
+    Args:
+        reader: reads them.
+        samples: the images.
+        targets: one for each.
+        augment: from a PIL image to another; None keeps what was read, as long as it is little.
+    """
+
+    def __init__(
+        self,
+        reader: ImageReader,
+        samples: Sequence[Any],
+        targets: Sequence[Any],
+        augment: Callable[[Any], Any] | None,
+    ) -> None:
+        self._reader = reader
+        self._samples = samples
+        self._targets = targets
+        self._augment = augment
+        self._kept: dict[int, Tensor] = {}
+        self._left = 0 if augment else KEPT
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._samples)
+
+    def __getitem__(self, row: Any) -> Any:
+        """Return a row as the collator takes it."""
+        pixels = self._kept.get(row)
+        if pixels is None:
+            image = self._reader.open(self._samples[row], row)
+            if self._augment is not None:
+                image = self._augment(image)
+            pixels = self._reader.pixels(image, row)
+            size = pixels.numel() * pixels.element_size()
+            if size <= self._left:
+                self._left -= size
+                self._kept[row] = pixels
+        return {"pixel_values": pixels, "labels": self._targets[row]}
+
+
+def _is_encoded(sample: Any) -> bool:
+    """Whether a sample is a file, or the bytes of one."""
+    if isinstance(sample, Mapping):
+        sample = sample.get("image", sample)
+    return isinstance(sample, str | os.PathLike | bytes | bytearray | Mapping)
+
+
+def _stacked(pixels: Sequence[Tensor], start: int) -> Tensor:
+    for row, one in enumerate(pixels):
+        if one.shape != pixels[0].shape:
+            raise invalid(
+                "transform",
+                f"tensors of one shape, {list(pixels[0].shape)} as before",
+                f"{list(one.shape)}",
+                where=f"row {start + row}",
+                hint="It has to bring every image to the same height and width.",
+            )
+    return torch.stack(list(pixels))
+
+
+def find_processor(source: Any, processor: Any) -> Any:
+    """Return the image processor: the one given, or the one beside the model.
+
+    Raises:
+        InvalidInputError: if there is none.
+    """
+    if processor is not None and not isinstance(processor, str | os.PathLike):
+        return processor
+    place = source if processor is None else processor
+    if isinstance(place, nn.Module):
+        place = getattr(place, "name_or_path", "")
+    error: Exception | None = None
+    if place:
+        transformers = require("transformers", "vision", "A Hugging Face model")
+        try:
+            with quiet():
+                return transformers.AutoImageProcessor.from_pretrained(
+                    os.fspath(place), trust_remote_code=False
+                )
+        except (OSError, ValueError, RuntimeError) as caught:
+            error = caught
+    raise invalid(
+        "processor",
+        "the image processor of the model (a folder with preprocessor_config.json)",
+        "none" if error is None else f"none in {os.fspath(place)!r}",
+        hint="Pass processor=, or transform=, or input_size= for a plain resize and normalise.",
+    ) from error
+
+
+def channels_of(net: nn.Module) -> Literal["RGB", "L"]:
+    """Return what the first convolution of a network reads: three channels, or one.
+
+    Example:
+        >>> channels_of(nn.Sequential(nn.Conv2d(1, 4, 3)))
+        'L'
+    """
+    first = next((part for part in net.modules() if isinstance(part, nn.Conv2d)), None)
+    return "L" if first is not None and first.in_channels == 1 else "RGB"
+
+
+def plain_transform(
+    net: nn.Module, input_size: int | tuple[int, int] | None, mode: Literal["RGB", "L"]
+) -> ToPixels:
+    """Return resize and normalise, with what timm noted on the network, else ImageNet's numbers."""
+    noted = getattr(net, "pretrained_cfg", None) or {}
+    size = input_size or noted.get("input_size", (3, 224, 224))[-2:]
+    height, width = (size, size) if isinstance(size, int) else size
+    mean, std = noted.get("mean", IMAGENET[0]), noted.get("std", IMAGENET[1])
+    if mode == "L":
+        mean, std = [sum(mean) / len(mean)], [sum(std) / len(std)]
+    return ToPixels((int(height), int(width)), mean, std)
+
+
+def longest_side(processor: Any) -> int | None:
+    """Return the longest side that a processor makes, if it resizes."""
+    if not getattr(processor, "do_resize", False):
+        return None
+    sizes = [getattr(processor, name, None) or {} for name in ("size", "crop_size")]
+    keys = ("height", "width", "shortest_edge", "longest_edge")
+    found = [dict(size).get(key) for size in sizes for key in keys]
+    known = [int(side) for side in found if isinstance(side, int)]
+    return max(known, default=None)

@@ -1,0 +1,379 @@
+"""One fit through `transformers.Trainer`, leaving nothing behind but the weights."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import difflib
+import gc
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks._internal.random import derive_seed, isolated
+from altasks.committees.modes import every_mode_restored
+from altasks.errors import invalid
+
+# What a TrainingArguments gets for its output_dir when nobody named one.
+_UNNAMED_FOLDER = "trainer_output"
+
+#: Few labels need many looks: at 50 labels three epochs would be a dozen steps.
+MINIMUM_STEPS = 120
+
+
+def check_arguments(given: Any) -> None:
+    """Refuse training arguments that can't be any, before there is something to lose.
+
+    Raises:
+        InvalidInputError: for anything but None, a mapping with the names of
+            `TrainingArguments`, or one of those.
+    """
+    if given is None:
+        return
+    known = require("transformers", "text", "Training a Hugging Face model").TrainingArguments
+    if not isinstance(given, Mapping | known):
+        raise invalid(
+            "training_args", "a TrainingArguments, a mapping of its settings, or None", repr(given)
+        )
+    unknown = (
+        set(given) - {field.name for field in fields(known)} if isinstance(given, Mapping) else ()
+    )
+    if unknown:
+        name = sorted(map(str, unknown))[0]
+        close = difflib.get_close_matches(name, [field.name for field in fields(known)], n=1)
+        raise invalid(
+            "training_args",
+            "settings of transformers.TrainingArguments",
+            repr(name),
+            hint=f"Did you mean {close[0]!r}?" if close else "",
+        )
+
+
+def default_arguments(
+    samples: int, width: int, device: torch.device, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the settings of a fit on `samples` labelled samples, as keyword arguments.
+
+    Epochs follow from the number of labels: at least 3, and as many as make `MINIMUM_STEPS`
+    steps, at most 40. The learning rate follows from the model's width: 5e-5 for the 768 of
+    BERT-base, where it is the usual choice, more for narrower models (2e-4 for MiniLM's 384),
+    which barely move at that rate, and less for wider ones, which leave their pretraining
+    behind.
+    """
+    batch = 16
+    steps = -(-samples // batch)
+    arguments: dict[str, Any] = {
+        "per_device_train_batch_size": batch,
+        "per_device_eval_batch_size": 64,
+        "num_train_epochs": min(40, max(3, -(-MINIMUM_STEPS // steps))),
+        "learning_rate": min(1e-3, 5e-5 * (768 / width) ** 2),
+        "weight_decay": 0.01,
+        "warmup_steps": 0.1,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": device.type == "cuda",
+        "use_cpu": device.type == "cpu",
+    }
+    return {**arguments, **overrides}
+
+
+@contextmanager
+def _training_arguments(
+    given: Any, samples: int, width: int, device: torch.device, seed: int
+) -> Iterator[Any]:
+    """Yield a `TrainingArguments` for this fit: the user's, or the defaults.
+
+    The user's object is copied, never written to; on the copy only the seed is this fit's, and
+    the output folder a temporary one if the user named none.
+    """
+    transformers = require("transformers", "text", "Training a Hugging Face model")
+    # Trainer seeds NumPy, which takes 32 bits.
+    bounded = derive_seed(seed, "trainer") % 2**31
+    with tempfile.TemporaryDirectory(prefix="altasks-fit-") as folder:
+        if given is None or isinstance(given, Mapping):
+            settings = default_arguments(samples, width, device, given or {})
+            settings.setdefault("output_dir", folder)
+            arguments = transformers.TrainingArguments(**{**settings, "seed": bounded})
+            if device.type == "cuda":
+                arguments._n_gpu = 1  # one device, the task's; Trainer would take them all
+        else:
+            arguments = copy.copy(given)
+            arguments.seed = bounded
+            arguments.data_seed = None if given.data_seed is None else bounded
+            if arguments.output_dir in (None, _UNNAMED_FOLDER):
+                arguments.output_dir = folder
+        yield arguments
+
+
+@contextmanager
+def _denormals_flushed(device: torch.device) -> Iterator[None]:
+    """Treat denormal numbers as zero on the CPU meanwhile.
+
+    Adam's running means of words that no longer occur decay into denormals, on which a CPU is
+    slower: after 600 steps an AdamW step over a table of embeddings was seen to take twice as
+    long, with denormals flushed it took what the first one did.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    # torch has no getter: a denormal that survives a multiplication shows that it is off.
+    was_on = bool((torch.tensor(1e-40) * 1.0).item() == 0.0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(was_on)
+
+
+@contextmanager
+def lower_layers_frozen(model: nn.Module, layers: int) -> Iterator[None]:
+    """Keep the embeddings and the first `layers` layers as they are meanwhile.
+
+    The layers are the longest `nn.ModuleList` of equal modules in the model; everything that
+    comes before layer number `layers` stays as it is.
+
+    Raises:
+        InvalidInputError: if the model has fewer layers.
+    """
+    if not layers:
+        yield
+        return
+    prefix, found = _layers_of(model)
+    if not 0 < layers <= len(found):
+        raise invalid("frozen_layers", f"0 to {len(found)}, which {prefix!r} has", f"{layers}")
+    last = {id(parameter) for parameter in found[layers - 1].parameters()}
+    parameters = list(model.parameters())
+    end = 1 + max(place for place, one in enumerate(parameters) if id(one) in last)
+    frozen = [parameter for parameter in parameters[:end] if parameter.requires_grad]
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in frozen:
+            parameter.requires_grad_(True)
+
+
+def _layers_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
+    lists = [
+        (name, part)
+        for name, part in model.named_modules()
+        if isinstance(part, nn.ModuleList) and len({type(one) for one in part}) == 1
+    ]
+    if not lists:
+        raise invalid(
+            "frozen_layers",
+            "a model with a list of equal layers",
+            type(model).__name__,
+            hint="Freeze its parameters yourself: requires_grad_(False).",
+        )
+    return max(lists, key=lambda one: len(one[1]))
+
+
+@contextmanager
+def _young_garbage_only() -> Iterator[None]:
+    """Let the garbage collector look only at what is made meanwhile.
+
+    Trainer collects twice a fit, and so do we once; each walks every object of torch and
+    transformers, which takes longer than a small fit itself.
+    """
+    if gc.get_freeze_count():  # someone froze objects of theirs: not ours to thaw
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def check_training_set(
+    samples: Sized, labels: Sequence[Any], weights: Sequence[float] | None
+) -> list[float] | None:
+    """Return the weights scaled to a mean of 1, after checking that the three belong together.
+
+    Raises:
+        InvalidInputError: for no samples, lengths that differ, or weights that can't be weights.
+    """
+    if len(samples) == 0:
+        raise invalid("samples", "at least one labelled sample", "none")
+    if len(labels) != len(samples):
+        raise invalid("labels", f"{len(samples)} labels, one for each sample", f"{len(labels)}")
+    if weights is None:
+        return None
+    if len(weights) != len(samples):
+        raise invalid("weights", f"{len(samples)} weights, one for each sample", f"{len(weights)}")
+    values = torch.as_tensor(weights, dtype=torch.float64)
+    bad = ~(torch.isfinite(values) & (values >= 0))
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        raise invalid(
+            "weights", "finite numbers of at least 0", f"{weights[row]}", where=f"row {row}"
+        )
+    if not float(values.sum()) > 0:
+        raise invalid("weights", "at least one weight above 0", "only zeros")
+    scaled: list[float] = (values / values.mean()).tolist()
+    return scaled
+
+
+def weighted_loss(
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> Callable[..., Tensor]:
+    """Return a `compute_loss_func` for Trainer over labels whose last column is the weight.
+
+    Args:
+        loss: takes logits and labels `[n, ...]`, returns `[n]`.
+    """
+
+    def compute(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
+        logits = outputs["logits"] if isinstance(outputs, Mapping) else outputs[0]
+        values = loss(logits, labels[:, :-1]) * labels[:, -1]
+        # Trainer counts the entries of all batches of one step; each sample has a row of them.
+        count = len(labels) if num_items_in_batch is None else num_items_in_batch / labels.shape[-1]
+        return values.sum() / count
+
+    return compute
+
+
+def train(
+    model: nn.Module,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    arguments: Any,
+    device: torch.device,
+    seed: int,
+    collator: Any,
+    tokenizer: Any,
+    callbacks: Sequence[Any] | None = None,
+    valid: Sequence[Mapping[str, Any]] | None = None,
+    compute_loss: Callable[..., Tensor] | None = None,
+    compute_metrics: Callable[[Any], dict[str, float]] | None = None,
+    frozen_layers: int = 0,
+    penalty: Callable[[], Tensor] | None = None,
+) -> None:
+    """Train `model` in place on encoded `rows`; generators, modes and device come back.
+
+    Args:
+        model: in the state to start from.
+        rows: one mapping a sample, as the collator takes them; read anew in each epoch.
+        arguments: the user's `TrainingArguments`, a mapping of settings over the defaults, or
+            None.
+        device: where the model is afterwards, and where the defaults train it.
+        seed: of this fit.
+        collator: makes a batch of rows.
+        tokenizer: handed to Trainer, which saves it beside its checkpoints.
+        callbacks: the user's.
+        valid: rows to evaluate on, if the arguments ask for it.
+        compute_loss: Trainer's `compute_loss_func`.
+        compute_metrics: Trainer's.
+        frozen_layers: how many of the lower layers stay as they are, and the embeddings with them.
+        penalty: what is added to the mean loss of each step.
+    """
+    transformers = require("transformers", "text", "Training a Hugging Face model")
+    require("accelerate", "text", "Training a Hugging Face model")
+    own_forward = model.__dict__.get("forward")
+    with (
+        _training_arguments(arguments, len(rows), _width(model), device, seed) as settings,
+        isolated(derive_seed(seed, "fit")),
+        every_mode_restored(model),
+        lower_layers_frozen(model, frozen_layers),
+        _young_garbage_only(),
+        _denormals_flushed(settings.device),
+    ):
+        kind = transformers.Trainer if penalty is None else _penalised(transformers, penalty)
+        trainer = kind(
+            model=model,
+            args=settings,
+            data_collator=collator,
+            train_dataset=rows,
+            eval_dataset=valid,
+            processing_class=tokenizer,
+            compute_loss_func=compute_loss,
+            compute_metrics=compute_metrics,
+            callbacks=None if callbacks is None else list(callbacks),
+        )
+        if arguments is None or isinstance(arguments, Mapping):
+            trainer.remove_callback(transformers.PrinterCallback)
+        try:
+            trainer.train()
+        finally:
+            _let_go(trainer, model, own_forward)
+    model.to(device)
+
+
+def _penalised(transformers: Any, penalty: Callable[[], Tensor]) -> Any:
+    """Return a Trainer that adds `penalty()` to the mean loss of each step."""
+    base: Any = transformers.Trainer
+
+    class PenalisedTrainer(base):  # type: ignore[misc]
+        def compute_loss(
+            self,
+            model: nn.Module,
+            inputs: dict[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            loss, outputs = super().compute_loss(
+                model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch
+            )
+            if model.training:
+                extra = penalty().to(loss.device)
+                # A loss that is a share of the whole step's is summed over its parts; another is
+                # averaged over them by Trainer afterwards.
+                share = self.loss_is_scaled_for_ga
+                if share is None:
+                    counted = num_items_in_batch is not None and self.model_accepts_loss_kwargs
+                    share = counted or self.compute_loss_func is not None
+                loss = loss + (extra / self.current_gradient_accumulation_steps if share else extra)
+            return (loss, outputs) if return_outputs else loss
+
+    return PenalisedTrainer
+
+
+def _width(model: nn.Module) -> int:
+    """Return the model's hidden size, as its config says; BERT-base's if it doesn't."""
+    config = getattr(model, "config", None)
+    known = [getattr(config, name, None) for name in ("hidden_size", "d_model", "dim", "n_embd")]
+    return next((width for width in known if isinstance(width, int) and width > 0), 768)
+
+
+def _let_go(trainer: Any, model: nn.Module, own_forward: Any) -> None:
+    """Drop what a trainer leaves on a model and in memory.
+
+    Trainer, optimiser, callbacks and accelerator refer to each other in circles, so a round's
+    optimiser state would live until the garbage collector happens to run.
+    """
+    model.zero_grad(set_to_none=True)
+    # Mixed precision wraps the forward once more at each fit.
+    model.__dict__.pop("_original_forward", None)
+    if own_forward is None:
+        model.__dict__.pop("forward", None)
+    else:
+        model.__dict__["forward"] = own_forward
+    trainer.optimizer = trainer.lr_scheduler = trainer.model_wrapped = trainer.model = None
+    trainer.callback_handler = None
+    trainer.accelerator.free_memory()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    _return_free_memory()
+
+
+def _return_free_memory() -> None:
+    """Give what the C library keeps of freed memory back to the system, where it can be asked.
+
+    A batch with one long text needs gigabytes for a moment, and glibc would keep them resident.
+    """
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it, musl doesn't
+        if trim is not None:
+            trim(0)

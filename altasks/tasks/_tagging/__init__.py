@@ -1,0 +1,1 @@
+"""What the tasks that tag words share: entities and roles."""

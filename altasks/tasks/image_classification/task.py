@@ -1,0 +1,400 @@
+"""Image classification with any Hugging Face image classifier or any torch module."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks.committees.base import Committee, Draws
+from altasks.committees.ensemble import Ensemble
+from altasks.committees.head import find_head
+from altasks.data.images import open_image
+from altasks.errors import UnreadableSampleError, invalid, require_whole
+from altasks.predictions import Prediction
+from altasks.tasks._shared.checkpoints import Loaded
+from altasks.tasks._shared.class_bars import with_classes
+from altasks.tasks._shared.classes import Classes
+from altasks.tasks._shared.classification import Classifies
+from altasks.tasks._shared.classifiers import class_names, load_classifier
+from altasks.tasks._shared.images import (
+    ImageReader,
+    ImageRows,
+    PixelNet,
+    Processed,
+    ToPixels,
+    channels_of,
+    find_processor,
+    longest_side,
+    plain_transform,
+)
+from altasks.tasks._shared.trainer import check_training_set
+from altasks.tasks._shared.trainer_task import WEIGHTS, FineTuned
+from altasks.tasks.regression.network import redrawable
+
+#: How many classes a description lists.
+DESCRIBED = 20
+
+
+class ImageClassification(Classifies, FineTuned):
+    """Images into classes, by a Hugging Face model or any torch module; also several labels each.
+
+    Samples are paths, PIL images, arrays, tensors, or rows of a Hugging Face `Dataset` with the
+    image under `image`; see `altasks.data.images.open_image`. Images that can't be read raise
+    `UnreadableSampleError`, which `altasks.score` collects instead of stopping.
+
+    Args:
+        model: a hub name, a local folder, a model object of Hugging Face
+            (`*ForImageClassification`), or any module from images `[n, 3, H, W]` (or `[n, 1, H,
+            W]`) to logits `[n, C]`, as timm and torchvision make them. May be left out where the
+            committee is an `Ensemble` of models or checkpoints.
+        labels: the class names, in the order of the model's outputs. Needed for a torch module,
+            and for a checkpoint without a classification head, which is then made.
+        committee: where the K opinions come from: `MCDropout(20)`, `Views()`, `Ensemble(5)`;
+            None means the model's own, K = 1.
+        multi_label: whether a label is a list of names, each present or not.
+        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
+            seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
+            that suit the number of labels, no files, no logs.
+        processor: of a Hugging Face model: its image processor, or where it is; by default the
+            one beside the model.
+        transform: instead of a processor: from a PIL image to a float tensor `[channels, H, W]`,
+            always of one shape. Used for fits and predictions, so nothing in it should be random.
+        input_size: instead of either: the height and width (or one number for both) to which
+            images are resized before they are normalised. A torch module without `transform` has
+            timm's note of its size, else 224.
+        augment: from a PIL image to a PIL image, in fits alone; may draw from torch's, NumPy's or
+            Python's generator, which are seeded.
+        channels: the PIL mode in which images are read; by default what the model's first
+            convolution takes.
+        redraw: what of a model object each fit draws anew from its seed: the `"head"`, or
+            `"all"`, for a network that starts from nothing.
+        workers: threads that decode images; 0 decodes in the caller's.
+        device: where to work. By default the model's own; for a model loaded here, the GPU if
+            there is one.
+        batch_size: how many images go through the model at once; `predict` takes any number.
+        callbacks: `transformers.TrainerCallback`s, passed on.
+        data_collator: passed on; by default stacks the images.
+        warm_start: whether a `fit` goes on from the last one's weights instead of starting again
+            from the pretrained ones.
+        frozen_layers: how many of the lower layers a `fit` leaves as they are, and what is below.
+        autocast: `"bfloat16"` predicts in mixed precision.
+        head: the dotted name of the layer that makes the logits, if it is not the last linear
+            layer of that size.
+
+    Raises:
+        InvalidInputError: for labels that don't fit the model, or a setting that can't be.
+        MissingExtraError: if transformers or Pillow is not installed.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
+        >>> task = ImageClassification(net, labels=["cat", "dog"], input_size=8)
+        >>> images = [torch.zeros(8, 8), torch.ones(20, 30)]
+        >>> task.predict(images)
+        Categorical(N=2, K=1, C=2, float32, cpu)
+    """
+
+    name = "image-classification"
+    auto_class = "AutoModelForImageClassification"
+    #: Every image becomes as many pixels, so batches need not be made of equals.
+    one_size = True
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | nn.Module | None = None,
+        *,
+        labels: Sequence[Any] | None = None,
+        committee: Committee | Ensemble | None = None,
+        multi_label: bool = False,
+        training_args: Any = None,
+        processor: Any = None,
+        transform: Callable[[Any], Any] | None = None,
+        input_size: int | tuple[int, int] | None = None,
+        augment: Callable[[Any], Any] | None = None,
+        channels: Literal["RGB", "L"] | None = None,
+        redraw: Literal["head", "all"] = "head",
+        workers: int = 4,
+        device: torch.device | str | None = None,
+        batch_size: int = 32,
+        callbacks: Sequence[Any] | None = None,
+        data_collator: Any = None,
+        warm_start: bool = False,
+        frozen_layers: int = 0,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        head: str | None = None,
+    ) -> None:
+        require("PIL.Image", "vision", "Classifying images")
+        own = {
+            "multi_label": multi_label,
+            "processor": processor,
+            "transform": transform,
+            "input_size": input_size,
+            "augment": augment,
+            "channels": channels,
+            "redraw": redraw,
+            "workers": workers,
+        }
+        _check_settings(own)
+        self._multi_label = multi_label
+        self._redraw = redraw
+        self._given_head = head
+        self.augment = augment
+        super().__init__(
+            model,
+            labels,
+            committee=committee,
+            device=device,
+            training_args=training_args,
+            batch_size=batch_size,
+            callbacks=callbacks,
+            data_collator=data_collator,
+            warm_start=warm_start,
+            frozen_layers=frozen_layers,
+            autocast=autocast,
+            head=head,
+            own=own,
+        )
+        self.default_acquisition = "margin" if committee is None else "bald"
+
+    def predict(self, samples: Sequence[Any]) -> Prediction:
+        """Return the committee's prediction: a `Categorical`, or a `Bernoulli` if multi-label.
+
+        Any number of samples: they are read and go through the model in batches.
+
+        Raises:
+            UnreadableSampleError: naming every row that can't be read.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.predict(samples)
+        self._warn_if_untrained()
+        assert not isinstance(self.committee, Ensemble)
+        return self._prediction(self._draws(samples, self.committee))
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
+
+    def size(self, sample: Any) -> int:
+        """Return 1: every image becomes as many pixels."""
+        del sample
+        return 1
+
+    def fit(
+        self,
+        samples: Sequence[Any],
+        labels: Sequence[Any],
+        *,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        unlabelled: Sequence[Any] | None = None,
+    ) -> None:
+        """Train on labelled images through `transformers.Trainer`, as `FineTuned.fit` says.
+
+        Images are read when a batch needs them. The head of each file is looked at before.
+
+        Raises:
+            UnreadableSampleError: naming the rows; if a file turns out to be damaged while
+                training, the task is then as before any training.
+        """
+        for images in (samples, valid[0] if valid is not None else []):
+            self._reader.check(images)
+        try:
+            super().fit(
+                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
+            )
+        except UnreadableSampleError:
+            if self._ensemble is None and self._start is not None:
+                self._start.restore(self.model, seed)
+                self._goes_on = False
+                self._head_is_new, self._warned = bool(self._new), False
+            raise
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
+
+        Measured with dropout off and on the whole image: draws and views are for asking, the
+        model for answering. An ensemble answers with its average.
+        """
+        check_training_set(samples, labels, None)
+        if self._ensemble is not None:
+            return self.measure(self._ensemble.predict(samples), labels)
+        return self.measure(self._prediction(self._draws(samples, None)), labels)
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the path (of a file) and the likeliest classes, at most 20."""
+        shown = {"path": path} if (path := path_of(sample)) is not None else {}
+        return {**shown, **self._likeliest(prediction, DESCRIBED)}
+
+    def picture(self, sample: Any, description: Mapping[str, Any]) -> Any:
+        """Return the sample as a PIL image with its likeliest classes written below it."""
+        return with_classes(open_image(sample), description)
+
+    # What FineTuned asks for.
+
+    def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        if not isinstance(source, nn.Module) or hasattr(
+            getattr(source, "config", None), "num_labels"
+        ):
+            loaded = load_classifier(self.auto_class, source, labels, self._multi_label)
+            if self._redraw == "all" and isinstance(source, nn.Module):
+                return Loaded(loaded.model, redrawable(loaded.model))
+            return loaded
+        if labels is None:
+            raise invalid(
+                "labels",
+                f"the class names, which a {type(source).__name__} doesn't have",
+                "None",
+            )
+        net = source if isinstance(source, PixelNet) else PixelNet(source)
+        name = _within(net, self._given_head)
+        head = find_head(net, len(Classes(labels, self._multi_label)), name)
+        if self._redraw == "all":
+            return Loaded(net, redrawable(net))
+        owned = {id(parameter) for parameter in head.parameters()}
+        names = frozenset(name for name, one in net.named_parameters() if id(one) in owned)
+        return Loaded(net, names)
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        names = labels if isinstance(self.model, PixelNet) else class_names(self.model, labels)
+        self._classes = Classes(cast(Sequence[Any], names), self._multi_label)
+        given = self._settings
+        mode = given["channels"] or channels_of(self.model)
+        transform, at_least = given["transform"], None
+        self.processor = None
+        if transform is None and (isinstance(self.model, PixelNet) or given["input_size"]):
+            net = self.model.net if isinstance(self.model, PixelNet) else self.model
+            transform = plain_transform(net, given["input_size"], mode)
+            at_least = max(transform.size)
+        elif transform is None:
+            self.processor = find_processor(source, given["processor"])
+            transform, at_least = Processed(self.processor), longest_side(self.processor)
+        # Twice what is needed: a photograph decoded smaller is still shrunk with care.
+        self._reader = ImageReader(transform, mode, at_least and 2 * at_least, given["workers"])
+        self._settings |= {"labels": self.labels, "processor": self.processor}
+        return len(self._classes)
+
+    def _find_head(self, name: str | None) -> nn.Linear:
+        return super()._find_head(_within(self.model, name))
+
+    def _forward(self, batch: Tensor) -> Tensor:
+        return self._logits({"pixel_values": batch})
+
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+        parts = []
+        for batch in self._reader.batches(samples, self.batch_size):
+            parts += self._run([batch], committee)  # its pixels are let go before the next are read
+        if not parts:
+            return Draws(
+                torch.empty(0, self._members(committee), len(self._classes), device=self.device),
+                torch.empty(0, self._head.in_features, device=self.device),
+            )
+        return Draws(
+            torch.cat([part.logits for part in parts]), torch.cat([part.features for part in parts])
+        )
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> ImageRows:
+        if weights is None and isinstance(self.model, PixelNet):
+            weights = [1.0] * len(samples)  # its loss reads them
+        targets = self._targets(labels, weights)
+        return ImageRows(self._reader, samples, targets, self.augment)
+
+    def _arguments(self, samples: int) -> Any:
+        del samples
+        given = self.training_args
+        if given is not None and not isinstance(given, Mapping):
+            return given
+        config = getattr(self.model, "config", None)
+        if isinstance(getattr(config, "hidden_size", None), int):
+            return given  # a transformer, whose rate follows from its width
+        rate = 1e-3 if self._redraw == "all" else 3e-4
+        return {"learning_rate": rate, **(given or {})}
+
+    def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor] | None:
+        return super()._loss_function(weighted=weighted or isinstance(self.model, PixelNet))
+
+    def _processor(self) -> Any:
+        return self.processor
+
+    def _write(self, folder: Path) -> None:
+        if isinstance(self.model, PixelNet):
+            safetensors = require("safetensors.torch", "vision", "Writing weights")
+            safetensors.save_model(self.model, str(folder / WEIGHTS))
+        else:
+            super()._write(folder)
+
+    def _meaning(self) -> dict[str, Any]:
+        transform = self._reader.transform
+        return {
+            "labels": self.labels,
+            "multi_label": self.multi_label,
+            "channels": self._reader.mode,
+            "input_size": list(transform.size) if isinstance(transform, ToPixels) else None,
+        }
+
+    def _kept(self) -> dict[str, Any]:
+        # By timm's own name for it, the network can be built again elsewhere.
+        noted = getattr(getattr(self.model, "net", None), "pretrained_cfg", None) or {}
+        name = noted.get("architecture")
+        return {} if name is None else {"timm": str(name)}
+
+    def _collator(self) -> Any:
+        transformers = require("transformers", "vision", "Training an image classifier")
+        return transformers.default_data_collator
+
+
+def _within(model: nn.Module, name: str | None) -> str | None:
+    """Return a layer's name in the model, told by its name in the user's own network."""
+    inner = f"net.{name}"
+    known = isinstance(model, PixelNet) and inner in dict(model.named_modules())
+    return inner if known else name
+
+
+def path_of(sample: Any) -> str | None:
+    """Return where an image lies, if it is a file.
+
+    Example:
+        >>> path_of({"image": {"path": "a/b.png", "bytes": None}})
+        'a/b.png'
+    """
+    while isinstance(sample, Mapping):
+        sample = sample.get("image", sample.get("path"))
+    if isinstance(sample, str | os.PathLike):
+        return os.fspath(sample)
+    return getattr(sample, "filename", None) or None
+
+
+def _check_settings(own: Mapping[str, Any]) -> None:
+    ways = [name for name in ("processor", "transform", "input_size") if own[name] is not None]
+    if len(ways) > 1:
+        raise invalid("processor", "one of processor, transform and input_size", " and ".join(ways))
+    for name in ("transform", "augment"):
+        if own[name] is not None and not callable(own[name]):
+            raise invalid(name, "a function of an image", repr(own[name]))
+    size = own["input_size"]
+    sides = (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+    if sides is not None and not (
+        isinstance(sides, tuple | list)
+        and len(sides) == 2
+        and all(isinstance(side, int) and side >= 1 for side in sides)
+    ):
+        raise invalid("input_size", "a number of pixels, or (height, width)", repr(size))
+    if own["channels"] not in (None, "RGB", "L"):
+        raise invalid("channels", "'RGB', 'L' or None", repr(own["channels"]))
+    if own["redraw"] not in ("head", "all"):
+        raise invalid("redraw", "'head' or 'all'", repr(own["redraw"]))
+    workers = own["workers"]
+    require_whole("workers", workers, 0)

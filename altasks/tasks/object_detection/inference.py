@@ -1,0 +1,226 @@
+"""From samples to what a detector finds in them: read, letterboxed, batched by shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.committees.box_views import View
+from altasks.data.images import all_unreadable, open_image
+from altasks.errors import UnreadableSampleError, invalid
+from altasks.predictions import Categorical, Ragged
+from altasks.tasks.object_detection.detector import Detector, Found
+from altasks.tasks.object_detection.matching import match, overlaps
+from altasks.tasks.object_detection.ultralytics_guard import load
+
+#: Below this a class score says nothing more; its logarithm stays finite.
+_TINY = 1e-30
+
+
+def letterboxes(imgsz: int, stride: int) -> Any:
+    """Return Ultralytics' letterbox: the image at `imgsz`, padded to whole strides."""
+    return load("ultralytics.data.augment").LetterBox(imgsz, auto=True, stride=stride)
+
+
+def sides_of(views: Sequence[View], imgsz: int, stride: int) -> list[int]:
+    """Return the longer side of an image as the network sees it in each view, in whole strides.
+
+    Raises:
+        InvalidInputError: for two views that come to the same.
+    """
+    sides = [max(1, round(imgsz * view.scale / stride)) * stride for view in views]
+    seen: dict[tuple[bool, int], float] = {}
+    for view, side in zip(views, sides, strict=True):
+        if (view.flip, side) in seen:
+            raise invalid(
+                "committee",
+                "views that differ",
+                f"the scales {seen[view.flip, side]:g} and {view.scale:g}, both {side} pixels of "
+                f"{imgsz} in strides of {stride}",
+                hint="Equal opinions can't disagree: give BoxViews other scales.",
+            )
+        seen[view.flip, side] = view.scale
+    return sides
+
+
+def read_images(samples: Sequence[Any]) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (row, RGB bytes `[H, W, 3]`) of every sample.
+
+    Raises:
+        UnreadableSampleError: after the last sample, for all that can't be read.
+    """
+    unreadable: dict[int, UnreadableSampleError] = {}
+    for row, sample in enumerate(samples):
+        try:
+            image = np.asarray(open_image(sample, row=row))
+        except UnreadableSampleError as error:
+            unreadable[row] = error
+            continue
+        if not unreadable:  # else nothing that is found now is of use any more
+            yield row, image
+    if unreadable:
+        raise all_unreadable(unreadable)
+
+
+class Finder:
+    """Runs a detector over images of any shape.
+
+    Each image is letterboxed as `YOLO.predict` letterboxes it alone: a batch holds images of one
+    shape after that, so that what is found doesn't depend on the batch.
+
+    Args:
+        detector: the network.
+        imgsz: the longer side the network sees.
+        stride: that shapes are multiples of.
+        batch_size: images through the network at once.
+        options: `conf`, `iou` and `max_det` of `Detector`.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        imgsz: int,
+        stride: int,
+        batch_size: int,
+        options: dict[str, Any],
+    ) -> None:
+        self._detector = detector
+        self._imgsz = imgsz
+        self._stride = stride
+        self._batch_size = batch_size
+        self._options = options
+
+    def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[Found]]:
+        """Return what is found in each sample in each view, by sample, then view."""
+        boxes = [
+            letterboxes(side, self._stride) for side in sides_of(views, self._imgsz, self._stride)
+        ]
+        found: list[list[Any]] = [[None] * len(views) for _ in samples]
+        waiting: dict[tuple[int, ...], list[tuple[int, int, np.ndarray, tuple[int, int]]]] = {}
+        for row, image in read_images(samples):
+            for k, view in enumerate(views):
+                seen = image[:, ::-1] if view.flip else image
+                boxed = boxes[k](image=np.ascontiguousarray(seen))
+                queue = waiting.setdefault(boxed.shape, [])
+                queue.append((row, k, boxed, image.shape[:2]))
+                if len(queue) == self._batch_size:
+                    self._run(queue, views, found)
+        for queue in waiting.values():
+            self._run(queue, views, found)
+        return found
+
+    def _run(
+        self,
+        queue: list[tuple[int, int, np.ndarray, tuple[int, int]]],
+        views: Sequence[View],
+        found: list[list[Any]],
+    ) -> None:
+        if not queue:
+            return
+        images = np.stack([boxed for _, _, boxed, _ in queue])
+        shapes = [shape for _, _, _, shape in queue]
+        results = self._detector(images, shapes, **self._options)
+        for (row, k, _, shape), one in zip(queue, results, strict=True):
+            if views[k].flip:
+                left, right = one.boxes[:, 0].clone(), one.boxes[:, 2].clone()
+                one.boxes[:, 0], one.boxes[:, 2] = shape[1] - right, shape[1] - left
+            found[row][k] = one
+        queue.clear()
+
+
+def distribution(scores: Tensor, background: bool) -> Categorical:
+    """Return the distribution over classes that a box's class scores mean.
+
+    Args:
+        scores: `[M, C]` or `[M, K, C]`, sigmoids.
+        background: whether (s_1 ... s_C, 1 - max s), normalised, or s / sum(s).
+    """
+    values = scores.float()
+    if background:
+        rest = 1 - values.amax(-1, keepdim=True)
+        values = torch.cat((values, rest), -1)
+    # The softmax of the logarithms is the values over their sum.
+    return Categorical.from_logits(values.clamp_min(_TINY).log())
+
+
+def as_ragged(found: Sequence[Found], classes: int, background: bool) -> Ragged:
+    """Return one detector's boxes of N images as a prediction of one member."""
+    lengths = [len(one.boxes) for one in found]
+    if not found:
+        boxes, scores = torch.zeros(0, 4), torch.zeros(0, classes)
+    else:
+        boxes = torch.cat([one.boxes for one in found])
+        scores = torch.cat([one.scores for one in found])
+    conf = scores.amax(1) if len(scores) else scores.new_zeros(0)
+    units = distribution(scores, background)
+    return Ragged(units, lengths, {"boxes": boxes, "conf": conf, "scores": scores})
+
+
+def join_boxes(parts: Sequence[Ragged], iou: float) -> Ragged:
+    """Return one prediction of K members over matched boxes.
+
+    Args:
+        parts: of each member, as `as_ragged` makes them with a background.
+        iou: the least overlap of two boxes of one object.
+    """
+    members, samples = len(parts), len(parts[0])
+    device = parts[0].fields["boxes"].device
+    places = [part.fields["boxes"].cpu().double().numpy() for part in parts]
+    confs = [part.fields["conf"].cpu().numpy() for part in parts]
+    starts = [part.offsets.tolist() for part in parts]
+    rows: list[np.ndarray] = []
+    seeds: list[np.ndarray] = []
+    lengths = []
+    for n in range(samples):
+        spans = [slice(start[n], start[n + 1]) for start in starts]
+        matched = match(
+            [place[span] for place, span in zip(places, spans, strict=True)],
+            [conf[span] for conf, span in zip(confs, spans, strict=True)],
+            iou,
+        )
+        offsets = np.array([span.start for span in spans])
+        rows.append(np.where(matched.rows >= 0, matched.rows + offsets, -1))
+        seeds.append(matched.seeds)
+        lengths.append(len(matched.seeds))
+    row = np.concatenate(rows) if rows else np.zeros((0, members), np.int64)  # M x K
+    seed = np.concatenate(seeds) if seeds else np.zeros(0, np.int64)
+    return _side_by_side(parts, row, seed, lengths, device)
+
+
+def _side_by_side(
+    parts: Sequence[Ragged],
+    row: np.ndarray,
+    seed: np.ndarray,
+    lengths: list[int],
+    device: torch.device,
+) -> Ragged:
+    members, units = len(parts), len(row)
+    classes = parts[0].units.probs.shape[-1]  # type: ignore[attr-defined]
+    probs = torch.zeros(units, members, classes, device=device)
+    probs[:, :, -1] = 1  # who misses a box says background for it, with certainty
+    boxes = torch.zeros(units, members, 4, device=device)
+    conf = torch.zeros(units, members, device=device)
+    for k, part in enumerate(parts):
+        has = torch.from_numpy(np.flatnonzero(row[:, k] >= 0)).to(device)
+        at = torch.from_numpy(row[row[:, k] >= 0, k]).to(device)
+        probs[has, k] = part.units.probs[at, 0].to(device)  # type: ignore[attr-defined]
+        boxes[has, k] = part.fields["boxes"][at].to(device)
+        conf[has, k] = part.fields["conf"][at].to(device)
+    own = boxes[torch.arange(units, device=device), torch.from_numpy(seed).to(device)]  # M x 4
+    each, stands = boxes.cpu().double().numpy(), own.cpu().double().numpy()
+    shared = np.array([overlaps(stands[i], each[i]) for i in range(units)]).reshape(units, members)
+    return Ragged(
+        Categorical(probs),
+        lengths,
+        {
+            "boxes": own,
+            "conf": conf.mean(1) if units else conf.new_zeros(0),
+            "member_boxes": boxes,
+            "member_conf": conf,
+            "overlap": torch.from_numpy(shared).float().to(device),
+        },
+    )

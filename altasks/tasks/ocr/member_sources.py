@@ -1,0 +1,116 @@
+"""What `OCR` is told its members are, as networks, readers and functions."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from altasks.errors import invalid
+from altasks.tasks.ocr.crnn import CRNN
+from altasks.tasks.ocr.crnn import SETTINGS as CRNN_SETTINGS
+from altasks.tasks.ocr.readers import LineReader
+
+SETTINGS = "altasks.json"
+
+
+def saved_networks(folder: Path) -> list[CRNN]:
+    """Return the networks in a folder that `OCR.save` wrote.
+
+    Raises:
+        InvalidInputError: if it was written by another task, or is damaged.
+    """
+    try:
+        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        task, networks = found.get("task"), found.get("networks")
+    except (ValueError, AttributeError) as error:
+        raise invalid(
+            "directory", "a folder that OCR.save wrote", f"a damaged {SETTINGS} ({error})",
+            where=str(folder),
+        ) from error  # fmt: skip
+    if task != "ocr" or not isinstance(networks, int):
+        raise invalid("directory", "a folder that OCR.save wrote", f"one of {task!r}",
+                      where=str(folder))  # fmt: skip
+    return [CRNN.read(folder / f"member-{k}") for k in range(networks)]
+
+
+def sources_of(
+    model: Any,
+    members: Sequence[Any] | None,
+    committee: int | None,
+    alphabet: Sequence[str] | None,
+    *,
+    device: Any = None,
+) -> list[Any]:
+    """Return the members: each a CRNN, a LineReader or a callable.
+
+    `device` is where a checkpoint that is loaded here works.
+    """
+    if members is not None:
+        if model is not None or committee is not None:
+            raise invalid("members", "None beside model or committee", "both")
+        if isinstance(members, str | os.PathLike) or not isinstance(members, Sequence):
+            raise invalid("members", "a list of members", repr(members))
+        found = [one for k, source in enumerate(members) for one in _from(source, k, device)]
+        if not found:
+            raise invalid("members", "at least one member", "none")
+        return found
+    if model is None and alphabet is not None:
+        model = CRNN(alphabet)
+    if model is None:
+        raise invalid("model", "a member, or members=[...]", "None")
+    found = _from(model, 0, device)
+    if committee is None:
+        return found
+    if isinstance(committee, bool) or not isinstance(committee, int) or committee < 2:
+        raise invalid("committee", "how many copies to train, at least 2", repr(committee))
+    if len(found) != 1 or not isinstance(found[0], CRNN):
+        raise invalid(
+            "committee", "one CRNN as model, of which copies are trained", repr(model),
+            hint="Other members are listed: members=[...]; an ImageToText has beams=, samples= "
+            "and passes=.",
+        )  # fmt: skip
+    return [copy.deepcopy(found[0]) for _ in range(committee)]
+
+
+def _from(source: Any, k: int, device: Any) -> list[Any]:
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if (path / CRNN_SETTINGS).is_file():
+            return [CRNN.read(path)]
+        if (path / SETTINGS).is_file():
+            networks = saved_networks(path)
+            if not networks:
+                raise invalid(
+                    "members", "a folder of at least one network", f"none in {path}",
+                    where=f"member {k}", hint="Functions are not saved: give them again.",
+                )  # fmt: skip
+            return list(networks)
+        if path.suffix == ".pth":
+            return [CRNN.from_easyocr(path)]
+        from altasks.tasks.ocr.image_to_text import ImageToText
+
+        return [ImageToText(source, device=device)]
+    if isinstance(source, CRNN | LineReader) or (
+        callable(source) and not isinstance(source, nn.Module)
+    ):
+        return [source]
+    raise invalid(
+        "members",
+        "a CRNN, an ImageToText, a callable from images to texts, or a path",
+        type(source).__name__,
+        where=f"member {k}",
+        hint="A Hugging Face model is given with its processor: ImageToText(model, processor)."
+        if isinstance(source, nn.Module)
+        else "",
+    )
+
+
+def build_of(model: CRNN) -> tuple[int, int, int]:
+    """Return the height, channels and hidden width of a network."""
+    return model.height, model.channels, model.hidden

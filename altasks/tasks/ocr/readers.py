@@ -1,0 +1,221 @@
+"""What reads lines: a network, a function, an engine; each gives one reading or several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from altasks.committees.modes import evaluating
+from altasks.errors import invalid
+from altasks.predictions import Transcripts
+from altasks.tasks.ocr.crnn import CRNN, steps_of
+from altasks.tasks.ocr.ctc import greedy, prefix_beam, total_log_probs
+from altasks.tasks.ocr.lines import Form, batch_of, normalised, to_pixels, unreadable_lines
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: The log probability of a confidence of 0: logarithms must be finite.
+LEAST_LOG = math.log(1e-30)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one member reads in one line.
+
+    Attributes:
+        text: what it reads.
+        log_prob: the natural log of the probability that the text is right, as the member sees
+            it; None if it doesn't say.
+        confidences: of each character, from 0 to 1, of an empty text as a whole; None if it
+            doesn't say.
+    """
+
+    text: str
+    log_prob: float | None = None
+    confidences: tuple[float, ...] | None = None
+
+
+@runtime_checkable
+class LineReader(Protocol):
+    """One or several members of a committee of readers."""
+
+    @property
+    def members(self) -> int:
+        """How many readings it gives of each line."""
+        ...
+
+    def read(self, images: Sequence[Image]) -> list[list[Reading]]:
+        """Return `members` readings of each image, RGB and upright."""
+        ...
+
+
+class FunctionReader:
+    """A function from a list of images to a list of texts, or of (text, confidence).
+
+    Args:
+        function: what the user gave.
+        member: its number in the committee, for errors.
+    """
+
+    members = 1
+
+    def __init__(self, function: Callable[[list[Image]], Any], member: int) -> None:
+        self.function = function
+        self._where = f"member {member}, {_name_of(function)}"
+
+    def read(self, images: Sequence[Image]) -> list[list[Reading]]:
+        """Return one reading of each image.
+
+        A function that fails on a batch is asked image by image, to find which it is.
+
+        Raises:
+            UnreadableSampleError: naming the images it fails on, or says None of.
+            InvalidInputError: if it returns something else than one text an image.
+        """
+        if not images:
+            return []
+        try:
+            said: Any = self.function(list(images))
+        except Exception:  # a reader may raise anything; which image it was, we find out
+            said = self._one_by_one(images)
+        readings = self._checked(said, len(images))
+        silent = {
+            row: f"None from {self._where}" for row, one in enumerate(readings) if one is None
+        }
+        if silent:
+            raise unreadable_lines(silent)
+        return [[self._reading(one, row)] for row, one in enumerate(readings)]
+
+    def _one_by_one(self, images: Sequence[Image]) -> list[Any]:
+        said: list[Any] = []
+        failed: dict[int, str] = {}
+        for row, image in enumerate(images):
+            try:
+                answer = self.function([image])
+            except Exception as error:  # see above
+                failed[row] = f"{self._where} raised {type(error).__name__}: {error}"
+            else:
+                said += self._checked(answer, 1)
+        if failed:
+            raise unreadable_lines(failed)
+        return said
+
+    def _checked(self, said: Any, count: int) -> list[Any]:
+        if isinstance(said, str) or not isinstance(said, Sequence):
+            found = "None" if said is None else f"{said!r} ({type(said).__name__})"
+            raise invalid("members", "a list of texts, one an image", found, where=self._where)
+        if len(said) != count:
+            raise invalid(
+                "members", f"{count} texts, one an image", f"{len(said)}", where=self._where
+            )
+        return list(said)
+
+    def _reading(self, said: Any, row: int) -> Reading:
+        text, confidence = said, None
+        if isinstance(said, tuple) and len(said) == 2:
+            text, confidence = said
+        where = f"{self._where}, row {row}"
+        if not isinstance(text, str):
+            raise invalid("members", "a text, or (text, confidence)", repr(said), where=where)
+        if confidence is None:
+            return Reading(text)
+        number = isinstance(confidence, int | float | np.number) and not isinstance(
+            confidence, bool
+        )
+        if not number or not 0 <= confidence <= 1:
+            raise invalid("members", "a confidence from 0 to 1", repr(confidence), where=where)
+        sure = float(confidence)
+        log = math.log(sure) if sure > math.exp(LEAST_LOG) else LEAST_LOG
+        return Reading(text, log, (sure,) * max(1, len(text)))
+
+
+class CRNNReader:
+    """A `CRNN`, which gives one reading with the total probability of all its paths.
+
+    Args:
+        model: the recogniser; it stays the user's object.
+        device: where it works.
+        batch_size: lines through the model at once.
+        beam: how many prefixes a beam search keeps; None: greedy.
+    """
+
+    members = 1
+
+    def __init__(
+        self, model: CRNN, device: torch.device, *, batch_size: int, beam: int | None
+    ) -> None:
+        self.model = model.to(device)
+        self.device = device
+        self.batch_size = batch_size
+        self.beam = beam
+
+    def read(self, images: Sequence[Image]) -> list[list[Reading]]:
+        """Return one reading of each image, with its log probability and confidences."""
+        result: list[list[Reading]] = [[] for _ in images]
+        for rows, features, steps in self._batches(images):
+            logs = self.model.output(features).float().log_softmax(-1).cpu()  # n x T x C
+            decoded = [self._decoded(logs[i, : int(steps[i])]) for i in range(len(rows))]
+            totals = total_log_probs(logs, steps, [path for path, _ in decoded]).tolist()
+            for row, (path, sure), total in zip(rows, decoded, totals, strict=True):
+                text = "".join(self.model.alphabet[symbol - 1] for symbol in path)
+                count = max(1, len(path))
+                each = sure or [math.exp(total / count)] * count
+                result[row] = [Reading(text, total, tuple(each))]
+        return result
+
+    def _decoded(self, log_probs: torch.Tensor) -> tuple[list[int], list[float] | None]:
+        """Return class numbers, and how sure of each: None where a beam search found others."""
+        path, sure = greedy(log_probs)
+        if self.beam is None:
+            return path, sure
+        best = prefix_beam(log_probs, self.beam)
+        return best, sure if best == path else None
+
+    def embed(self, images: Sequence[Image]) -> torch.Tensor:
+        """Return the mean over time of the last layer's input, `[n, hidden]`, on the CPU."""
+        embedded = torch.empty(len(images), self.model.hidden)
+        for rows, features, steps in self._batches(images):
+            inside = torch.arange(features.shape[1]) < steps[:, None]
+            summed = (features.float().cpu() * inside.unsqueeze(-1)).sum(1)
+            embedded[rows] = summed / steps[:, None]
+        return embedded
+
+    def _batches(self, images: Sequence[Image]) -> Any:
+        """Yield (rows, features `[n, T, hidden]`, steps on the CPU), widest lines first."""
+        lines = [to_pixels(image, self.model.height) for image in images]
+        order = sorted(range(len(lines)), key=lambda row: -lines[row].shape[1])
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            pixels, widths = batch_of([lines[row] for row in rows])
+            with torch.no_grad(), evaluating(self.model):
+                features = self.model.features(pixels.to(self.device), widths.to(self.device))
+                yield rows, features, steps_of(widths)
+
+
+def _name_of(function: Any) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def as_transcripts(readings: Sequence[Sequence[Reading]], members: int) -> Transcripts:
+    """Return readings as a prediction, with log probabilities if all have them."""
+    logs = [[one.log_prob for one in row] for row in readings]
+    known = bool(logs) and all(value is not None for row in logs for value in row)
+    return Transcripts(
+        [[one.text for one in row] for row in readings],
+        torch.tensor(logs, dtype=torch.float32).reshape(-1, members) if known else None,
+    )
+
+
+def in_form(reading: Reading, form: Form | None) -> Reading:
+    """Return a reading in a Unicode form; None leaves it as it is."""
+    text = reading.text if form is None else normalised(reading.text, form)
+    if len(text) == len(reading.text):
+        return Reading(text, reading.log_prob, reading.confidences)
+    # Characters were joined or taken apart: how sure it was of each is no longer known.
+    return Reading(text, reading.log_prob, None)

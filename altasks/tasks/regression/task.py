@@ -1,0 +1,519 @@
+"""Regression with a mean and a variance: tables, any torch module, texts and images."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks._internal.random import derive_seed, isolated
+from altasks._internal.settings import read_settings
+from altasks.committees.base import Committee, Draws
+from altasks.committees.ensemble import Ensemble
+from altasks.errors import TrainingError, invalid
+from altasks.predictions import Normal, Prediction
+from altasks.tasks._shared.checkpoints import Loaded, require_directory
+from altasks.tasks._shared.classifiers import find_tokenizer
+from altasks.tasks._shared.texts import TextEncoder, most_read
+from altasks.tasks._shared.trainer import check_training_set
+from altasks.tasks._shared.trainer_task import SETTINGS, WEIGHTS, FineTuned, check_shared, in_order
+from altasks.tasks.regression.image_inputs import ImageReader, find_image_processor
+from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader, rows_of
+from altasks.tasks.regression.model import (
+    BLOWN_UP,
+    Built,
+    is_healthy,
+    load_network,
+    reads_images,
+    warn_of_collapse,
+)
+from altasks.tasks.regression.network import (
+    Columns,
+    build_mlp,
+    mean_and_variance,
+    regression_loss,
+    regression_metrics,
+)
+from altasks.tasks.regression.options import (
+    check_settings,
+    column_names,
+    table_arguments,
+    target_names,
+)
+from altasks.tasks.regression.targets import Targets
+
+#: Samples through the model at once, if the user doesn't say: rows of a table, texts or images.
+ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
+
+
+class Regression(FineTuned):
+    """Numbers from rows of numbers, texts or images, each with a mean and a variance.
+
+    The last layer has two outputs for each target: the mean and, through a softplus, the variance
+    of a normal (Nix and Weigend 1994). Inputs and targets are standardised inside by the means and
+    standard deviations of the labelled set of the fit; predictions are in the targets' own units.
+    A column that is constant in the labelled set is left out until it varies.
+
+    Samples are rows: sequences of numbers, NumPy rows, or mappings from column to number (a row of
+    a DataFrame); or a whole DataFrame. With a Hugging Face model they are texts, as for
+    `TextClassification`, or images, as `altasks.data.images.open_image` takes them: whatever the
+    model reads.
+
+    Args:
+        model: None: a multi-layer perceptron is built for the table, as soon as the number of
+            columns is known. Or a torch module from a float batch `[n, F]` to `[n, 2T]`, whose
+            last layer is an `nn.Linear` (T means, then T raw variances). Or a hub name, a folder,
+            or a `*ForSequenceClassification` or `*ForImageClassification` model with
+            `num_labels=2T`.
+        features: how many columns there are, or the names of those to read; None: as the first
+            rows have them.
+        targets: how many targets there are, T, or their names (then T > 1 metrics carry them).
+        hidden: widths of the hidden layers of the network built here.
+        dropout: of the network built here, after each hidden layer (`MCDropout` needs some).
+        committee: where the K opinions come from: `Ensemble(5)`, `MCDropout(50)`; None means the
+            model's own, K = 1.
+        loss: `"beta_nll"` (Seitzer et al. 2022), in which samples of large variance teach the mean
+            more than in the likelihood itself, `"gaussian_nll"`. The default measured better.
+        beta: of `"beta_nll"`: 0 is the plain likelihood, at 1 the mean learns as by squared error.
+        variance_floor: what is added to each variance, in standardised units.
+        redraw: what each `fit` draws from its seed: `"head"`, the last layer, or `"all"`; a network
+            built here is always drawn anew as a whole. For an `Ensemble(5)` of a module of yours
+            that was not pretrained say `"all"`, or use `Ensemble.from_factory`.
+        training_args: as in `TextClassification`. The defaults for tables: AdamW, learning rate
+            0.01 falling to 0, batches of 32 to 256, 40 epochs.
+        tokenizer: of a Hugging Face model; by default the one beside it.
+        processor: of a Hugging Face model of images: its image processor, or where it is; by
+            default the one beside the model.
+        max_length: the most tokens a text may have.
+        too_long: `"error"` or `"truncate"`, as in `TextClassification`.
+        device: where to work; by default the model's own.
+        batch_size: samples through the model at once; by default 1024 rows, or 32 texts or images.
+        callbacks: `transformers.TrainerCallback`s, passed on.
+        data_collator: passed on.
+        warm_start: whether a `fit` goes on from the last one's weights and scaling.
+        frozen_layers: how many of the lower layers of a Hugging Face model a `fit` leaves alone.
+        autocast: `"bfloat16"` predicts in mixed precision.
+        head: the dotted name of the last layer, if it is not the last linear one of that size.
+
+    Raises:
+        InvalidInputError: for a setting that can't be, or a model that doesn't have 2T outputs.
+        MissingExtraError: if transformers is not installed.
+
+    Example:
+        >>> task = Regression(features=2, training_args={"max_steps": 20})
+        >>> rows = [[0.0, 1.0], [1.0, 0.0], [2.0, 1.0], [3.0, 0.0]]
+        >>> task.fit(rows, [10.0, 11.0, 12.0, 13.0], seed=0)
+        >>> task.predict(rows)
+        Normal(N=4, K=1, T=1, float64, cpu)
+    """
+
+    name = "regression"
+    auto_class = "AutoModelForSequenceClassification"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | nn.Module | None = None,
+        *,
+        features: int | Sequence[str] | None = None,
+        targets: int | Sequence[str] = 1,
+        hidden: Sequence[int] = (50,),
+        dropout: float = 0.0,
+        committee: Committee | Ensemble | None = None,
+        loss: Literal["gaussian_nll", "beta_nll"] = "beta_nll",
+        beta: float = 0.5,
+        variance_floor: float = 1e-6,
+        redraw: Literal["head", "all"] = "head",
+        training_args: Any = None,
+        tokenizer: Any = None,
+        processor: Any = None,
+        max_length: int | None = None,
+        too_long: Literal["error", "truncate"] = "error",
+        device: torch.device | str | None = None,
+        batch_size: int | None = None,
+        callbacks: Sequence[Any] | None = None,
+        data_collator: Any = None,
+        warm_start: bool = False,
+        frozen_layers: int = 0,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        head: str | None = None,
+    ) -> None:
+        self._targets = Targets(target_names(targets))
+        names, width = column_names(features)
+        check_settings(hidden, dropout, loss, beta, variance_floor, redraw, too_long)
+        self._hidden, self._dropout = list(hidden), float(dropout)
+        self._beta = float(beta) if loss == "beta_nll" else 0.0
+        self._floor, self._redraw = float(variance_floor), redraw
+        self._table = TableReader(names, width)
+        self._reader: TableReader | TextReader | ImageReader = self._table
+        self._scaling: Scaling | None = None
+        self._sizes_batches = batch_size is None
+        self._own = {
+            "features": features,
+            "targets": targets,
+            "hidden": hidden,
+            "dropout": dropout,
+            "loss": loss,
+            "beta": beta,
+            "variance_floor": variance_floor,
+            "redraw": redraw,
+            "tokenizer": tokenizer,
+            "processor": processor,
+            "max_length": max_length,
+            "too_long": too_long,
+        }
+        self._given: dict[str, Any] = {
+            "committee": committee,
+            "device": device,
+            "training_args": training_args,
+            "batch_size": ROWS_AT_ONCE if batch_size is None else batch_size,
+            "callbacks": callbacks,
+            "data_collator": data_collator,
+            "warm_start": warm_start,
+            "frozen_layers": frozen_layers,
+            "autocast": autocast,
+            "head": head,
+        }
+        # Now, and not at the first fit, when a loop has had labels made.
+        at_once = self._given["batch_size"]
+        check_shared(committee, training_args, at_once, frozen_layers, autocast)
+        self.default_acquisition = "variance" if committee is None else "epistemic_variance"
+        # What may be asked of a task whose model waits for the first rows.
+        self._built = False
+        self.committee, self.warm_start = committee, warm_start
+        self._ensemble, self._goes_on = None, False
+        brought = isinstance(committee, Ensemble) and committee.source(0) is not None
+        if model is not None or brought or self._table.width is not None:
+            self._build(model, brought=brought)
+
+    def _build(self, model: Any, *, brought: bool = False) -> None:
+        """Take or make the model; until then there is none."""
+        if model is None and not brought:
+            assert self._table.width is not None
+            # Drawn from the seed again at each fit; until then the same in every run.
+            with isolated(derive_seed(0, "net")):
+                net = build_mlp(
+                    self._table.width, 2 * len(self._targets), self._hidden, self._dropout
+                )
+            model = Built(net)
+        super().__init__(model, None, own=self._own, **self._given)
+        self._head_is_new |= isinstance(self.model, Built)
+        self._built = True
+
+    def _build_for(self, samples: Sequence[Any]) -> None:
+        if self._built:
+            return
+        if not len(samples):
+            raise invalid(
+                "samples",
+                "at least one row, since features= was not given",
+                "none",
+            )
+        self._table.width = self._table.columns(rows_of(samples)[0])
+        self._build(None)
+
+    @property
+    def targets(self) -> list[str]:
+        """The names of the targets; their positions, where none were given."""
+        return list(self._targets.names)
+
+    def check_samples(self, samples: Sequence[Any]) -> None:
+        """Refuse, before any work, what `predict` would refuse later.
+
+        Raises:
+            InvalidInputError: naming the first row at fault.
+        """
+        self._reader.check(samples)
+
+    def predict(self, samples: Sequence[Any]) -> Normal:
+        """Return the committee's prediction: a `Normal` `[N, K, T]` in the targets' units.
+
+        Its `scale` holds the standard deviations of the targets in the labelled set, so that
+        scores average over targets in standardised units. Any number of samples.
+        """
+        self._build_for(samples)
+        if self._ensemble is not None:
+            joined = self._ensemble.predict(samples)
+            assert isinstance(joined, Normal)
+            return joined
+        self._warn_if_untrained()
+        assert not isinstance(self.committee, Ensemble)
+        return self._prediction(self._draws(samples, self.committee))
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        self._build_for(samples)
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        return self._draws(samples, None).features.float().cpu()
+
+    def size(self, sample: Any) -> int:
+        """Return 1 for a row, the number of characters for a text."""
+        return self._reader.size(sample)
+
+    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
+        """Return 1: each sample is one measurement."""
+        del sample, prediction
+        return 1.0
+
+    def check_label(self, label: Any) -> Any:
+        """Return the label as the store keeps it: a number, or a list of T numbers.
+
+        Raises:
+            InvalidInputError: for anything else, NaN and infinity among it.
+        """
+        values = self._targets.row(label)
+        return values if len(values) > 1 else values[0]
+
+    def fit(
+        self,
+        samples: Sequence[Any],
+        labels: Sequence[Any],
+        *,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        unlabelled: Sequence[Any] | None = None,
+    ) -> None:
+        """Train on labelled samples through `transformers.Trainer`, as `FineTuned.fit` says.
+
+        Raises:
+            InvalidInputError: for a target that is not a number (its row is named), or that is the
+                same in all rows.
+            TrainingError: if the loss or the weights are no longer finite; the task is then as it
+                was before any training.
+
+        Warns:
+            VarianceCollapseWarning: if the variance fell to its floor on the training set.
+        """
+        check_training_set(samples, labels, weights)
+        scaling = self._targets.scaling(self._targets.matrix(labels))
+        self._build_for(samples)
+        # What can be refused is refused now: the constants of before belong to the weights there.
+        self._reader.rows(samples)
+        if valid is not None:
+            check_training_set(valid[0], valid[1], None)
+            self._targets.matrix(valid[1])
+            self._reader.rows(valid[0])
+        if not (self.warm_start and self._goes_on):
+            self._scaling = scaling
+            self._reader.learn(samples)
+        super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
+        if self._ensemble is None:
+            self._inspect(samples, seed)
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return rmse, mae, nll (nats) and coverage_90, in the targets' units.
+
+        They are those of the committee's prediction: draws are averaged for regression, since the
+        likelihood and the intervals are theirs. `coverage_90` is the share of truths inside the
+        central 90% interval of the normal with the mixture's mean and variance. With several
+        targets they are averages, and each target's own follow as `rmse_<name>`.
+        """
+        check_training_set(samples, labels, None)
+        return self.measure(self.predict(samples), labels)
+
+    def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
+        """Return the metrics of `evaluate` for a prediction of this task's targets."""
+        assert isinstance(prediction, Normal)
+        check_training_set(prediction, labels, None)
+        return regression_metrics(prediction, self._targets.matrix(labels), self._targets.names)
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the sample and for each target the mean and what is uncertain.
+
+        `aleatoric` and `epistemic` are standard deviations whose squares add up to that of `sd`,
+        by the law of total variance: the noise the members see, and their disagreement.
+        """
+        assert isinstance(prediction, Normal)
+        return {**self._reader.show(sample), **self._targets.show(prediction)}
+
+    def start_round(self, round: int) -> None:
+        """Tell the committee which round its random draws are for."""
+        if self.committee is not None:
+            self.committee.start_round(round)
+
+    def save(self, directory: Path | str) -> None:
+        """Write the weights (safetensors) and altasks.json with the constants of the scaling."""
+        if not self._built:
+            raise invalid(
+                "save", "a task that has seen samples", "one without a model", hint="Fit first."
+            )
+        super().save(directory)
+
+    def load(self, directory: Path | str) -> None:
+        """Read back, in place, the weights and constants that `save` wrote."""
+        if not self._built:
+            nested = Path(directory) / "member-0"
+            folder = require_directory(nested if nested.is_dir() else directory, (SETTINGS,))
+            found = read_settings(folder / SETTINGS)
+            if "features" not in found:
+                raise invalid(
+                    "directory", "weights for a table", f"{found.get('task')!r}", where=str(folder)
+                )
+            self._table.width = int(found["features"])
+            self._build(None)
+        if self._ensemble is None:
+            folder = require_directory(directory, (SETTINGS,))
+            found = read_settings(folder / SETTINGS)
+            self._table.require_columns(found.get("columns"))  # while the weights are untouched
+        super().load(directory)
+
+    # What FineTuned asks for.
+
+    def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        del labels
+        outputs = 2 * len(self._targets)
+        return load_network(source, outputs, head=self._given["head"], redraw=self._redraw)
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        del labels
+        if isinstance(self.model, Columns):
+            if isinstance(self.model, Built):
+                self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
+        elif reads_images(self.model):
+            processor = find_image_processor(source, self._own["processor"])
+            self._settings["processor"] = processor
+            self._reader = ImageReader(processor)
+        else:
+            tokenizer = find_tokenizer(source, self._own["tokenizer"])
+            most = most_read(self._own["max_length"], self.model, tokenizer)
+            self._settings["tokenizer"] = tokenizer
+            encoder = TextEncoder(tokenizer, most, self._own["too_long"])
+            self._reader = TextReader(encoder)
+        if self._sizes_batches and self._reader is not self._table:
+            self.batch_size = self._settings["batch_size"] = INPUTS_AT_ONCE
+        return 2 * len(self._targets)
+
+    def _forward(self, batch: Any) -> Tensor:
+        return self._logits(batch.inputs)
+
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+        if isinstance(self._reader, ImageReader):  # pixels are let go before the next are read
+            parts, rows = [], []
+            for batch in self._reader.batches(samples, self.batch_size):
+                parts += self._run([batch], committee)
+                rows += batch.rows
+        else:
+            batches = self._reader.batches(samples, self.batch_size)
+            parts = self._run(batches, committee) if batches else []
+            rows = [row for batch in batches for row in batch.rows]
+        if not parts:
+            return Draws(
+                torch.empty(0, self._members(committee), self._outputs, device=self.device),
+                torch.empty(0, self._head.in_features, device=self.device),
+            )
+        return in_order(parts, torch.tensor(rows), len(samples))
+
+    def _prediction(self, draws: Draws) -> Normal:
+        # float64: a target may be large beside its variation, such as a year.
+        mean, variance = mean_and_variance(draws.logits.cpu().double(), self._floor)  # N x K x T
+        if not bool(torch.isfinite(mean).all() and torch.isfinite(variance).all()):
+            raise TrainingError(
+                "predict: the network's outputs are not finite. Look for extreme values in the "
+                "samples, or fit again with a smaller learning rate."
+            )
+        if self._scaling is None:
+            return Normal(mean, variance)
+        middle, scale = (torch.from_numpy(one) for one in (self._scaling.mean, self._scaling.scale))
+        return Normal(mean * scale + middle, variance * scale.square(), scale)
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> list[dict[str, Any]]:
+        assert self._scaling is not None
+        truth = self._scaling.apply(self._targets.matrix(labels))
+        ones = np.ones(len(truth)) if weights is None else np.asarray(weights)
+        targets = np.column_stack([truth, ones]).tolist()  # n x (T + 1)
+        rows = self._reader.rows(samples)
+        return [{**row, "labels": target} for row, target in zip(rows, targets, strict=True)]
+
+    def _arguments(self, samples: int) -> Any:
+        given = self.training_args
+        ours = given is None or isinstance(given, Mapping)
+        if not ours or not isinstance(self._reader, TableReader):
+            return given
+        return {**table_arguments(samples), **(given or {})}
+
+    def _collator(self) -> Any:
+        return self._reader.collator()
+
+    def _processor(self) -> Any:
+        if isinstance(self._reader, ImageReader):
+            return self._reader.processor
+        return self._reader.encoder.tokenizer if isinstance(self._reader, TextReader) else None
+
+    def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor]:
+        del weighted  # rows always have one
+        return self._weighted_loss()
+
+    def _units(self, rows: Sequence[Any]) -> int:
+        return len(rows) * len(self._targets)
+
+    def _weighted_loss(self) -> Callable[..., Tensor]:
+        return regression_loss(len(self._targets), self._floor, self._beta)
+
+    def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:
+        assert self._scaling is not None
+        logits = evaluated.predictions
+        logits = logits[0] if isinstance(logits, tuple) else logits
+        truth = evaluated.label_ids[:, : len(self._targets)]
+        prediction = self._prediction(
+            Draws(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
+        )
+        return regression_metrics(
+            prediction, truth * self._scaling.scale + self._scaling.mean, self._targets.names
+        )
+
+    def _meaning(self) -> dict[str, Any]:
+        return {"targets": self._targets.names, **self._reader.meaning()}
+
+    def _kept(self) -> dict[str, Any]:
+        scaling = None if self._scaling is None else self._scaling.kept()
+        return {"scaling": scaling, "variance_floor": self._floor, **self._reader.kept()}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        self._reader.remember(kept)
+        self._scaling = None if kept["scaling"] is None else Scaling.read(kept["scaling"])
+        self._floor = float(kept["variance_floor"])
+
+    def _write(self, folder: Path) -> None:
+        if not isinstance(self._reader, TableReader):
+            super()._write(folder)
+            return
+        safetensors = require("safetensors.torch", "text", "Writing weights")
+        safetensors.save_model(self.model, str(folder / WEIGHTS))
+
+    # Inside.
+
+    def _inspect(self, samples: Sequence[Any], seed: int) -> None:
+        """Look at what came out of a fit, on its own training set."""
+        outputs = None
+        if is_healthy(self.model, None):
+            outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
+        if outputs is None or not is_healthy(self.model, outputs):
+            self._starting_point().restore(self.model, seed)
+            self._goes_on, self._scaling, self._table.scaling = False, None, None
+            self._head_is_new, self._warned = bool(self._new), False
+            raise TrainingError(BLOWN_UP)
+        warn_of_collapse(outputs, self._floor, self._targets.names)
+
+    def _warn_if_untrained(self) -> None:
+        if isinstance(self.model, Built) and self._head_is_new and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "This network was never trained: until fit(), predictions are noise.",
+                UserWarning,
+                stacklevel=3,
+            )
+        else:
+            super()._warn_if_untrained()

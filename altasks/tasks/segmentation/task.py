@@ -1,0 +1,563 @@
+"""Semantic segmentation: a class for every pixel, the decoder's stages as the committee."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks.acquisition.bald import bald
+from altasks.acquisition.class_weights import class_weights_from_counts
+from altasks.committees.base import Committee
+from altasks.committees.ensemble import Ensemble
+from altasks.committees.mc_dropout import MCDropout
+from altasks.data.masks.masks import MaskReader, encode_mask
+from altasks.data.masks.regions import ImageRegion
+from altasks.errors import UnreadableSampleError, invalid
+from altasks.predictions import Categorical, Prediction, Ragged
+from altasks.tasks._shared.checkpoints import Loaded
+from altasks.tasks._shared.trainer import check_training_set
+from altasks.tasks._shared.trainer_task import WEIGHTS, FineTuned
+from altasks.tasks.segmentation.committee import MapCommittee, check_committee
+from altasks.tasks.segmentation.deep_supervision import DeepSupervised, spec_of
+from altasks.tasks.segmentation.loss import MapLoss, StagedLoss
+from altasks.tasks.segmentation.metrics import Confusion
+from altasks.tasks.segmentation.model import NAME, load_supervised, saved_settings
+from altasks.tasks.segmentation.picture import MapView, draw
+from altasks.tasks.segmentation.rasters import Normaliser
+from altasks.tasks.segmentation.regions import (
+    Share,
+    frame_of,
+    groups,
+    image_frame,
+    pixel_count,
+    pixel_order,
+    reread_rows,
+    shares,
+    shown,
+)
+from altasks.tasks.segmentation.settings import fit_arguments, weights_of_stages, windows
+from altasks.tasks.segmentation.tiled_inference import Passes, Piece
+from altasks.tasks.segmentation.training_rows import MaskCollator, training_rows
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: Rows of a piece that is to be shared out among regions.
+REGION_ROWS = 64
+
+
+class Segmentation(FineTuned):
+    """A class for every pixel, by any model that makes maps of logits.
+
+    The committee is the model's own decoder: each of some stages gets a light head (a 1x1
+    convolution), trained with it, and where early and late stages disagree, the model doesn't
+    know (Zhao, Yang, Veeravalli and Zeng 2020, "Deeply Supervised Active Learning for Finger Bones
+    Segmentation"). A stage's logits are upsampled bilinearly to the image, then become
+    probabilities; the last member is the model's own output, and answers in `evaluate`.
+
+    Samples are images (whatever `open_image` reads; with other than 1 or 3 channels arrays
+    `[H, W, channels]`) or regions of images (`altasks.data.region_pool`), of any size: sides that
+    don't divide by the stride are padded, big images are read in tiles. A label is a mask: a path,
+    an array `[H, W]` of class numbers, or run lengths (`altasks.data.encode_mask`).
+
+    Args:
+        model: a model object (of segmentation-models-pytorch, or any module from images
+            `[n, channels, H, W]` to logits `[n, C, h, w]`); a mapping for
+            `segmentation_models_pytorch.create_model`, such as `{"arch": "Unet", "encoder_name":
+            "resnet18"}`, whose decoder and head are drawn from the seed at each fit; or a folder
+            written by `save`. May be left out with an `Ensemble` of models.
+        labels: the class names, in the order of the model's outputs.
+        stages: which stages of the decoder get a head: None, all before the last; a number, that
+            many nearest to the output; or numbers (0 is the deepest) and dotted names of layers,
+            which may be of any module. 0 or a `committee`: none.
+        stage_weights: of the stages' losses, the model's own last; by default 0.4 and 1.
+        committee: `MCDropout(20)` or `Ensemble(5)` instead of the stages.
+        void: the number of unlabelled pixels in masks.
+        channels: of an image; by default those of the model's first convolution.
+        mean: of each channel, after whole numbers were divided by the largest of their type; by
+            default ImageNet's for three channels.
+        std: likewise.
+        stride: what the model needs sides to be multiples of; by default what a model of
+            segmentation-models-pytorch says, and 32 for others.
+        tile: the side of the windows a larger image is read in.
+        overlap: how far a pixel that is read from a window is from the window's cut, at least.
+            Only pixels nearer to a cut than the model looks can differ from a reading in one.
+        boundary: pixels within so many of another predicted class are marked in the prediction's
+            field `boundary`, for `near_boundary`; 0: none is.
+        crop: the side of the windows a `fit` trains on, where images are larger: at random among
+            those with a labelled pixel. Where regions are labelled, a window of two or three
+            times a region's side and larger batches learn several times faster than whole
+            images, and an epoch sees each labelled pixel about once.
+        augment: what a `fit` does to images and masks: called as `augment(image=..., mask=...)`
+            with arrays, returns both (an albumentations transform is one).
+        loss: (logits, classes with -100 for void) -> mean loss of one stage; by default
+            cross-entropy plus soft Dice.
+        heads_only: a `fit` trains the stages' heads and leaves the model as it is.
+        training_args: a `transformers.TrainingArguments`, or a mapping of settings over the
+            defaults, or None.
+        device: where to work; by default the model's own.
+        batch_size: windows through the model at once; with 1, memory is one window's.
+        callbacks: `transformers.TrainerCallback`s.
+        warm_start: whether a `fit` goes on from the last one's weights.
+        autocast: `"bfloat16"` predicts in mixed precision.
+
+    Raises:
+        InvalidInputError: for labels or stages that the model hasn't, or a setting that can't be.
+        MissingExtraError: if a library is needed that isn't installed.
+
+    Example:
+        >>> from torch import nn
+        >>> net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+        >>> task = Segmentation(net, labels=["ground", "digit"], stages=["0"], stride=1)
+        >>> task.check_label(np.array([[0, 1], [1, 1]]))
+        {'size': [2, 2], 'classes': [0, 1], 'counts': [1, 3]}
+    """
+
+    name = NAME
+    auto_class = ""
+    #: Trainer would gather the logits of all pixels for them: its own evaluation gives the loss.
+    _trainer_metrics: Any = None
+
+    def __init__(
+        self,
+        model: nn.Module | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        *,
+        labels: Sequence[Any] | None = None,
+        stages: int | Sequence[int | str] | None = None,
+        stage_weights: Sequence[float] | None = None,
+        committee: Committee | Ensemble | None = None,
+        void: int | None = None,
+        channels: int | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        stride: int | None = None,
+        tile: int | None = None,
+        overlap: int | None = None,
+        boundary: int = 0,
+        crop: int | None = None,
+        augment: Callable[..., Any] | None = None,
+        loss: MapLoss | None = None,
+        heads_only: bool = False,
+        training_args: Any = None,
+        device: torch.device | str | None = None,
+        batch_size: int = 1,
+        callbacks: Sequence[Any] | None = None,
+        warm_start: bool = False,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+    ) -> None:
+        named = (
+            committee._sources[0] if model is None and isinstance(committee, Ensemble) else model
+        )
+        saved = saved_settings(named) if isinstance(named, str | os.PathLike) else {}
+        check_committee(committee, stages)
+        self._stages = saved.get("stages") if stages is None and committee is None else stages
+        if committee is not None:
+            self._stages = []
+        self.void = int(_first(void, saved.get("void"), 255))
+        self._given = {
+            "channels": _first(channels, saved.get("channels")),
+            "stride": _first(stride, saved.get("stride")),
+            "mean": _first(mean, saved.get("mean")),
+            "std": _first(std, saved.get("std")),
+            "tile": _first(tile, saved.get("tile"), 1024),
+            "overlap": _first(overlap, saved.get("overlap"), 64),
+        }
+        self.crop = crop
+        self.augment = augment
+        self.loss = loss
+        self.heads_only = heads_only
+        self.boundary = boundary
+        self._seed = 0
+        self._counts: list[int] = list(saved.get("counts") or ())
+        if isinstance(boundary, bool) or not isinstance(boundary, int) or boundary < 0:
+            raise invalid("boundary", "a whole number of pixels, at least 0", f"{boundary!r}")
+        if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
+            raise invalid("crop", "a side of at least 1 pixel, or None", f"{crop!r}")
+        super().__init__(
+            model,
+            saved.get("labels") if labels is None else labels,
+            committee=committee,
+            device=device,
+            training_args=training_args,
+            batch_size=batch_size,
+            callbacks=callbacks,
+            data_collator=None,
+            warm_start=warm_start,
+            frozen_layers=0,
+            autocast=autocast,
+            head=None,
+            own={
+                **self._given,
+                "void": self.void,
+                "crop": crop,
+                "augment": augment,
+                "loss": loss,
+                "heads_only": heads_only,
+                "boundary": boundary,
+                "stage_weights": stage_weights,
+            },
+        )
+        # New heads on a model object say nothing yet either.
+        self._head_is_new = bool(self._new)
+        self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, autocast)
+        self.passes = Passes(
+            self.normalise,
+            self.channels,
+            self.tile,
+            self.overlap,
+            self.stride,
+            1 if isinstance(committee, MCDropout) else batch_size,
+            self.device,
+            boundary,
+            together=committee is not None,
+        )
+        several = committee is not None or bool(self.model.stages)
+        self.default_acquisition = "bald" if several else "margin"
+
+    @property
+    def labels(self) -> list[Any]:
+        """The class names, in the order of the prediction's classes."""
+        return list(self._names)
+
+    @property
+    def stages(self) -> list[str]:
+        """The layers whose heads are the committee, before the model's own output."""
+        return list(self.model.stages)
+
+    @property
+    def class_weights(self) -> list[float]:
+        """Weights of the classes by the labelled pixels of the last fit; all equal before any."""
+        return class_weights_from_counts(self._counts or [0] * len(self._names))
+
+    def weighted_bald(self, prediction: Prediction, **options: Any) -> Tensor:
+        """Return `al.bald` with `class_weights=self.class_weights`, unless `options` say otherwise.
+
+        For `al.score` and `ActiveLoop`, whose weights would go out of date. A class with few
+        pixels counts as much in an image's score as one with many.
+        """
+        return bald(prediction, **{"class_weights": self.class_weights, **options})
+
+    def predict(self, samples: Sequence[Any]) -> Prediction:
+        """Return a `Ragged` of one distribution a pixel, an image's pixels row by row.
+
+        For a few small images: all of their pixels, K C numbers each, are in memory. `al.score`,
+        `evaluate` and descriptions use `iter_predict`.
+        """
+        sizes = [pixel_count(sample, self.channels, row) for row, sample in enumerate(samples)]
+        whole: Tensor | None = None
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        order: dict[int, np.ndarray] = {}
+        near = torch.zeros(int(starts[-1]), dtype=torch.bool, device=self.device)
+        for place, rows, columns, probs, edge in self._shares(samples):
+            if whole is None:
+                whole = probs.new_empty(*probs.shape[:2], int(starts[-1]))  # K x C x M
+            if place not in order:
+                order[place] = pixel_order(samples[place], self.channels, place)
+            top, left = frame_of(samples[place], (0, 0))[:2]
+            where = order[place][rows - top, columns - left] + starts[place]
+            block: Any = torch.from_numpy(where).to(whole.device)
+            if where[-1] - where[0] + 1 == len(where):  # whole rows
+                block = slice(int(where[0]), int(where[-1]) + 1)
+            whole[:, :, block] = probs
+            if edge is not None:
+                near[block] = edge
+        if whole is None:
+            whole = torch.empty(self.asked.members, len(self._names), 0, device=self.device)
+        fields = {"boundary": near} if self.boundary else None
+        return Ragged(Categorical._trusted(whole.permute(2, 0, 1), None), sizes, fields)
+
+    def iter_predict(self, samples: Sequence[Any]) -> Iterator[tuple[int, Prediction]]:
+        """Yield (index into samples, a `Categorical` over some of its pixels), tile by tile.
+
+        Each pixel comes once. Regions of one image share one pass over it.
+        """
+        for place, _, _, probs, edge in self._shares(samples):
+            units = Categorical._trusted(probs.permute(2, 0, 1), None)
+            if edge is None:
+                yield place, units
+            else:
+                yield place, Ragged(units, [len(units)], {"boundary": edge})
+
+    def batch_key(self, sample: Any) -> Any:
+        """Return what samples share that are best predicted together: the image of regions."""
+        return ("region", sample.of) if isinstance(sample, ImageRegion) else None
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the mean over pixels of the deepest features, `[n, d]`, on the CPU.
+
+        Of a model of segmentation-models-pytorch, of the encoder's last; of others, the logits.
+        With an ensemble, those of its first member. A region has its image's.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        found = groups(samples)
+        total: dict[int, Tensor] = {}
+        seen: dict[int, int] = {}
+        try:
+            for index, tile, window in self.passes._windows([one.image for one in found], None):
+                features = (
+                    self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
+                )
+                top, left, bottom, right = tile.own
+                weight = (bottom - top) * (right - left)
+                total[index] = total.get(index, torch.zeros(())) + weight * features
+                seen[index] = seen.get(index, 0) + weight
+        except UnreadableSampleError as error:
+            raise reread_rows(error, found) from error
+        rows = {p: total[i] / seen[i] for i, one in enumerate(found) for p in one.members}
+        if not rows:
+            return torch.empty(0, 0)
+        return torch.stack([rows[place] for place in range(len(samples))])
+
+    def size(self, sample: Any) -> int:
+        """Return the number of pixels (of a region, its image's); 0 for what can't be read."""
+        try:
+            height, width = image_frame(sample, self.channels)
+        except UnreadableSampleError:
+            return 0  # predict says so
+        return height * width
+
+    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
+        """Return the number of pixels to label."""
+        del prediction
+        return float(pixel_count(sample, self.channels))
+
+    def check_label(self, label: Any, sample: Any = None) -> Any:
+        """Return a mask as the store keeps it: a path as text, any other as run lengths.
+
+        Raises:
+            InvalidInputError: for a mask of another size than its image, a class beyond the
+                last, or one without a labelled pixel.
+        """
+        return self._reader.check(
+            label, None if sample is None else image_frame(sample, self.channels)
+        )
+
+    def fit(
+        self,
+        samples: Sequence[Any],
+        labels: Sequence[Any],
+        *,
+        seed: int,
+        weights: Sequence[float] | None = None,
+        valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
+        unlabelled: Sequence[Any] | None = None,
+    ) -> None:
+        """Train on images and masks through `transformers.Trainer`, as `FineTuned.fit` says.
+
+        Regions of one image are one training image, in which all else is void. Images are read
+        when their batch is made.
+        """
+        if self.heads_only and not self.model.stages and self._ensemble is None:
+            raise invalid("heads_only", "a model with stages", "none", hint="Give stages=.")
+        self._seed = seed
+        with self.model.only_heads(self.heads_only and self._ensemble is None):
+            super().fit(
+                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
+            )
+        self._counts = self._reader.counts(labels)
+
+    def load(self, directory: Path | str) -> None:
+        """Read back, in place, what `save` wrote, as `FineTuned.load` says."""
+        super().load(directory)
+        if self._ensemble is not None:
+            self._counts = self._ensemble._ask(0, lambda member: member._counts)
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return mean IoU, mean Dice, pixel accuracy, and IoU and Dice of each class.
+
+        Over the labelled pixels of all samples together. The model's own output answers, dropout
+        off; an ensemble answers with its average.
+        """
+        check_training_set(samples, labels, None)
+        rows = training_rows(samples, labels, None, reader=self._reader, channels=self.channels)
+        table = Confusion(len(self._names))
+        truth: tuple[int, np.ndarray] | None = None
+        for piece in self._pieces([row.sample for row in rows], answer=True):
+            if truth is None or truth[0] != piece.image:
+                row = rows[piece.image]
+                truth = piece.image, self._reader.read(row.label)
+            height, width = piece.probs.shape[2:]
+            part = truth[1][piece.top : piece.top + height, piece.left : piece.left + width]
+            table.add(part, piece.probs.mean(0).argmax(0).cpu().numpy())
+        return table.metrics(self._names)
+
+    def answer(self, sample: Any, *, sure: float = 0.0) -> dict[str, Any]:
+        """Return the predicted mask of an image or region as a label, run lengths.
+
+        Args:
+            sample: an image or a region.
+            sure: pixels whose class has a probability below this are void.
+        """
+        mask = np.full(image_frame(sample, self.channels), self.void, dtype=np.int64)
+        for _, rows, columns, probs, _ in self._shares([sample], answer=True):
+            best = probs.mean(0).max(0)
+            kept = best.values >= sure
+            found = torch.where(kept, best.indices, torch.full_like(best.indices, self.void))
+            mask[rows, columns] = found.cpu().numpy()
+        return encode_mask(mask)
+
+    def look(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return `describe` of each of any samples: no prediction exists as a whole."""
+        told: dict[int, dict[str, Any]] = {}
+        for _, places in groups(samples):
+            views = [self._view(samples[place]) for place in places]
+            for one, rows, columns, probs, _ in self._shares([samples[place] for place in places]):
+                view, (top, left) = views[one]
+                view.add(rows - top, columns - left, probs)
+            for place, (view, _) in zip(places, views, strict=True):
+                told[place] = self._described(samples[place], view)
+        return [told[place] for place in range(len(samples))]
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the predicted mask, the classes' shares, and where members disagree.
+
+        The mask is run lengths (of every `step`-th pixel, where it has very many runs); the
+        disagreement (of one member, the entropy) means over a grid of cells. Of a region, over
+        its `box`.
+        """
+        assert isinstance(prediction, Ragged)
+        assert isinstance(prediction.units, Categorical)
+        view, _ = self._view(sample)
+        rows, columns = np.nonzero(pixel_order(sample, self.channels) >= 0)
+        view.add(rows, columns, prediction.units.probs.permute(1, 2, 0))
+        return self._described(sample, view)
+
+    def picture(self, sample: Any, description: Mapping[str, Any]) -> Image:
+        """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
+        return draw(shown(sample, self.channels), description, self._names, self.void)
+
+    def replica(self, source: Any) -> Self:
+        """Return a task like this one, without its committee, around another model."""
+        for_others = ("data_collator", "frozen_layers", "head")
+        settings = {k: v for k, v in self._settings.items() if k not in for_others}
+        return type(self)(source, device=self.device, **settings)
+
+    # Inside.
+
+    def _pieces(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Piece]:
+        self._warn_if_untrained()
+        divided = any(isinstance(sample, ImageRegion) for sample in samples)
+        return self.passes.pieces(
+            samples,
+            lambda windows, tile: self.asked.maps(windows, tile, answer=answer),
+            rows=REGION_ROWS if divided else None,
+        )
+
+    def _shares(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Share]:
+        """Yield all samples' pixels, each once."""
+        found = groups(samples)
+        covers: dict[int, np.ndarray] = {}
+        try:
+            for piece in self._pieces([one.image for one in found], answer=answer):
+                yield from shares(piece, samples, found[piece.image].members, covers)
+        except UnreadableSampleError as error:
+            raise reread_rows(error, found) from error
+
+    def _view(self, sample: Any) -> tuple[MapView, tuple[int, int]]:
+        top, left, bottom, right = frame_of(sample, image_frame(sample, self.channels))
+        view = MapView(bottom - top, right - left, self._names, self.void)
+        return view, (top, left)
+
+    def _described(self, sample: Any, view: MapView) -> dict[str, Any]:
+        told = view.described()
+        return {"box": list(sample.box), **told} if isinstance(sample, ImageRegion) else told
+
+    # What FineTuned asks for.
+
+    def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        if isinstance(source, DeepSupervised):
+            return Loaded(source, frozenset())
+        if labels is None:
+            raise invalid("labels", "the names of the classes", "None")
+        return load_supervised(source, labels, self._stages, self._given)
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        del source
+        if labels is None or len(labels) < 2 or len(set(map(str, labels))) != len(labels):
+            raise invalid("labels", "at least two different class names", f"{labels!r}")
+        self._names = list(labels)
+        if not len(self._names) <= self.void < 2**31:
+            raise invalid("void", "a number beyond the classes", f"{self.void}")
+        self._reader = MaskReader(len(self._names), self.void)
+        self.channels, self.stride = self._given["channels"], self._given["stride"]
+        self.normalise = Normaliser(self.channels, self._given["mean"], self._given["std"])
+        self.tile, self.overlap = windows(
+            int(self._given["tile"]), int(self._given["overlap"]), self.stride
+        )
+        self.stage_weights = weights_of_stages(
+            self._settings["stage_weights"], len(self.model.stages) + 1
+        )
+        self._settings |= {**self._given, "labels": self.labels, "stages": self.stages}
+        return len(self._names)
+
+    def _find_head(self, name: str | None) -> Any:
+        del name
+        # No committee that is taken here replaces the last layer.
+        return None
+
+    def _forward(self, batch: Any) -> Tensor:
+        return self.asked.logits(batch)[-1]
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> Any:
+        return training_rows(
+            samples, labels, weights, reader=self._reader, channels=self.channels, crop=self.crop
+        )
+
+    def _arguments(self, samples: int) -> Any:
+        return fit_arguments(self.training_args, samples)
+
+    def _collator(self) -> MaskCollator:
+        pooled = any(
+            isinstance(part, nn.AdaptiveAvgPool2d) and part.output_size in (1, (1, 1))
+            for part in self.model.modules()
+        )
+        return MaskCollator(
+            self._reader,
+            self.normalise,
+            channels=self.channels,
+            stride=self.stride,
+            crop=self.crop,
+            augment=self.augment,
+            pairs=pooled,
+            seed=self._seed,
+        )
+
+    def _loss_function(self, *, weighted: bool) -> Callable[..., Tensor]:
+        if weighted and self.loss is not None:
+            raise invalid("weights", "None beside a loss of your own, which can't be given them",
+                          "weights")  # fmt: skip
+        return StagedLoss(self.stage_weights, self.loss, weighted=weighted)
+
+    def _weighted_loss(self) -> Callable[..., Tensor]:
+        return self._loss_function(weighted=True)
+
+    def _processor(self) -> Any:
+        return None
+
+    def _write(self, folder: Path) -> None:
+        require("safetensors.torch", "text", "Writing weights").save_model(
+            self.model, str(folder / WEIGHTS)
+        )
+
+    def _meaning(self) -> dict[str, Any]:
+        return {"labels": self.labels, "stages": self.stages, "void": self.void}
+
+    def _kept(self) -> dict[str, Any]:
+        return {"model": spec_of(self.model.model), "counts": self._counts, **self._given}
+
+    def _remember(self, kept: Mapping[str, Any]) -> None:
+        self._counts = list(kept.get("counts") or ())
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)

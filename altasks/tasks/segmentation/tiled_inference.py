@@ -1,0 +1,124 @@
+"""Images through a model, tile by tile: the committee's probabilities of every pixel, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from altasks.tasks.segmentation.rasters import Normaliser, read_raster
+from altasks.tasks.segmentation.tiles import Tile, cut, edges, strips
+
+
+class Piece(NamedTuple):
+    """Some rows of a tile: what the committee says of them.
+
+    Attributes:
+        image: which one.
+        top: first row in it.
+        left: first column in it.
+        probs: `[K, C, h, w]`.
+        edge: `[h, w]` bool, what is near a boundary of the predicted classes, or None.
+    """
+
+    image: int
+    top: int
+    left: int
+    probs: Tensor
+    edge: Tensor | None
+
+
+@dataclass(frozen=True)
+class Passes:
+    """How images are read and cut.
+
+    Attributes:
+        normalise: from an array to the model's input.
+        channels: of an image.
+        tile: the side of a window.
+        overlap: how far a pixel is from a window's cut, at least.
+        stride: what windows' sides are multiples of.
+        batch_size: windows at once.
+        device: where the model is.
+        boundary: how near to another predicted class a pixel is near a boundary; 0: not asked.
+        together: whether the members' average is the answer; else the last one is.
+    """
+
+    normalise: Normaliser
+    channels: int
+    tile: int
+    overlap: int
+    stride: int
+    batch_size: int
+    device: torch.device
+    boundary: int
+    together: bool
+
+    def pieces(
+        self,
+        samples: Sequence[Any],
+        maps: Callable[[Tensor, Tile], Sequence[Tensor]],
+        *,
+        rows: int | None = None,
+        wanted: Callable[[int, Tile], bool] | None = None,
+    ) -> Iterator[Piece]:
+        """Yield every image in pieces.
+
+        Args:
+            samples: images, or regions, whose whole images are meant.
+            maps: from windows `[n, channels, h, w]` and the first one's place to K maps of logits
+                `[n, C, ...]`.
+            rows: of a piece.
+            wanted: whether a tile of an image is.
+        """
+        waiting: list[tuple[int, Tile, Tensor]] = []
+        for index, tile, window in self._windows(samples, wanted):
+            if waiting and (len(waiting) == self.batch_size or waiting[0][2].shape != window.shape):
+                yield from self._run(waiting, maps, rows)
+                waiting = []
+            waiting.append((index, tile, window))
+        if waiting:
+            yield from self._run(waiting, maps, rows)
+
+    def _windows(
+        self, samples: Sequence[Any], wanted: Callable[[int, Tile], bool] | None
+    ) -> Iterator[tuple[int, Tile, Tensor]]:
+        for index, sample in enumerate(samples):
+            image = read_raster(sample, self.channels, row=index)
+            height, width = image.shape[:2]
+            for tile in cut(
+                height, width, tile=self.tile, overlap=self.overlap, stride=self.stride
+            ):
+                if wanted is None or wanted(index, tile):
+                    yield index, tile, self._window(image, tile)
+
+    def _window(self, image: np.ndarray, tile: Tile) -> Tensor:
+        part = image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        missing = (tile.height - part.shape[0], tile.width - part.shape[1])
+        if any(missing):  # beyond the image's edge the last pixel goes on
+            part = np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        return self.normalise(part)
+
+    def _run(
+        self,
+        waiting: Sequence[tuple[int, Tile, Tensor]],
+        maps: Callable[[Tensor, Tile], Sequence[Tensor]],
+        rows: int | None,
+    ) -> Iterator[Piece]:
+        windows = torch.stack([window for _, _, window in waiting]).to(self.device)
+        members = maps(windows, waiting[0][1])
+        for place, (index, tile, _) in enumerate(waiting):
+            edge = None
+            if self.boundary:
+                answers = members if self.together else members[-1:]
+                edge = edges([one[place] for one in answers], tile, self.boundary)
+            for top, probs in strips([one[place] for one in members], tile, rows=rows):
+                near = None
+                if edge is not None:
+                    first = top - tile.own[0]
+                    near = edge[first : first + probs.shape[2]]
+                yield Piece(index, top, tile.own[1], probs, near)

