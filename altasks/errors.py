@@ -104,8 +104,12 @@ class PoolExhaustedWarning(LoopWarning):
     """More samples were asked for than are left; what is left was given."""
 
 
-class TooDearWarning(LoopWarning):
+class OverBudgetWarning(LoopWarning):
     """Samples that cost more than the whole budget were left out."""
+
+
+#: Its name until version 0.2.
+TooDearWarning = OverBudgetWarning
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ such a function; `acquisition` and `reduce_units` give it the messages and reduc
 
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._reduce import Reduce, StreamedReduction, reduce_units
-from altasks.acquisition._rows import Labels
+from altasks.acquisition._rows import LabelReduction
 from altasks.acquisition.bald import bald
 from altasks.acquisition.box_disagreement import box_disagreement
 from altasks.acquisition.by_span import by_span
@@ -27,7 +27,11 @@ from altasks.acquisition.variance import variance
 from altasks.acquisition.variation_ratio import variation_ratio
 from altasks.acquisition.vote_entropy import vote_entropy
 
+#: Its name until version 0.2.
+Labels = LabelReduction
+
 __all__ = [
+    "LabelReduction",
     "Labels",
     "Reduce",
     "StreamedReduction",

@@ -16,7 +16,7 @@ from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
 
 #: How the scores of independent labels become the unit's score.
-Labels = Literal["mean", "sum", "max"]
+LabelReduction = Literal["mean", "sum", "max"]
 
 #: A weight per class.
 Weights = Sequence[float] | Tensor
@@ -33,7 +33,7 @@ def read_classes(
     kernel: ClassKernel,
     prediction: Prediction,
     *,
-    labels: Labels,
+    labels: LabelReduction,
     reduce: Reduce,
     k: int,
     class_weights: Any,
@@ -41,7 +41,7 @@ def read_classes(
 ) -> Tensor:
     """Return the scores of a `Categorical` or `Bernoulli`, or of a `Ragged` of one."""
     check_reduction(reduce, k, empty)
-    if labels not in get_args(Labels):
+    if labels not in get_args(LabelReduction):
         raise invalid("labels", "'mean', 'sum' or 'max'", f"{labels!r}")
     units = units_of(prediction)
     assert isinstance(units, Categorical | Bernoulli)
@@ -62,7 +62,7 @@ def read_classes(
     return reduce_units(scores, prediction, reduce=reduce, k=k, empty=empty)
 
 
-def _score_labels(kernel: ClassKernel, piece: Piece, labels: Labels) -> Tensor:
+def _score_labels(kernel: ClassKernel, piece: Piece, labels: LabelReduction) -> Tensor:
     # The pair (p, 1 - p) is the outermost dim, so that each half keeps the layout of the whole.
     pair = torch.stack((piece.values, 1 - piece.values))
     scores = kernel(pair, piece.members + 1, 0)

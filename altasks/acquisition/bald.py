@@ -8,7 +8,7 @@ from altasks._internal.tensor_checks import first_bad, place
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._kernels import mutual_information
 from altasks.acquisition._reduce import Reduce
-from altasks.acquisition._rows import Labels, Weights, read_classes, read_targets
+from altasks.acquisition._rows import LabelReduction, Weights, read_classes, read_targets
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
 
@@ -17,7 +17,7 @@ from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
 def bald(
     prediction: Prediction,
     *,
-    labels: Labels = "mean",
+    labels: LabelReduction = "mean",
     reduce: Reduce = "mean",
     k: int = 10,
     class_weights: Weights | None = None,

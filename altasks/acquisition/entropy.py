@@ -7,7 +7,7 @@ from torch import Tensor
 from altasks.acquisition._declare import acquisition
 from altasks.acquisition._kernels import averaged, entropy_of, log_below
 from altasks.acquisition._reduce import Reduce
-from altasks.acquisition._rows import Labels, Weights, read_classes
+from altasks.acquisition._rows import LabelReduction, Weights, read_classes
 from altasks.predictions import Bernoulli, Categorical, Prediction
 
 
@@ -15,7 +15,7 @@ from altasks.predictions import Bernoulli, Categorical, Prediction
 def entropy(
     prediction: Prediction,
     *,
-    labels: Labels = "mean",
+    labels: LabelReduction = "mean",
     reduce: Reduce = "mean",
     k: int = 10,
     class_weights: Weights | None = None,

@@ -9,7 +9,7 @@ from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._kernels import averaged
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
-from altasks.acquisition._rows import Labels, Weights, read_classes
+from altasks.acquisition._rows import LabelReduction, Weights, read_classes
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Prediction
 
@@ -19,7 +19,7 @@ def expected_gradient_length(
     prediction: Prediction,
     *,
     bias: bool = True,
-    labels: Labels = "mean",
+    labels: LabelReduction = "mean",
     reduce: Reduce = "mean",
     k: int = 10,
     class_weights: Weights | None = None,

@@ -9,7 +9,7 @@ from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
 from altasks.acquisition._kernels import averaged
 from altasks.acquisition._reduce import Reduce, reduce_units
-from altasks.acquisition._rows import Labels, Weights, read_classes
+from altasks.acquisition._rows import LabelReduction, Weights, read_classes
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Prediction, Transcripts
 
@@ -18,7 +18,7 @@ from altasks.predictions import Bernoulli, Categorical, Prediction, Transcripts
 def mnlp(
     prediction: Prediction,
     *,
-    labels: Labels = "mean",
+    labels: LabelReduction = "mean",
     reduce: Reduce = "mean",
     class_weights: Weights | None = None,
     empty: float = 0.0,

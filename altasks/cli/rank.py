@@ -195,7 +195,7 @@ def _describe(
         names = picks[start : start + batch_size]
         samples = [pool[name] for name in names]
         # What is too big for one prediction is looked at in pieces.
-        looked = task.look(samples) if hasattr(task, "look") else None
+        looked = task.describe_many(samples) if hasattr(task, "describe_many") else None
         prediction = None if looked is not None else task.predict(samples)
         for place, (name, sample) in enumerate(zip(names, samples, strict=True)):
             if looked is not None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class CommitteeLogits:
     """What a committee of K says of one batch, before it becomes a `Prediction`.
 
     Attributes:
@@ -69,7 +69,7 @@ class Committee(Protocol):
         """Draw anew from (seed, round) from now on."""
         ...
 
-    def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def draw(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         """Return the K opinions on each batch, leaving the model as it was found."""
         ...
 

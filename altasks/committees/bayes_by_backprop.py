@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
 from altasks._internal.random import derive_seed
-from altasks.committees.base import Draws, Network
+from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe
 from altasks.committees.modes import evaluating
 from altasks.errors import CommitteeError, invalid
@@ -223,7 +223,7 @@ class BayesByBackprop:
         share = self.kl_weight / units
         return lambda: layer.divergence() * share
 
-    def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def draw(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         """Return K opinions on each batch; every mode and generator comes back as it was.
 
         Raises:

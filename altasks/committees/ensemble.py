@@ -234,14 +234,14 @@ class Ensemble:
         return int(one.size(sample)) if hasattr(one, "size") else 0
 
     @property
-    def one_size(self) -> bool:
+    def uniform_size(self) -> bool:
         """Whether all samples are of one size, so that nobody need look: as the members say."""
-        return bool(getattr(self._any(), "one_size", False))
+        return bool(getattr(self._any(), "uniform_size", False))
 
-    def batch_key(self, sample: Any) -> Any:
-        """Return the members' `batch_key`; None for tasks without one."""
+    def group_key(self, sample: Any) -> Any:
+        """Return the members' `group_key`; None for tasks without one."""
         one = self._any()
-        return one.batch_key(sample) if hasattr(one, "batch_key") else None
+        return one.group_key(sample) if hasattr(one, "group_key") else None
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return the members' `cost`; 1 for tasks without one."""

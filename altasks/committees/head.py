@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from altasks.committees.base import Draws, Network
+from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.modes import is_dropout
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 
@@ -119,7 +119,7 @@ class HeadProbe:
         )
         return torch.cat([logits, features], -1)
 
-    def run(self, batch: Any) -> Draws:
+    def run(self, batch: Any) -> CommitteeLogits:
         """Run one batch through the model, once, and return what the head said.
 
         Raises:
@@ -143,21 +143,21 @@ class HeadProbe:
             )
         logits, features = output[..., :width], output[..., width:]
         logits = logits.reshape(*logits.shape[:-1], members, network.classes).movedim(-2, 1)
-        return Draws(logits, features)
+        return CommitteeLogits(logits, features)
 
 
-def draw_once(network: Network, batches: Sequence[Any]) -> list[Draws]:
+def draw_once(network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
     """Return the model's own opinion, K = 1, in the modes it is in."""
     with torch.no_grad(), HeadProbe(network).attached() as probe:
         return [probe.run(batch) for batch in batches]
 
 
-def stack_members(members: Sequence[Draws]) -> Draws:
+def stack_members(members: Sequence[CommitteeLogits]) -> CommitteeLogits:
     """Return what K passes said of one batch as one committee, their features averaged."""
     features = members[0].features.to(torch.float32, copy=True)
     for member in members[1:]:
         features += member.features
-    return Draws(
+    return CommitteeLogits(
         torch.cat([member.logits for member in members], 1),  # n x K x ... x C
         features / len(members),
     )

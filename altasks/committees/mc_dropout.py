@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.random import derive_seed, isolated_torch
-from altasks.committees.base import Draws, Network
+from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, no_dropout_in_front
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.errors import CommitteeError, invalid
@@ -83,7 +83,7 @@ class MCDropout:
         """Draw anew from (seed, round) from now on."""
         self.round = round
 
-    def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def draw(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         """Return K opinions on each batch; every mode, buffer and generator comes back as it was.
 
         Raises:
@@ -114,7 +114,7 @@ class MCDropout:
             )
         return masks
 
-    def _draw_head(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def _draw_head(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         head = network.head
 
         def masked(in_front: float | None) -> tuple[Tensor, Tensor | None]:
@@ -129,7 +129,7 @@ class MCDropout:
         with evaluating(network.model), HeadProbe(network, masked).attached() as probe:
             return [probe.run(batch) for batch in batches]
 
-    def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         model = network.model
         device = network.head.weight.device
         logits: list[list[Tensor]] = []  # K x batches
@@ -151,7 +151,7 @@ class MCDropout:
                 if k == (self.passes - 1 if active else 1) and _all_equal(logits):
                     raise self._nothing_fires(network)
         return [
-            Draws(torch.cat([member[i] for member in logits], 1), total / self.passes)
+            CommitteeLogits(torch.cat([member[i] for member in logits], 1), total / self.passes)
             for i, total in enumerate(features)
         ]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from altasks.committees.base import Draws, Network
+from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, stack_members
 from altasks.committees.modes import evaluating
 from altasks.errors import CommitteeError, invalid
@@ -103,7 +103,7 @@ class Views:
     def start_round(self, round: int) -> None:
         """Do nothing: the views are the same in every round."""
 
-    def draw(self, network: Network, batches: Sequence[Any]) -> list[Draws]:
+    def draw(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         """Return what the model says of each view of each batch; features are averaged.
 
         Args:

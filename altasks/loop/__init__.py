@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 from altasks._internal.lazy import lazy_names
 from altasks.loop.active_loop import ActiveLoop
-from altasks.loop.base import AskedSample, Event, Labels, LoggedFit, State, Store
+from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State, Store
 from altasks.loop.query import Query, Round
 
 if TYPE_CHECKING:
     from altasks.loop.store import SQLStore
 
+#: Its name until version 0.2.
+Labels = LabelSnapshot
+
 __all__ = [
     "ActiveLoop",
     "AskedSample",
     "Event",
+    "LabelSnapshot",
     "Labels",
     "LoggedFit",
     "Query",

@@ -22,13 +22,13 @@ from altasks.loop.base import Event, LoggedFit, Store
 from altasks.loop.costs import Costs
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
-from altasks.loop.fit_log import Fitter, check_test
+from altasks.loop.fit_log import FitLog, check_test
 from altasks.loop.jsonable import to_json
 from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
-from altasks.loop.query_maker import Asker
-from altasks.loop.selection import Selector, Wanted, given_scores, unknown_id
+from altasks.loop.query_maker import QueryMaker
+from altasks.loop.selection import AskRequest, Selector, given_scores, unknown_id
 from altasks.loop.settings import (
     acquisition_name,
     check_settings,
@@ -129,13 +129,13 @@ class ActiveLoop:
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
         self.work_dir = None if work is None else work.path
-        self._fitter = Fitter(task, self.pool, self.store, work, self.seed)
+        self._fitter = FitLog(task, self.pool, self.store, work, self.seed)
         priced = Costs(task, self.pool, costs)
         selector = Selector(
             task, self.pool, priced, self.strategy, acquisition, acquisition_options, self.seed,
             int(batch_size), progress,
         )  # fmt: skip
-        self._asker = Asker(
+        self._asker = QueryMaker(
             task, self.pool, self.store, self._fitter, selector, self.cold_start, priced
         )
         if hasattr(task, "fit"):
@@ -208,7 +208,7 @@ class ActiveLoop:
         Left out are samples that have a label, were asked before, or were skipped. If fewer are
         left, those are given, with a `PoolExhaustedWarning` and a note on the query; if none are,
         the query is empty and does not count as a round. A sample that costs more than all of
-        `cost` is left out with a `TooDearWarning`, the same note, and its id in `too_dear`.
+        `cost` is left out with a `OverBudgetWarning`, the same note, and its id in `over_budget`.
 
         Args:
             n: at least 1.
@@ -226,7 +226,7 @@ class ActiveLoop:
             UnreadableSampleError: naming the samples that can't be read; then nothing was asked.
             StoreError: if the query can't be written; then nothing was asked.
         """
-        wanted = Wanted(n, cost, per_cost)
+        wanted = AskRequest(n, cost, per_cost)
         wanted.check(self.strategy)
         given = None if scores is None else given_scores(scores, self.pool)
         return self._asker.ask(wanted, given)
@@ -357,7 +357,7 @@ class ActiveLoop:
         more: what a round leaves over goes to the next. A run by cost ends when what is left is
         less than the samples asked so far cost on average, or buys none of those that are left.
         Samples that fit into no batch, or cost more than the whole budget, are named in a
-        `TooDearWarning` and not asked.
+        `OverBudgetWarning` and not asked.
 
         Args:
             oracle: anything with `label(query) -> {id: label}`; answers may be partial.

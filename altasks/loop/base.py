@@ -109,7 +109,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Labels:
+class LabelSnapshot:
     """The labels that a fit would use.
 
     Args:
@@ -193,7 +193,7 @@ class Store(Protocol):
         """Keep that these can't be labelled; return how many were news."""
         ...
 
-    def labels(self, upto: int | None = None) -> Labels:
+    def labels(self, upto: int | None = None) -> LabelSnapshot:
         """Return the labels as of now, or as they were after event `upto`."""
         ...
 

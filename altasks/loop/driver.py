@@ -59,7 +59,7 @@ class Driver:
     def rounds(self) -> Iterator[Round]:
         """Yield each round as it is completed."""
         begun = time.perf_counter()
-        self.plan.announce()
+        self.plan.warn_unaffordable()
         told = self._late_answers()
         if told:
             late = self._complete(begun, told)

@@ -24,7 +24,7 @@ from altasks.errors import (
     StoreError,
     UnreadableSampleError,
 )
-from altasks.loop.base import Labels, LoggedFit, State, Store
+from altasks.loop.base import LabelSnapshot, LoggedFit, State, Store
 from altasks.loop.jsonable import dumps
 from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.weights_folder import WorkFolder
@@ -36,7 +36,7 @@ PUT_BACK = "They are labelled, and the labels are kept: put them back, then fit 
 _LIBRARIES = ("torch", "numpy", "transformers", "accelerate", "ultralytics", "scikit-learn")
 
 
-class Fitter:
+class FitLog:
     """Keeps a task at the last fit that the store has logged.
 
     Args:
@@ -156,7 +156,7 @@ class Fitter:
                 raise unreadable(error, found, PUT_BACK) from error
             raise
 
-    def _ordered(self, labels: Labels) -> tuple[list[str], list[Any], str]:
+    def _ordered(self, labels: LabelSnapshot) -> tuple[list[str], list[Any], str]:
         """Return ids and labels in the pool's order, so that the order of telling is nothing.
 
         Also the hash of what was used.

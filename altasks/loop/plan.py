@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from altasks.errors import TooDearWarning, invalid, require_whole
+from altasks.errors import OverBudgetWarning, invalid, require_whole
 from altasks.loop.base import State
 from altasks.loop.query import Query
-from altasks.loop.query_maker import Asker, too_dear_note
-from altasks.loop.selection import Wanted
+from altasks.loop.query_maker import QueryMaker, over_budget_note
+from altasks.loop.selection import AskRequest
 from altasks.strategies.budget import check_budget, remaining
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Plan(Protocol):
     """What a driver asks."""
 
-    def announce(self) -> None:
+    def warn_unaffordable(self) -> None:
         """Warn of what the whole run will not ask."""
         ...
 
@@ -45,7 +45,7 @@ class Plan(Protocol):
 
 
 @dataclass(frozen=True)
-class BySamples:
+class SampleBudget:
     """A budget of so many samples."""
 
     loop: ActiveLoop
@@ -53,7 +53,7 @@ class BySamples:
     batch: int
     initial: int
 
-    def announce(self) -> None:
+    def warn_unaffordable(self) -> None:
         """Say nothing: any sample may be asked."""
 
     def is_spent(self, state: State) -> bool:
@@ -74,7 +74,7 @@ class BySamples:
 
 
 @dataclass(frozen=True)
-class ByCost:
+class CostBudget:
     """A budget of so much cost.
 
     What is spent is steered along the marks initial, initial + batch, initial + 2 batch, ...: each
@@ -84,25 +84,25 @@ class ByCost:
     sample that is left: up to it nothing could be asked, and the budget may hold much more.
     """
 
-    asker: Asker
+    asker: QueryMaker
     budget: float
     batch: float
     initial: float
     per_cost: bool
 
     @property
-    def _dearest(self) -> float:
+    def _max_sample_cost(self) -> float:
         return max(self.batch, self.initial)
 
-    def announce(self) -> None:
+    def warn_unaffordable(self) -> None:
         """Name the samples that fit into no batch."""
         ids = self.asker.open_ids(self.asker.store.state())
         costs = self.asker.costs.of(ids)
-        most = min(self._dearest, self.budget)
+        most = min(self._max_sample_cost, self.budget)
         dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > most)}
         if dear:
-            note = too_dear_note(dear, most)
-            warnings.warn(TooDearWarning(note), stacklevel=4)
+            note = over_budget_note(dear, most)
+            warnings.warn(OverBudgetWarning(note), stacklevel=4)
 
     def is_spent(self, state: State) -> bool:
         """Whether less is left than an asked sample costs on average."""
@@ -116,7 +116,7 @@ class ByCost:
         # Looked up before anything is scored. The end of a budget is no warning.
         left = self.asker.costs.of(self.asker.open_ids(state))
         cheapest = left.min(initial=math.inf)
-        if cheapest > min(self._dearest, remaining(self.budget, costs)):
+        if cheapest > min(self._max_sample_cost, remaining(self.budget, costs)):
             return None
         if not costs and cheapest > self.initial:
             raise invalid(
@@ -129,7 +129,7 @@ class ByCost:
         wanted = remaining(min(self.budget, self.initial + marks * self.batch), costs)
         # Sums of floats are rounded: by as little, the mark may miss the cheapest.
         wanted = max(wanted, float(cheapest))
-        return self.asker.ask(Wanted(None, wanted, self.per_cost, self._dearest), None)
+        return self.asker.ask(AskRequest(None, wanted, self.per_cost, self._max_sample_cost), None)
 
     def spent(self, state: State) -> float:
         """Return what all samples asked so far cost."""
@@ -142,7 +142,7 @@ def _mean(costs: list[float]) -> float:
 
 def make_plan(
     loop: ActiveLoop,
-    asker: Asker,
+    asker: QueryMaker,
     budget: Any,
     batch: Any,
     cost_budget: Any,
@@ -166,16 +166,16 @@ def make_plan(
             require_whole("initial", initial, 1)
         if per_cost:
             raise invalid("per_cost", "False in a run by samples", "True")
-        return BySamples(loop, budget, batch, batch if initial is None else initial)
+        return SampleBudget(loop, budget, batch, batch if initial is None else initial)
     if named == {"cost_budget", "cost_batch"}:
         first = cost_batch if initial is None else initial
         for name, value in (
             ("cost_budget", cost_budget), ("cost_batch", cost_batch), ("initial", first),
         ):  # fmt: skip
             check_budget(name, value)
-        wanted = Wanted(None, float(cost_batch), per_cost)
+        wanted = AskRequest(None, float(cost_batch), per_cost)
         wanted.check(loop.strategy)
-        return ByCost(asker, float(cost_budget), float(cost_batch), float(first), per_cost)
+        return CostBudget(asker, float(cost_budget), float(cost_batch), float(first), per_cost)
     found = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in named)
     raise invalid(
         "budget",

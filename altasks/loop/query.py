@@ -19,7 +19,7 @@ class Query:
         descriptions: id -> what `task.describe` said of it, JSON; empty before the first fit.
         note: what the user should know, such as that fewer samples were left than asked for.
         cost: what labelling all of it costs, where it was asked by cost; else None.
-        too_dear: where it was asked by cost, the ids that cost more than all of that.
+        over_budget: where it was asked by cost, the ids that cost more than all of that.
     """
 
     ids: list[str]
@@ -29,7 +29,7 @@ class Query:
     descriptions: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     cost: float | None = None
-    too_dear: list[str] = field(default_factory=list)
+    over_budget: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         """Return n."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from altasks.data import Pool
-from altasks.errors import PoolExhaustedWarning, TooDearWarning
+from altasks.errors import OverBudgetWarning, PoolExhaustedWarning
 from altasks.loop.base import AskedSample, State, Store
 from altasks.loop.costs import Costs
-from altasks.loop.fit_log import Fitter
+from altasks.loop.fit_log import FitLog
 from altasks.loop.query import Query
-from altasks.loop.selection import Selector, Wanted
+from altasks.loop.selection import AskRequest, Selector
 from altasks.loop.settings import strategy_name
 from altasks.loop.unreadable import read_samples
 from altasks.strategies.base import Strategy
@@ -30,19 +30,19 @@ class _Open:
         ids: their ids, in the pool's order.
         costs: what each of these costs, if it is asked by cost. Looked up once an ask: a price
             that changes meanwhile can't break the budget.
-        too_dear: ids that cost more than all that is asked for.
+        over_budget: ids that cost more than all that is asked for.
         note: what the user should know.
         warnings: the same, each in its category.
     """
 
     ids: list[str]
     costs: dict[str, float]
-    too_dear: list[str]
+    over_budget: list[str]
     note: str
     warnings: tuple[Warning, ...]
 
 
-class Asker:
+class QueryMaker:
     """Asks, again and again if other processes are faster; the arguments are `ActiveLoop`'s."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Asker:
         task: Any,
         pool: Pool,
         store: Store,
-        fitter: Fitter,
+        fitter: FitLog,
         selector: Selector,
         cold_start: Strategy,
         costs: Costs,
@@ -63,7 +63,7 @@ class Asker:
         self.cold_start = cold_start
         self.costs = costs
 
-    def ask(self, wanted: Wanted, given: Any) -> Query:
+    def ask(self, wanted: AskRequest, given: Any) -> Query:
         """Pick, write to the store, and return what was written.
 
         Args:
@@ -83,7 +83,7 @@ class Asker:
                     warnings.warn(warning, stacklevel=3)
                 warned = True
             if not left:
-                return self.query(state.round, [], [], {}, note, open_now.too_dear)
+                return self.query(state.round, [], [], {}, note, open_now.over_budget)
             if hasattr(self.task, "fit"):
                 self.fitter.catch_up(state.fit)
             selector = self._selector_of(state, given is not None)
@@ -119,7 +119,7 @@ class Asker:
                 # In the order asked. What a sample costs is settled when it is asked.
                 how["costs"] = list(costs.values())
             if self.store.record_ask(number, asked, how):
-                return self.query(number, asked, samples, costs, note, open_now.too_dear)
+                return self.query(number, asked, samples, costs, note, open_now.over_budget)
 
     def open_ids(self, state: State, given: Any = None) -> list[str]:
         """Return what was never asked, labelled or skipped, in the pool's order."""
@@ -127,7 +127,7 @@ class Asker:
         gone = state.asked.keys() | state.labelled | state.skipped
         return [name for name in ids if name not in gone]
 
-    def _open(self, state: State, wanted: Wanted, given: Any) -> _Open:
+    def _open(self, state: State, wanted: AskRequest, given: Any) -> _Open:
         left = self.open_ids(state, given)
         where = (
             "of the scored samples"
@@ -143,15 +143,19 @@ class Asker:
         assert wanted.cost is not None
         costs = self.costs.of(left)
         warned: list[Warning] = []
-        too_dear = {}
-        if wanted.dearest is None:
+        over_budget = {}
+        if wanted.max_sample_cost is None:
             rows = np.flatnonzero(costs > wanted.cost)
-            too_dear = {left[row]: float(costs[row]) for row in rows.tolist()}
+            over_budget = {left[row]: float(costs[row]) for row in rows.tolist()}
         else:
-            left = [name for name, cost in zip(left, costs, strict=True) if cost <= wanted.dearest]
-            costs = costs[costs <= wanted.dearest]
-        if too_dear:
-            warned.append(TooDearWarning(too_dear_note(too_dear, wanted.cost)))
+            left = [
+                name
+                for name, cost in zip(left, costs, strict=True)
+                if cost <= wanted.max_sample_cost
+            ]
+            costs = costs[costs <= wanted.max_sample_cost]
+        if over_budget:
+            warned.append(OverBudgetWarning(over_budget_note(over_budget, wanted.cost)))
         total = math.fsum(costs)
         if total < wanted.cost:
             warned.append(
@@ -162,7 +166,9 @@ class Asker:
             )
         fits = np.flatnonzero(costs <= wanted.cost)
         there = dict(zip([left[row] for row in fits.tolist()], costs[fits].tolist(), strict=True))
-        return _Open(list(there), there, list(too_dear), " ".join(map(str, warned)), tuple(warned))
+        return _Open(
+            list(there), there, list(over_budget), " ".join(map(str, warned)), tuple(warned)
+        )
 
     def _is_cold(self, state: State) -> bool:
         """Whether the model has not been trained here: its predictions say nothing yet.
@@ -185,7 +191,7 @@ class Asker:
         samples: Sequence[Any],
         costs: Mapping[str, float],
         note: str = "",
-        too_dear: Sequence[str] = (),
+        over_budget: Sequence[str] = (),
     ) -> Query:
         """Return some `rows` of query `number`, and their samples; `costs` are those recorded."""
         known = all(row.id in costs for row in rows)
@@ -197,7 +203,7 @@ class Asker:
             descriptions={row.id: row.description for row in rows if row.description is not None},
             note=note,
             cost=math.fsum(costs[row.id] for row in rows) if rows and known else None,
-            too_dear=list(too_dear),
+            over_budget=list(over_budget),
         )
 
     def pending(self) -> list[Query]:
@@ -233,11 +239,11 @@ class Asker:
         return costs
 
 
-def too_dear_note(costs: Mapping[str, float], budget: float) -> str:
+def over_budget_note(costs: Mapping[str, float], budget: float) -> str:
     """Return what is said of samples that a budget can't buy.
 
     Example:
-        >>> too_dear_note({"a": 12.0, "b": 30.5}, 10)
+        >>> over_budget_note({"a": 12.0, "b": 30.5}, 10)
         "2 samples cost more than the whole 10 and were left out: 'a' (12), 'b' (30.5)."
     """
     named = ", ".join(f"{name!r} ({cost:g})" for name, cost in list(costs.items())[:5])

@@ -31,21 +31,21 @@ _SCORED = frozenset({"embeddings", "mean_probs", "draws"})
 
 
 @dataclass(frozen=True)
-class Wanted:
+class AskRequest:
     """How much is asked for: either of the first two.
 
     Args:
         n: so many samples.
         cost: so much in all.
         per_cost: with `cost`: in the order of score per cost.
-        dearest: with `cost`: leave out what costs more than this as well. Who says so has told
-            the user: nothing is reported as too dear.
+        max_sample_cost: with `cost`: leave out samples that cost more than this as well. The
+            caller has already warned the user.
     """
 
     n: int | None = None
     cost: float | None = None
     per_cost: bool = False
-    dearest: float | None = None
+    max_sample_cost: float | None = None
 
     def check(self, strategy: Strategy) -> None:
         """Refuse what can't be asked for."""
@@ -134,7 +134,7 @@ class Selector:
     def pick(
         self,
         ids: Sequence[str],
-        wanted: Wanted,
+        wanted: AskRequest,
         round: int,
         state: State,
         scores: Any,
@@ -214,8 +214,10 @@ class Selector:
         if hasattr(self.task, "start_round"):
             self.task.start_round(round)
         told: dict[str, Any] = {}
-        if hasattr(self.task, "look"):  # what is too big for one prediction is looked at in pieces
-            seen = self.task.look([self.pool[name] for name in ids])
+        if hasattr(
+            self.task, "describe_many"
+        ):  # what is too big for one prediction is looked at in pieces
+            seen = self.task.describe_many([self.pool[name] for name in ids])
             for name, one in zip(ids, seen, strict=True):
                 told[name] = to_json(one, "description", f"id {name!r}")
             return told

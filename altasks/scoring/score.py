@@ -216,7 +216,7 @@ def _order(task: Any, reader: Reader) -> np.ndarray:
     def measure(batch: Sequence[Any], row: np.ndarray) -> None:
         sizes[row] = task.size(batch[0])
 
-    if hasattr(task, "size") and not getattr(task, "one_size", False):
+    if hasattr(task, "size") and not getattr(task, "uniform_size", False):
         for row in range(len(sizes)):
             if row not in reader.unreadable:
                 reader.read(np.array([row]), measure)
@@ -225,11 +225,11 @@ def _order(task: Any, reader: Reader) -> np.ndarray:
 
 
 def _batches(task: Any, samples: Pool, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield rows to predict together; what a task's `batch_key` says belongs together stays so.
+    """Yield rows to predict together; what a task's `group_key` says belongs together stays so.
 
     Regions of one image come from one pass over it, so a batch ends where an image does.
     """
-    key_of = getattr(task, "batch_key", None)
+    key_of = getattr(task, "group_key", None)
 
     def key_at(place: int) -> Any:
         try:

@@ -23,12 +23,12 @@ class WithinBudget(NamedTuple):
     Attributes:
         picks: ids, best first.
         spent: what they cost together, at most the budget.
-        too_dear: the ids that cost more than the whole budget, in the order of the candidates.
+        over_budget: the ids that cost more than the whole budget, in the order of the candidates.
     """
 
     picks: list[str]
     spent: float
-    too_dear: list[str]
+    over_budget: list[str]
 
 
 def select_within(
@@ -85,7 +85,7 @@ def select_within(
         >>> candidates = Candidates(["long", "short", "book"], [0.9, 0.5, 1.0], costs=[30, 5, 900])
         >>> rng = np.random.default_rng(0)
         >>> select_within("top_k", candidates, 32, rng=rng)
-        WithinBudget(picks=['long'], spent=30.0, too_dear=['book'])
+        WithinBudget(picks=['long'], spent=30.0, over_budget=['book'])
         >>> select_within("top_k", candidates, 34, rng=rng, per_cost=True).picks
         ['short']
     """

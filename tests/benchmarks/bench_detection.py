@@ -38,11 +38,11 @@ def detector(folder: Path, conf: float):
 
     import altasks as al
     from altasks._internal.random import isolated
-    from altasks.tasks.object_detection.ultralytics_guard import load, working
+    from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
     task = al.ObjectDetection("yolov8n.yaml", labels=[str(i) for i in range(5)])
     net = task.model
-    with working():
+    with isolated_ultralytics():
         model = load().YOLO("yolov8n.yaml")
     net.task, net.args, net.pt_path = "detect", {"imgsz": 320}, "drawn.pt"
     with isolated(0), torch.no_grad():
@@ -76,11 +76,11 @@ def ours(task, folder: Path, batch: int) -> tuple[float, float]:
 
 
 def theirs(model, folder: Path, batch: int, conf: float) -> tuple[float, int]:
-    from altasks.tasks.object_detection.ultralytics_guard import working
+    from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics
 
     began = time.perf_counter()
     boxes = 0
-    with working():
+    with isolated_ultralytics():
         for result in model.predict(
             str(folder), stream=True, batch=batch, imgsz=320, conf=conf, verbose=False, save=False
         ):

@@ -389,7 +389,7 @@ def test_samples_are_batched_as_the_members_would():
     class Parts:
         """A pass over a whole, of which samples are parts."""
 
-        one_size = True
+        uniform_size = True
 
         def __init__(self, seed):
             pass
@@ -401,7 +401,7 @@ def test_samples_are_batched_as_the_members_would():
         def size(self, sample):
             raise AssertionError("all are of one size")
 
-        def batch_key(self, sample):
+        def group_key(self, sample):
             return sample[0]
 
     seen = []

@@ -17,8 +17,8 @@ import altasks as al
 from altasks.errors import (
     InvalidInputError,
     LoopWarning,
+    OverBudgetWarning,
     PoolExhaustedWarning,
-    TooDearWarning,
     UnknownNameError,
 )
 from altasks.loop import SQLStore
@@ -55,7 +55,7 @@ class TestAsk:
     def test_the_best_that_fit(self) -> None:
         loop = words({"a": 20, "b": 12, "c": 9, "d": 1})
         query = loop.ask(cost=22, scores={"a": 0.7, "b": 0.8, "c": 0.5, "d": 0.1})
-        assert (query.ids, query.cost, query.too_dear) == (["b", "c", "d"], 22.0, [])
+        assert (query.ids, query.cost, query.over_budget) == (["b", "c", "d"], 22.0, [])
         assert (query.scores, query.note) == ([0.8, 0.5, 0.1], "")
         assert loop.spent == 22.0
 
@@ -112,17 +112,19 @@ class TestAsk:
 
     def test_too_dear_is_reported_once(self) -> None:
         loop = words({"a": 30, "b": 2, "c": 50, "d": 9})
-        with pytest.warns(TooDearWarning, match=r"2 samples cost more than the whole 10") as caught:
+        with pytest.warns(
+            OverBudgetWarning, match=r"2 samples cost more than the whole 10"
+        ) as caught:
             query = loop.ask(cost=10, scores=dict.fromkeys("abcd", 1.0))
         assert len(caught) == 1
-        assert query.too_dear == ["a", "c"]
+        assert query.over_budget == ["a", "c"]
         assert "'a' (30), 'c' (50)" in query.note
 
     def test_all_too_dear(self) -> None:
         loop = words({"a": 30, "b": 20})
-        with pytest.warns(TooDearWarning):
+        with pytest.warns(OverBudgetWarning):
             query = loop.ask(cost=10, scores=dict.fromkeys("ab", 1.0))
-        assert (query.ids, query.too_dear, query.round, query.cost) == ([], ["a", "b"], 0, None)
+        assert (query.ids, query.over_budget, query.round, query.cost) == ([], ["a", "b"], 0, None)
         assert (loop.round, loop.pending) == (0, [])
 
     def test_more_than_all_that_is_left_costs(self) -> None:
@@ -135,7 +137,7 @@ class TestAsk:
 
     def test_where_warnings_are_errors_nothing_was_asked(self) -> None:
         loop = words({"a": 30, "b": 2})
-        with pytest.raises(TooDearWarning):
+        with pytest.raises(OverBudgetWarning):
             loop.ask(cost=10, scores=dict.fromkeys("ab", 1.0))
         assert loop.round == 0
 
@@ -186,7 +188,7 @@ class TestAsk:
                 assert paid <= Fraction(budget)
                 left = [name for name in pool if name not in {*seen, *query.ids}]
                 assert all(paid + Fraction(pool[name]) > Fraction(budget) for name in left)
-                assert query.too_dear == [
+                assert query.over_budget == [
                     name for name in pool if name not in seen and pool[name] > budget
                 ]
                 seen += query.ids
@@ -364,7 +366,9 @@ class TestRun:
     def test_samples_that_fit_no_batch_are_named_once(self, make: Any, data: Data) -> None:
         costs = dict.fromkeys(data[0], 1.0) | {"s007": 40.0, "s009": 6.5}
         loop = make(costs=costs)
-        with pytest.warns(TooDearWarning, match=r"2 samples .* 's007' \(40\), 's009' \(6.5\)") as w:
+        with pytest.warns(
+            OverBudgetWarning, match=r"2 samples .* 's007' \(40\), 's009' \(6.5\)"
+        ) as w:
             rounds = list(loop.run(al.Simulated(data[1]), cost_budget=18, cost_batch=6))
         assert len(w) == 1
         assert [one.spent for one in rounds] == [6.0, 12.0, 18.0]
@@ -372,7 +376,7 @@ class TestRun:
 
     def test_nothing_fits(self, make: Any, data: Data) -> None:
         loop = make(costs=dict.fromkeys(data[0], 9.0))
-        with pytest.warns(TooDearWarning, match="120 samples"):
+        with pytest.warns(OverBudgetWarning, match="120 samples"):
             assert list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=5)) == []
         assert loop.round == 0
 
@@ -408,7 +412,7 @@ class TestRun:
 
     def test_dearer_than_the_whole_budget(self, make: Any, data: Data) -> None:
         loop = make(costs=dict.fromkeys(data[0], 9.0))
-        with pytest.warns(TooDearWarning, match="120 samples cost more than the whole 5 "):
+        with pytest.warns(OverBudgetWarning, match="120 samples cost more than the whole 5 "):
             assert list(loop.run(al.Simulated(data[1]), cost_budget=5, cost_batch=20)) == []
 
     def test_a_beginning_that_buys_nothing(self, make: Any, data: Data) -> None:

@@ -469,7 +469,7 @@ def test_ctrl_c_keeps_what_was_skipped_too():
 
 def test_a_task_of_one_size_is_not_measured():
     class Alike(Softmax):
-        one_size = True
+        uniform_size = True
 
         def size(self, sample):
             raise AssertionError("measured")
@@ -536,7 +536,7 @@ def test_samples_that_cant_be_decoded_are_found_where_batches_are_made():
         return samples[place]
 
     class Keyed(Softmax):
-        def batch_key(self, sample):
+        def group_key(self, sample):
             return float(sample[0])
 
     pool = al.data.Pool(list("abcd"), fetch)

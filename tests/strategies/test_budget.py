@@ -61,7 +61,7 @@ def check(candidates: Candidates, budget: float, found: Any) -> None:
     assert len(set(found.picks)) == len(found.picks)
     assert sum(map(Fraction, costs)) <= Fraction(budget)
     assert found.spent == math.fsum(costs) <= budget
-    assert found.too_dear == [name for name in candidates.ids if cost_of[name] > budget]
+    assert found.over_budget == [name for name in candidates.ids if cost_of[name] > budget]
     # Nothing that is left would still fit.
     left = Fraction(budget) - sum(map(Fraction, costs))
     others = set(candidates.ids) - set(found.picks)

@@ -130,7 +130,7 @@ class Head:
         return mask
 
 
-class FineTuned:
+class TrainerTask:
     """A task over rows of texts: the upper two layers of MiniLM trained anew at each fit."""
 
     default_acquisition = "bald"
@@ -308,7 +308,7 @@ def run(args: argparse.Namespace, data: Data, name: str, seed: int) -> dict[str,
     size = len(data.texts)
     task: Any
     if args.study == "fine-tune":
-        task = FineTuned(data, passes=args.passes, seed=seed, epochs=args.epochs)
+        task = TrainerTask(data, passes=args.passes, seed=seed, epochs=args.epochs)
     else:
         points = np.concatenate([data.points, data.test_points])
         task = Head(points, len(data.names), passes=args.passes, dropout=0.3, seed=seed)

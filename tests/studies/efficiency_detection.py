@@ -32,7 +32,7 @@ from altasks.data import read_voc
 from altasks.data.samples.digit_canvases import digit_canvases
 from altasks.report.curves import compare
 from altasks.report.results import ResultRows, code_version
-from altasks.tasks.object_detection.ultralytics_guard import load, working
+from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
 REPO = Path(__file__).resolve().parents[2]
 MEASURED = (
@@ -158,7 +158,7 @@ def read(folder: Path, name: str, setting: Setting) -> Data:
         digit_canvases(count, seed=0, part=part, size=setting.imgsz, most=3)
         for count, part in ((setting.pool, "pool"), (setting.test, "test"))
     )
-    with working():
+    with isolated_ultralytics():
         model = load("ultralytics.nn.tasks").yaml_model_load("yolov8n.yaml")
     model["scales"] = {"n": [0.33, 0.125, 256]}  # half as wide as nano
     held = (list(test.images.values()), list(test.labels.values()))

@@ -9,7 +9,7 @@ import torch
 
 from altasks._internal.random import isolated
 from altasks.tasks.object_detection.task import yolo_description
-from altasks.tasks.object_detection.ultralytics_guard import load, working
+from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
 
 def description(name="yolov8n.yaml", width=0.125):
@@ -35,7 +35,7 @@ def lively(net, seed=0):
 
 def yolo(family="yolov8n.yaml", classes=5, seed=0, names=None):
     """An `ultralytics.YOLO` of a family with drawn weights."""
-    with working(), isolated(seed):
+    with isolated_ultralytics(), isolated(seed):
         tasks = load("ultralytics.nn.tasks")
         net = tasks.DetectionModel(description(family), nc=classes, verbose=False)
         net.names = dict(enumerate(names or [f"kind{i}" for i in range(classes)]))
@@ -66,7 +66,7 @@ def photographs(count, size=(320, 240), seed=0):
 
 def own_prediction(model, images, **options):
     """What Ultralytics itself reports: a list of (boxes, conf, class)."""
-    with working():
+    with isolated_ultralytics():
         results = copy.deepcopy(model).predict(images, verbose=False, save=False, **options)
     return [
         (one.boxes.xyxy.numpy(), one.boxes.conf.numpy(), one.boxes.cls.numpy().astype(int))

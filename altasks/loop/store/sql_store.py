@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from altasks._version import __version__
 from altasks.errors import StoreVersionError
-from altasks.loop.base import AskedSample, Event, Labels, LoggedFit, State
+from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State
 from altasks.loop.jsonable import dumps
 from altasks.loop.store.engine import Database
 from altasks.loop.store.schema import (
@@ -311,10 +311,10 @@ class SQLStore:
 
         return self._database.write(keep)
 
-    def labels(self, upto: int | None = None) -> Labels:
+    def labels(self, upto: int | None = None) -> LabelSnapshot:
         """Return the labels as of now, or as they were after event `upto`."""
 
-        def look(connection: Connection) -> Labels:
+        def look(connection: Connection) -> LabelSnapshot:
             if upto is None:
                 rows = select(LABELS.c.sample_id, LABELS.c.value).where(LABELS.c.part == "")
                 ordered = rows.order_by(LABELS.c.seq)
@@ -326,7 +326,7 @@ class SQLStore:
                 ordered, seq = rows.order_by(EVENTS.c.seq), upto
             # In the order told, so that the last word wins.
             last = {row.sample_id: row.value for row in connection.execute(ordered)}
-            return Labels(seq, {name: json.loads(value) for name, value in last.items()})
+            return LabelSnapshot(seq, {name: json.loads(value) for name, value in last.items()})
 
         return self._database.read(look)
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from altasks.committees.base import Draws
+from altasks.committees.base import CommitteeLogits
 from altasks.predictions import Bernoulli, Categorical, Prediction
 from altasks.tasks._shared.classes import Classes, multi_label_metrics, single_label_metrics
 from altasks.tasks._shared.trainer import check_training_set, weighted_loss
 
 
-class Classifies:
-    """A mixin for a `FineTuned` whose samples have one class each, or any number of labels.
+class ClassificationMixin:
+    """A mixin for a `TrainerTask` whose samples have one class each, or any number of labels.
 
     Whoever mixes it in sets `_classes`.
     """
@@ -52,7 +52,7 @@ class Classifies:
         truth = np.asarray(self._classes.encode(labels))
         return self._metrics(truth, prediction.mean_probs.cpu().numpy())
 
-    # Of what FineTuned asks for.
+    # Of what TrainerTask asks for.
 
     def _likeliest(self, prediction: Prediction, most: int | None = None) -> dict[str, Any]:
         """Return the part of a description that names classes, likeliest first.
@@ -72,7 +72,7 @@ class Classifies:
             "members": prediction.members,
         }
 
-    def _prediction(self, draws: Draws) -> Prediction:
+    def _prediction(self, draws: CommitteeLogits) -> Prediction:
         kind = Bernoulli if self.multi_label else Categorical
         return kind.from_logits(draws.logits, draws.features)
 

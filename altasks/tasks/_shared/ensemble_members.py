@@ -53,7 +53,7 @@ class EnsembleMembers:
         task = self._task
         if self._borrowed and k == 0:
             replica = task.replica(task.model)
-            replica._new = task._new
+            replica._new_parameters = task._new_parameters
             return replica
         source = self._ensemble.source(k)
         if source is not None:
@@ -62,23 +62,23 @@ class EnsembleMembers:
         # are taken down before the first copy is trained, since that is the task's own model.
         start = task._starting_point()
         replica = task.replica(task.model if k == 0 else copy.deepcopy(task.model))
-        replica._start, replica._new = start, task._new
+        replica._initial_weights, replica._new_parameters = start, task._new_parameters
         return replica
 
     def _with_weights_of(self, k: int) -> Any:
         task = self._task
         if self._shared is None:
             self._shared = task.replica(task.model)
-            self._shared._new = task._new
-        self._shared._goes_on = False
+            self._shared._new_parameters = task._new_parameters
+        self._shared._resumable = False
         source = self._ensemble.source(k)
         if source is None:
-            self._shared._start = task._starting_point()
+            self._shared._initial_weights = task._starting_point()
             return self._shared
         loaded = task._load(source, task._settings.get("labels"))
         _copy_weights(loaded.model, self._shared.model, k)
         # Its own weights are what its fits start from, not those of the member before.
-        self._shared._start, self._shared._new = None, loaded.new
+        self._shared._initial_weights, self._shared._new_parameters = None, loaded.new
         return self._shared
 
 

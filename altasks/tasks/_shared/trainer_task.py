@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.settings import read_settings
-from altasks.committees.base import Committee, Draws, Network, TrainedCommittee
+from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
 from altasks.committees.modes import evaluating
@@ -39,7 +39,7 @@ SETTINGS = "altasks.json"
 WEIGHTS = "model.safetensors"
 
 
-class FineTuned(ABC):
+class TrainerTask(ABC):
     """A Hugging Face model as a task; what its samples and labels are, a subclass says.
 
     A subclass checks its own arguments, loads the model by `_load`, calls this constructor, and
@@ -111,9 +111,9 @@ class FineTuned(ABC):
         self.warm_start = warm_start
         self.frozen_layers = frozen_layers
         self.autocast = autocast
-        self._start: StartingPoint | None = None
-        self._goes_on = False  # whether there is a fit that a warm start can go on from
-        self._new = loaded.new
+        self._initial_weights: StartingPoint | None = None
+        self._resumable = False  # whether there is a fit that a warm start can go on from
+        self._new_parameters = loaded.new
         self._warned = False
         self._head_is_new = bool(loaded.new) and not isinstance(model, nn.Module)
         self._outputs = self._set_up(model, labels)
@@ -179,9 +179,9 @@ class FineTuned(ABC):
             )
             return
         start = self._starting_point()
-        if not (self.warm_start and self._goes_on):
+        if not (self.warm_start and self._resumable):
             start.restore(self.model, seed)
-        self._goes_on = True
+        self._resumable = True
         penalty = None
         if isinstance(self.committee, TrainedCommittee):
             penalty = self.committee.penalty(self._head, self._units(rows))
@@ -209,7 +209,7 @@ class FineTuned(ABC):
             return
         folder.mkdir(parents=True, exist_ok=True)
         self._write(folder)
-        settings = {"task": self.name, **self._meaning(), **self._kept()}
+        settings = {"task": self.name, **self._compatibility(), **self._extra_state()}
         (folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
     def load(self, directory: Path | str) -> None:
@@ -226,7 +226,7 @@ class FineTuned(ABC):
             return
         folder = require_directory(directory, (SETTINGS, WEIGHTS))
         found = read_settings(folder / SETTINGS)
-        for key, mine in {"task": self.name, **self._meaning()}.items():
+        for key, mine in {"task": self.name, **self._compatibility()}.items():
             if found.get(key) != mine:
                 raise invalid(
                     "directory",
@@ -243,13 +243,13 @@ class FineTuned(ABC):
             device=self.device,
             hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
         )
-        self._remember(found)
+        self._load_extra_state(found)
         self._head_is_new = False
-        self._goes_on = True
+        self._resumable = True
 
     def start_over(self) -> None:
         """Forget all training: the next `fit` starts from the pretrained weights, however warm."""
-        self._goes_on = False
+        self._resumable = False
         if self._ensemble is not None:
             self._ensemble.start_over()
 
@@ -270,7 +270,7 @@ class FineTuned(ABC):
                 stacklevel=3,
             )
 
-    def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[Draws]:
+    def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[CommitteeLogits]:
         """Return what the model, or the committee, says of each batch."""
         network = Network(self.model, self._forward, self._head, self._outputs)
         if committee is not None:
@@ -295,9 +295,9 @@ class FineTuned(ABC):
         return logits
 
     def _starting_point(self) -> StartingPoint:
-        if self._start is None:
-            self._start = StartingPoint(self.model, self._new)
-        return self._start
+        if self._initial_weights is None:
+            self._initial_weights = StartingPoint(self.model, self._new_parameters)
+        return self._initial_weights
 
     # What a subclass may do otherwise.
 
@@ -327,11 +327,11 @@ class FineTuned(ABC):
             if (processor := self._processor()) is not None:
                 processor.save_pretrained(folder)
 
-    def _kept(self) -> dict[str, Any]:
+    def _extra_state(self) -> dict[str, Any]:
         """Return, as JSON, what is kept beside the weights and comes back with them."""
         return {}
 
-    def _remember(self, kept: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
+    def _load_extra_state(self, kept: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
         """Take back what `_kept` gave."""
 
     # What a subclass brings.
@@ -371,7 +371,7 @@ class FineTuned(ABC):
         """Return the metrics of Trainer's own evaluation."""
 
     @abstractmethod
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         """Return, as JSON, what saved weights must agree on with the task that reads them."""
 
 
@@ -393,7 +393,7 @@ def check_shared(
     check_arguments(training_args)
 
 
-def in_order(parts: Sequence[Draws], order: Tensor, count: int) -> Draws:
+def in_order(parts: Sequence[CommitteeLogits], order: Tensor, count: int) -> CommitteeLogits:
     """Return the draws of all batches as one, row i of them in place `order[i]`.
 
     Args:
@@ -404,7 +404,7 @@ def in_order(parts: Sequence[Draws], order: Tensor, count: int) -> Draws:
     back = torch.empty(count, dtype=torch.int64)
     back[order.cpu()] = torch.arange(count)
     back = back.to(parts[0].logits.device)
-    return Draws(
+    return CommitteeLogits(
         torch.cat([part.logits for part in parts])[back],
         torch.cat([part.features for part in parts])[back],
     )

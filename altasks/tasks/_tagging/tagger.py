@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from altasks.committees.base import Committee, Draws
+from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tagging.tags import Span, spans_of
 from altasks.errors import UnsupportedPredictionError, invalid
@@ -20,27 +20,27 @@ from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
 from altasks.tasks._shared.texts import longest_input
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import FineTuned, in_order
+from altasks.tasks._shared.trainer_task import TrainerTask, in_order
 from altasks.tasks._tagging.tagset import TagSet
 from altasks.tasks._tagging.training_rows import IGNORED, WordCollator, label_tokens
 from altasks.tasks._tagging.words import Marked, WordBatch, WordEncoder
 
 
-class WordTagger(FineTuned):
+class WordTagger(TrainerTask):
     """A Hugging Face token classifier that tags words; what a sample is, a subclass says.
 
     A sample becomes one or more sequences of words (one for each predicate, in SRL); its units
     are the words of all of them, one after the other.
 
     Args:
-        model: as in `FineTuned`.
+        model: as in `TrainerTask`.
         labels: span labels, or whole tags (`O` among them), or None for the checkpoint's.
         scheme: how the model's tags are written; None: as their letters say, or IOB2.
         repair: whether ill-formed tags in labels are read as conlleval reads them.
         tokenizer: by default the one beside the model.
         max_length: the most tokens in a window; by default what the model reads.
         overlap: how many tokens neighbouring windows share; None: a quarter of `max_length`.
-        options: the further arguments of `FineTuned`.
+        options: the further arguments of `TrainerTask`.
         own: the subclass's further settings.
     """
 
@@ -182,7 +182,7 @@ class WordTagger(FineTuned):
         sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(samples)]
         self._encoder.check(sequences)
 
-    # What FineTuned asks for.
+    # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         tags = None if labels is None else TagSet.of(labels, self._scheme).tags
@@ -222,7 +222,7 @@ class WordTagger(FineTuned):
 
     def _draws(
         self, samples: Sequence[Any], committee: Committee | None
-    ) -> tuple[Draws, list[list[Marked]]]:
+    ) -> tuple[CommitteeLogits, list[list[Marked]]]:
         """Return what is said of every word of every sequence, and the sequences."""
         if isinstance(samples, str):  # its letters would pass for texts
             raise invalid(
@@ -233,7 +233,7 @@ class WordTagger(FineTuned):
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
             members = self._members(committee)
-            return Draws(
+            return CommitteeLogits(
                 torch.empty(0, members, self._outputs, device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             ), sequences
@@ -281,7 +281,7 @@ class WordTagger(FineTuned):
     def _weighted_loss(self) -> Callable[..., Tensor]:
         return _weighted_loss
 
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         return {"tags": self.tags, "scheme": self.scheme}
 
     def _trainer_metrics(self, evaluated: Any) -> dict[str, float]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
-from altasks.committees.base import Committee, Draws
+from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import find_head
 from altasks.data.images import open_image
@@ -20,7 +20,7 @@ from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.class_bars import with_classes
 from altasks.tasks._shared.classes import Classes
-from altasks.tasks._shared.classification import Classifies
+from altasks.tasks._shared.classification import ClassificationMixin
 from altasks.tasks._shared.classifiers import class_names, load_classifier
 from altasks.tasks._shared.images import (
     ImageReader,
@@ -34,14 +34,14 @@ from altasks.tasks._shared.images import (
     plain_transform,
 )
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import WEIGHTS, FineTuned
+from altasks.tasks._shared.trainer_task import WEIGHTS, TrainerTask
 from altasks.tasks.regression.network import redrawable
 
 #: How many classes a description lists.
 DESCRIBED = 20
 
 
-class ImageClassification(Classifies, FineTuned):
+class ImageClassification(ClassificationMixin, TrainerTask):
     """Images into classes, by a Hugging Face model or any torch module; also several labels each.
 
     Samples are paths, PIL images, arrays, tensors, or rows of a Hugging Face `Dataset` with the
@@ -103,7 +103,7 @@ class ImageClassification(Classifies, FineTuned):
     name = "image-classification"
     auto_class = "AutoModelForImageClassification"
     #: Every image becomes as many pixels, so batches need not be made of equals.
-    one_size = True
+    uniform_size = True
 
     def __init__(
         self,
@@ -200,7 +200,7 @@ class ImageClassification(Classifies, FineTuned):
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train on labelled images through `transformers.Trainer`, as `FineTuned.fit` says.
+        """Train on labelled images through `transformers.Trainer`, as `TrainerTask.fit` says.
 
         Images are read when a batch needs them. The head of each file is looked at before.
 
@@ -215,10 +215,10 @@ class ImageClassification(Classifies, FineTuned):
                 samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
             )
         except UnreadableSampleError:
-            if self._ensemble is None and self._start is not None:
-                self._start.restore(self.model, seed)
-                self._goes_on = False
-                self._head_is_new, self._warned = bool(self._new), False
+            if self._ensemble is None and self._initial_weights is not None:
+                self._initial_weights.restore(self.model, seed)
+                self._resumable = False
+                self._head_is_new, self._warned = bool(self._new_parameters), False
             raise
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -241,7 +241,7 @@ class ImageClassification(Classifies, FineTuned):
         """Return the sample as a PIL image with its likeliest classes written below it."""
         return with_classes(open_image(sample), description)
 
-    # What FineTuned asks for.
+    # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         if not isinstance(source, nn.Module) or hasattr(
@@ -291,16 +291,16 @@ class ImageClassification(Classifies, FineTuned):
     def _forward(self, batch: Tensor) -> Tensor:
         return self._logits({"pixel_values": batch})
 
-    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
         parts = []
         for batch in self._reader.batches(samples, self.batch_size):
             parts += self._run([batch], committee)  # its pixels are let go before the next are read
         if not parts:
-            return Draws(
+            return CommitteeLogits(
                 torch.empty(0, self._members(committee), len(self._classes), device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             )
-        return Draws(
+        return CommitteeLogits(
             torch.cat([part.logits for part in parts]), torch.cat([part.features for part in parts])
         )
 
@@ -336,7 +336,7 @@ class ImageClassification(Classifies, FineTuned):
         else:
             super()._write(folder)
 
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         transform = self._reader.transform
         return {
             "labels": self.labels,
@@ -345,7 +345,7 @@ class ImageClassification(Classifies, FineTuned):
             "input_size": list(transform.size) if isinstance(transform, ToPixels) else None,
         }
 
-    def _kept(self) -> dict[str, Any]:
+    def _extra_state(self) -> dict[str, Any]:
         # By timm's own name for it, the network can be built again elsewhere.
         noted = getattr(getattr(self.model, "net", None), "pretrained_cfg", None) or {}
         name = noted.get("architecture")

@@ -19,7 +19,7 @@ from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
 from altasks._internal.settings import read_settings
 from altasks.errors import InvalidInputError, first_line, invalid
-from altasks.tasks.object_detection.ultralytics_guard import PURPOSE, load, working
+from altasks.tasks.object_detection.ultralytics_guard import PURPOSE, isolated_ultralytics, load
 
 SETTINGS = "altasks.json"
 WEIGHTS = "model.safetensors"
@@ -30,7 +30,7 @@ IMAGE_SIZE = 640
 
 
 @dataclass(frozen=True, eq=False)
-class Blueprint:
+class DetectorSpec:
     """A detector taken apart.
 
     Attributes:
@@ -53,7 +53,7 @@ class Blueprint:
     def build(self, seed: int) -> Any:
         """Return an Ultralytics `DetectionModel`; what `state` doesn't give comes from the seed."""
         tasks = load("ultralytics.nn.tasks")
-        with working(), isolated(derive_seed(seed, "detector")):
+        with isolated_ultralytics(), isolated(derive_seed(seed, "detector")):
             try:
                 net = tasks.DetectionModel(
                     copy.deepcopy(self.yaml), nc=len(self.names), verbose=False
@@ -90,11 +90,11 @@ class Blueprint:
         return net.eval()
 
 
-def read_blueprint(
+def read_spec(
     model: Any,
     labels: Sequence[str] | None,
     weights: str | os.PathLike[str] | None,
-) -> Blueprint:
+) -> DetectorSpec:
     """Return the detector that a user's `model`, `labels` and `weights` mean.
 
     Raises:
@@ -139,11 +139,11 @@ def _check_names(labels: Sequence[str]) -> list[str]:
     return names
 
 
-def _read_source(model: Any) -> Blueprint:
-    if isinstance(model, Blueprint):
+def _read_source(model: Any) -> DetectorSpec:
+    if isinstance(model, DetectorSpec):
         return model
     if isinstance(model, Mapping):
-        return Blueprint(_plain_yaml(model), [])
+        return DetectorSpec(_plain_yaml(model), [])
     if isinstance(model, str | os.PathLike):
         text = os.fspath(model)
         if "://" in text:
@@ -167,7 +167,7 @@ def _read_source(model: Any) -> Blueprint:
     return _from_object(model)
 
 
-def _from_object(model: Any) -> Blueprint:
+def _from_object(model: Any) -> DetectorSpec:
     net = getattr(model, "model", None)
     if not hasattr(model, "task") or not isinstance(net, torch.nn.Module):
         raise invalid(
@@ -181,7 +181,7 @@ def _from_object(model: Any) -> Blueprint:
     return _from_net(net, getattr(model, "task", None), arguments, trained=trained)
 
 
-def _from_net(net: Any, task: str | None, arguments: Any, *, trained: bool) -> Blueprint:
+def _from_net(net: Any, task: str | None, arguments: Any, *, trained: bool) -> DetectorSpec:
     if task != "detect":
         raise invalid(
             "model",
@@ -199,7 +199,7 @@ def _from_net(net: Any, task: str | None, arguments: Any, *, trained: bool) -> B
         else value.detach().to("cpu", copy=True)
         for name, value in net.state_dict().items()
     }
-    return Blueprint(
+    return DetectorSpec(
         _plain_yaml(net.yaml),
         [] if fresh else names,
         state,
@@ -245,9 +245,9 @@ def _plain_yaml(source: Mapping[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _read_yaml(path: Path) -> Blueprint:
+def _read_yaml(path: Path) -> DetectorSpec:
     tasks = load("ultralytics.nn.tasks")
-    with working():
+    with isolated_ultralytics():
         try:
             description = tasks.yaml_model_load(str(path))
         except (FileNotFoundError, OSError, ValueError, AttributeError) as error:
@@ -259,7 +259,7 @@ def _read_yaml(path: Path) -> Blueprint:
             ) from error
     if not isinstance(description, Mapping):
         raise invalid("model", "a YAML mapping", type(description).__name__, where=str(path))
-    return Blueprint(_plain_yaml(description), [])
+    return DetectorSpec(_plain_yaml(description), [])
 
 
 def yolo_description(name: str | os.PathLike[str], *, width: float | None = None) -> dict[str, Any]:
@@ -287,12 +287,12 @@ def yolo_description(name: str | os.PathLike[str], *, width: float | None = None
     return found
 
 
-def _read_checkpoint(path: Path) -> Blueprint:
+def _read_checkpoint(path: Path) -> DetectorSpec:
     """Read Ultralytics' own format by `torch.load(weights_only=True)`, never by plain pickle."""
     if not path.is_file():
         raise invalid("model", "an existing file", repr(str(path)), hint="Nothing is downloaded.")
     tasks = load("ultralytics.nn.tasks")
-    with working():
+    with isolated_ultralytics():
         try:
             checkpoint, _ = tasks.torch_safe_load(str(path), safe_only=True)
         except Exception as error:  # a damaged or hostile file makes torch's readers raise anything
@@ -323,7 +323,7 @@ def _read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         raise invalid("weights", "a safetensors file", f"{error}", where=str(source)) from error
 
 
-def read_saved(folder: Path) -> Blueprint:
+def read_saved(folder: Path) -> DetectorSpec:
     """Return the detector that `save` wrote.
 
     Raises:
@@ -349,7 +349,7 @@ def read_saved(folder: Path) -> Blueprint:
     except InvalidInputError as error:
         error.add_note("If it is a loop's, delete the folder: the fit is repeated from its log.")
         raise
-    return Blueprint(
+    return DetectorSpec(
         _plain_yaml(settings["yaml"]),
         _check_names(settings["names"]),
         state,
@@ -360,7 +360,7 @@ def read_saved(folder: Path) -> Blueprint:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class ImageDetections:
     """What a detector says of one image.
 
     Attributes:
@@ -390,7 +390,7 @@ class Detector:
     def __init__(self, net: Any, device: torch.device) -> None:
         require("torchvision", "detection", PURPOSE)  # Ultralytics takes its NMS if it is loaded
         backend = load("ultralytics.nn.autobackend").AutoBackend
-        with working():
+        with isolated_ultralytics():
             # The one-to-many head: the other gives no class scores beside the best.
             self._run = backend(
                 copy.deepcopy(net), device=device, fuse=True, verbose=False, end2end=False
@@ -407,7 +407,7 @@ class Detector:
         conf: float,
         iou: float,
         max_det: int,
-    ) -> list[Found]:
+    ) -> list[ImageDetections]:
         """Return what is found in a batch.
 
         Args:
@@ -435,4 +435,4 @@ class Detector:
                 scaled = self._scale(batch.shape[2:], boxes[:, :4].clone(), originals[row])
                 found.append((scaled, scores, features[row]))
         # Copies are ordinary tensors; those made in inference mode can't be changed in place.
-        return [Found(*(part.clone() for part in parts)) for parts in found]
+        return [ImageDetections(*(part.clone() for part in parts)) for parts in found]

@@ -13,7 +13,7 @@ from altasks.committees.box_views import View
 from altasks.data.images import all_unreadable, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Ragged
-from altasks.tasks.object_detection.detector import Detector, Found
+from altasks.tasks.object_detection.detector import Detector, ImageDetections
 from altasks.tasks.object_detection.matching import match, overlaps
 from altasks.tasks.object_detection.ultralytics_guard import load
 
@@ -66,7 +66,7 @@ def read_images(samples: Sequence[Any]) -> Iterator[tuple[int, np.ndarray]]:
         raise all_unreadable(unreadable)
 
 
-class Finder:
+class DetectionRunner:
     """Runs a detector over images of any shape.
 
     Each image is letterboxed as `YOLO.predict` letterboxes it alone: a batch holds images of one
@@ -94,7 +94,7 @@ class Finder:
         self._batch_size = batch_size
         self._options = options
 
-    def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[Found]]:
+    def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[ImageDetections]]:
         """Return what is found in each sample in each view, by sample, then view."""
         boxes = [
             letterboxes(side, self._stride) for side in sides_of(views, self._imgsz, self._stride)
@@ -147,7 +147,7 @@ def distribution(scores: Tensor, background: bool) -> Categorical:
     return Categorical.from_logits(values.clamp_min(_TINY).log())
 
 
-def as_ragged(found: Sequence[Found], classes: int, background: bool) -> Ragged:
+def as_ragged(found: Sequence[ImageDetections], classes: int, background: bool) -> Ragged:
     """Return one detector's boxes of N images as a prediction of one member."""
     lengths = [len(one.boxes) for one in found]
     if not found:

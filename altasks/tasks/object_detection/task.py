@@ -25,13 +25,18 @@ from altasks.tasks.object_detection.detector import (
     IMAGE_SIZE,
     SETTINGS,
     WEIGHTS,
-    Blueprint,
     Detector,
-    read_blueprint,
+    DetectorSpec,
     read_saved,
+    read_spec,
     yolo_description,
 )
-from altasks.tasks.object_detection.inference import Finder, as_ragged, join_boxes, sides_of
+from altasks.tasks.object_detection.inference import (
+    DetectionRunner,
+    as_ragged,
+    join_boxes,
+    sides_of,
+)
 from altasks.tasks.object_detection.labels import BoxLabels
 from altasks.tasks.object_detection.options import check_committee, check_share, check_whole
 from altasks.tasks.object_detection.training import (
@@ -132,8 +137,8 @@ class ObjectDetection:
                     "None",
                     hint="It may only be left out with an Ensemble of models or checkpoints.",
                 )
-        self._start = read_blueprint(model, labels, weights)
-        self._labels = BoxLabels(self._start.names)
+        self._spec = read_spec(model, labels, weights)
+        self._labels = BoxLabels(self._spec.names)
         if len(self.labels) < 2 and not self.background:
             raise invalid(
                 "background",
@@ -141,9 +146,9 @@ class ObjectDetection:
                 "False",
                 hint="Over one class there is nothing to be unsure of.",
             )
-        self.model = self._start.build(0)
+        self.model = self._spec.build(0)
         self._stride = max(int(self.model.stride.max()), 32)
-        self.imgsz = imgsz if imgsz is not None else self._start.imgsz or IMAGE_SIZE
+        self.imgsz = imgsz if imgsz is not None else self._spec.imgsz or IMAGE_SIZE
         check_whole("imgsz", self.imgsz)
         if self.imgsz % self._stride:
             near = max(1, round(self.imgsz / self._stride)) * self._stride
@@ -154,8 +159,8 @@ class ObjectDetection:
             sides_of(committee.views, self.imgsz, self._stride)
         self.device = pick_device(device, self.model, loaded=True)
         self._detector: Detector | None = None
-        self._counts = list(self._start.counts or [0] * len(self.labels))
-        self._untrained = not self._start.trained
+        self._counts = list(self._spec.counts or [0] * len(self.labels))
+        self._untrained = not self._spec.trained
         self._ensemble: Ensemble | None = None
         if isinstance(committee, Ensemble):
             self._ensemble = committee.bind(self._member, swap=False)
@@ -303,12 +308,12 @@ class ObjectDetection:
             self._counts = self._labels.counts([self.check_label(label) for label in labels])
             return
         trained, checked = train(
-            self._start.build(seed),
+            self._spec.build(seed),
             samples,
             labels,
             valid=valid,
             reader=self._labels,
-            starting=self._start.state is not None,
+            starting=self._spec.state is not None,
             seed=seed,
             imgsz=self.imgsz,
             device=self.device,
@@ -354,7 +359,7 @@ class ObjectDetection:
         settings = {
             "task": self.name,
             "names": self.labels,
-            "yaml": self._start.yaml,
+            "yaml": self._spec.yaml,
             "imgsz": self.imgsz,
             "counts": self._counts,
         }
@@ -455,18 +460,18 @@ class ObjectDetection:
     def _member(self, k: int) -> ObjectDetection:
         assert isinstance(self.committee, Ensemble)
         source = self.committee.source(k)
-        return self.replica(self._start if source is None else source)
+        return self.replica(self._spec if source is None else source)
 
     def _rebuilt(self, state: Mapping[str, Tensor]) -> Any:
         kept = {name: value.detach().cpu() for name, value in state.items()}
-        plan = Blueprint(self._start.yaml, self.labels, kept)
+        plan = DetectorSpec(self._spec.yaml, self.labels, kept)
         return plan.build(0)
 
-    def _finder(self) -> Finder:
+    def _finder(self) -> DetectionRunner:
         if self._detector is None:
             self._detector = Detector(self.model, self.device)
         options = {"conf": self.conf, "iou": self.iou, "max_det": self.max_det}
-        return Finder(self._detector, self.imgsz, self._stride, self.batch_size, options)
+        return DetectionRunner(self._detector, self.imgsz, self._stride, self.batch_size, options)
 
     def _warn_if_untrained(self) -> None:
         if self._untrained:

@@ -17,7 +17,7 @@ from altasks._internal.random import derive_seed, isolated
 from altasks.data.images import all_unreadable, open_image
 from altasks.errors import TrainingError, UnreadableSampleError, invalid
 from altasks.tasks.object_detection.labels import BoxLabels
-from altasks.tasks.object_detection.ultralytics_guard import load, working
+from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
 #: Ultralytics' own defaults but for these: no files, no plots, no processes, nothing printed.
 DEFAULTS: dict[str, Any] = {
@@ -233,7 +233,7 @@ def train(
             "device": _device_name(device),
             "seed": derive_seed(seed, "yolo") % 2**31,
         }
-        with working(), isolated(derive_seed(seed, "yolo")), _no_denormals(device):
+        with isolated_ultralytics(), isolated(derive_seed(seed, "yolo")), _no_denormals(device):
             yolo = _as_yolo(net, starting=starting)
             # It sets the threads as the machine has cores; here they are the user's.
             yolo.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
@@ -265,7 +265,7 @@ def validate(
     with scratch() as folder:
         write_dataset(folder, "val", samples, labels, reader)
         data = _describe(folder, reader.names, "images/val", "images/val")
-        with working(), isolated(derive_seed(0, "validate")):
+        with isolated_ultralytics(), isolated(derive_seed(0, "validate")):
             yolo = _as_yolo(net, starting=True)
             found = yolo.val(
                 data=str(data),

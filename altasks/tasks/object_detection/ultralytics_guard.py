@@ -69,7 +69,7 @@ def load(module: str = "ultralytics") -> ModuleType:
 
 
 @contextmanager
-def working() -> Iterator[None]:
+def isolated_ultralytics() -> Iterator[None]:
     """Run a stretch of Ultralytics' code quietly, and leave the process as it was.
 
     Not for two threads at once: the library's switches are attributes of its modules.

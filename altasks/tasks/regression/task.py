@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
 from altasks._internal.settings import read_settings
-from altasks.committees.base import Committee, Draws
+from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal, Prediction
@@ -23,7 +23,13 @@ from altasks.tasks._shared.checkpoints import Loaded, require_directory
 from altasks.tasks._shared.classifiers import find_tokenizer
 from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import SETTINGS, WEIGHTS, FineTuned, check_shared, in_order
+from altasks.tasks._shared.trainer_task import (
+    SETTINGS,
+    WEIGHTS,
+    TrainerTask,
+    check_shared,
+    in_order,
+)
 from altasks.tasks.regression.image_inputs import ImageReader, find_image_processor
 from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader, rows_of
 from altasks.tasks.regression.model import (
@@ -53,7 +59,7 @@ from altasks.tasks.regression.targets import Targets
 ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
 
 
-class Regression(FineTuned):
+class Regression(TrainerTask):
     """Numbers from rows of numbers, texts or images, each with a mean and a variance.
 
     The last layer has two outputs for each target: the mean and, through a softplus, the variance
@@ -187,7 +193,7 @@ class Regression(FineTuned):
         # What may be asked of a task whose model waits for the first rows.
         self._built = False
         self.committee, self.warm_start = committee, warm_start
-        self._ensemble, self._goes_on = None, False
+        self._ensemble, self._resumable = None, False
         brought = isinstance(committee, Ensemble) and committee.source(0) is not None
         if model is not None or brought or self._table.width is not None:
             self._build(model, brought=brought)
@@ -284,7 +290,7 @@ class Regression(FineTuned):
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train on labelled samples through `transformers.Trainer`, as `FineTuned.fit` says.
+        """Train on labelled samples through `transformers.Trainer`, as `TrainerTask.fit` says.
 
         Raises:
             InvalidInputError: for a target that is not a number (its row is named), or that is the
@@ -304,7 +310,7 @@ class Regression(FineTuned):
             check_training_set(valid[0], valid[1], None)
             self._targets.matrix(valid[1])
             self._reader.rows(valid[0])
-        if not (self.warm_start and self._goes_on):
+        if not (self.warm_start and self._resumable):
             self._scaling = scaling
             self._reader.learn(samples)
         super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
@@ -368,7 +374,7 @@ class Regression(FineTuned):
             self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
-    # What FineTuned asks for.
+    # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         del labels
@@ -397,7 +403,7 @@ class Regression(FineTuned):
     def _forward(self, batch: Any) -> Tensor:
         return self._logits(batch.inputs)
 
-    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
         if isinstance(self._reader, ImageReader):  # pixels are let go before the next are read
             parts, rows = [], []
             for batch in self._reader.batches(samples, self.batch_size):
@@ -408,13 +414,13 @@ class Regression(FineTuned):
             parts = self._run(batches, committee) if batches else []
             rows = [row for batch in batches for row in batch.rows]
         if not parts:
-            return Draws(
+            return CommitteeLogits(
                 torch.empty(0, self._members(committee), self._outputs, device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             )
         return in_order(parts, torch.tensor(rows), len(samples))
 
-    def _prediction(self, draws: Draws) -> Normal:
+    def _prediction(self, draws: CommitteeLogits) -> Normal:
         # float64: a target may be large beside its variation, such as a year.
         mean, variance = mean_and_variance(draws.logits.cpu().double(), self._floor)  # N x K x T
         if not bool(torch.isfinite(mean).all() and torch.isfinite(variance).all()):
@@ -468,20 +474,20 @@ class Regression(FineTuned):
         logits = logits[0] if isinstance(logits, tuple) else logits
         truth = evaluated.label_ids[:, : len(self._targets)]
         prediction = self._prediction(
-            Draws(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
+            CommitteeLogits(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
         )
         return regression_metrics(
             prediction, truth * self._scaling.scale + self._scaling.mean, self._targets.names
         )
 
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         return {"targets": self._targets.names, **self._reader.meaning()}
 
-    def _kept(self) -> dict[str, Any]:
+    def _extra_state(self) -> dict[str, Any]:
         scaling = None if self._scaling is None else self._scaling.kept()
         return {"scaling": scaling, "variance_floor": self._floor, **self._reader.kept()}
 
-    def _remember(self, kept: Mapping[str, Any]) -> None:
+    def _load_extra_state(self, kept: Mapping[str, Any]) -> None:
         self._reader.remember(kept)
         self._scaling = None if kept["scaling"] is None else Scaling.read(kept["scaling"])
         self._floor = float(kept["variance_floor"])
@@ -502,8 +508,8 @@ class Regression(FineTuned):
             outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
         if outputs is None or not is_healthy(self.model, outputs):
             self._starting_point().restore(self.model, seed)
-            self._goes_on, self._scaling, self._table.scaling = False, None, None
-            self._head_is_new, self._warned = bool(self._new), False
+            self._resumable, self._scaling, self._table.scaling = False, None, None
+            self._head_is_new, self._warned = bool(self._new_parameters), False
             raise TrainingError(BLOWN_UP)
         warn_of_collapse(outputs, self._floor, self._targets.names)
 

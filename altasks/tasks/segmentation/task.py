@@ -23,7 +23,7 @@ from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import WEIGHTS, FineTuned
+from altasks.tasks._shared.trainer_task import WEIGHTS, TrainerTask
 from altasks.tasks.segmentation.committee import MapCommittee, check_committee
 from altasks.tasks.segmentation.deep_supervision import DeepSupervised, spec_of
 from altasks.tasks.segmentation.loss import MapLoss, StagedLoss
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 REGION_ROWS = 64
 
 
-class Segmentation(FineTuned):
+class Segmentation(TrainerTask):
     """A class for every pixel, by any model that makes maps of logits.
 
     The committee is the model's own decoder: each of some stages gets a light head (a 1x1
@@ -205,7 +205,7 @@ class Segmentation(FineTuned):
             },
         )
         # New heads on a model object say nothing yet either.
-        self._head_is_new = bool(self._new)
+        self._head_is_new = bool(self._new_parameters)
         self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, autocast)
         self.passes = Passes(
             self.normalise,
@@ -285,7 +285,7 @@ class Segmentation(FineTuned):
             else:
                 yield place, Ragged(units, [len(units)], {"boundary": edge})
 
-    def batch_key(self, sample: Any) -> Any:
+    def group_key(self, sample: Any) -> Any:
         """Return what samples share that are best predicted together: the image of regions."""
         return ("region", sample.of) if isinstance(sample, ImageRegion) else None
 
@@ -350,7 +350,7 @@ class Segmentation(FineTuned):
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train on images and masks through `transformers.Trainer`, as `FineTuned.fit` says.
+        """Train on images and masks through `transformers.Trainer`, as `TrainerTask.fit` says.
 
         Regions of one image are one training image, in which all else is void. Images are read
         when their batch is made.
@@ -365,7 +365,7 @@ class Segmentation(FineTuned):
         self._counts = self._reader.counts(labels)
 
     def load(self, directory: Path | str) -> None:
-        """Read back, in place, what `save` wrote, as `FineTuned.load` says."""
+        """Read back, in place, what `save` wrote, as `TrainerTask.load` says."""
         super().load(directory)
         if self._ensemble is not None:
             self._counts = self._ensemble._ask(0, lambda member: member._counts)
@@ -404,7 +404,7 @@ class Segmentation(FineTuned):
             mask[rows, columns] = found.cpu().numpy()
         return encode_mask(mask)
 
-    def look(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
+    def describe_many(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
         """Return `describe` of each of any samples: no prediction exists as a whole."""
         told: dict[int, dict[str, Any]] = {}
         for _, places in groups(samples):
@@ -470,7 +470,7 @@ class Segmentation(FineTuned):
         told = view.described()
         return {"box": list(sample.box), **told} if isinstance(sample, ImageRegion) else told
 
-    # What FineTuned asks for.
+    # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         if isinstance(source, DeepSupervised):
@@ -549,13 +549,13 @@ class Segmentation(FineTuned):
             self.model, str(folder / WEIGHTS)
         )
 
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         return {"labels": self.labels, "stages": self.stages, "void": self.void}
 
-    def _kept(self) -> dict[str, Any]:
+    def _extra_state(self) -> dict[str, Any]:
         return {"model": spec_of(self.model.model), "counts": self._counts, **self._given}
 
-    def _remember(self, kept: Mapping[str, Any]) -> None:
+    def _load_extra_state(self, kept: Mapping[str, Any]) -> None:
         self._counts = list(kept.get("counts") or ())
 
 

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
-from altasks.committees.base import Committee, Draws
+from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classes import Classes
-from altasks.tasks._shared.classification import Classifies
+from altasks.tasks._shared.classification import ClassificationMixin
 from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
 from altasks.tasks._shared.texts import Batch, Encoded, TextEncoder, as_text, characters, most_read
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import FineTuned, in_order
+from altasks.tasks._shared.trainer_task import TrainerTask, in_order
 
 
-class TextClassification(Classifies, FineTuned):
+class TextClassification(ClassificationMixin, TrainerTask):
     """Sentences into classes, by a Hugging Face model; exclusive classes or independent labels.
 
     Samples are texts, pairs of texts, or mappings with `text` and `text_pair`. Each must have a
@@ -172,7 +172,7 @@ class TextClassification(Classifies, FineTuned):
         shown = text if isinstance(text, str) else list(text)
         return {"text": shown, **self._likeliest(prediction)}
 
-    # What FineTuned asks for.
+    # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         return load_classifier(self.auto_class, source, labels, self._multi_label)
@@ -188,11 +188,11 @@ class TextClassification(Classifies, FineTuned):
     def _forward(self, batch: Batch) -> Tensor:
         return self._logits(batch.inputs)
 
-    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> Draws:
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
         encoded = self._encoder.encode(samples)
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
-            return Draws(
+            return CommitteeLogits(
                 torch.empty(0, self._members(committee), len(self._classes), device=self.device),
                 torch.empty(0, self._head.in_features, device=self.device),
             )
@@ -211,7 +211,7 @@ class TextClassification(Classifies, FineTuned):
     def _processor(self) -> Any:
         return self.tokenizer
 
-    def _meaning(self) -> dict[str, Any]:
+    def _compatibility(self) -> dict[str, Any]:
         return {"labels": self.labels, "multi_label": self.multi_label}
 
     def _collator(self) -> Any:

@@ -74,10 +74,10 @@ class TestYolo:
 
     def test_ultralytics_reads_it_too(self, boxed, tmp_path):
         pytest.importorskip("ultralytics")
-        from altasks.tasks.object_detection.ultralytics_guard import load, working
+        from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
         described = write_yolo(boxed, tmp_path / "out")
-        with working():
+        with isolated_ultralytics():
             found = load("ultralytics.data.utils").check_det_dataset(str(described))
         assert list(found["names"].values()) == NAMES
 

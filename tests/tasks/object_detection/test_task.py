@@ -23,7 +23,7 @@ import yolo_nets
 import altasks as al
 from altasks.data.samples.digit_canvases import digit_canvases
 from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError
-from altasks.tasks.object_detection.ultralytics_guard import load, working
+from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 from altasks.testing.tasks import TaskSuite
 
 FAMILIES = ["yolov8n.yaml", "yolo11n.yaml", "yolo26n.yaml"]
@@ -233,7 +233,7 @@ class TestSources:
     def test_other_models_are_refused(self, name):
         with pytest.raises(InvalidInputError, match="detection head"):
             al.ObjectDetection(name, labels=["a", "b"])
-        with working():
+        with isolated_ultralytics():
             other = load().YOLO(name)
         with pytest.raises(InvalidInputError, match="detector"):
             al.ObjectDetection(other)
@@ -254,7 +254,7 @@ class TestSources:
 
     def test_a_fused_model_is_refused(self):
         model = yolo_nets.yolo("yolo26n.yaml")
-        with working():
+        with isolated_ultralytics():
             model.model.fuse(verbose=False)
         with pytest.raises(InvalidInputError, match="fused for inference"):
             al.ObjectDetection(model)

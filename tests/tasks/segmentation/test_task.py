@@ -298,7 +298,7 @@ def test_images_of_other_channels(channels):
     task.fit(pictures, [one[:, :, 0].astype(int) // 128 for one in images(2, 9, 11)], seed=0)
     prediction = task.predict(pictures)
     assert prediction.lengths.tolist() == [99, 99]
-    told = task.look(pictures)[0]
+    told = task.describe_many(pictures)[0]
     assert task.picture(pictures[0], told).size == (2 * 11 + 4, 9)
     wrong = images(1, 9, 11, 4)
     if channels == 12:
@@ -519,7 +519,7 @@ def test_new_heads_are_warned_of_until_they_are_trained(tmp_path):
 def test_a_description_is_small_and_the_same_however_it_is_made():
     task = make()
     pool = images(2, 70, 90)
-    told = task.look(pool)
+    told = task.describe_many(pool)
     prediction = task.predict(pool)
     assert told == [task.describe(pool[i], prediction[i]) for i in range(2)]
     assert len(json.dumps(told[0])) < 120_000
@@ -528,7 +528,7 @@ def test_a_description_is_small_and_the_same_however_it_is_made():
     assert told[0]["disagreement"]["mean"] == pytest.approx(float(score), abs=1e-5)
     assert task.picture(pool[0], told[0]).size == (2 * 90 + 4, 70)
     alone = make(stages=0)
-    assert "entropy" in alone.look(pool[:1])[0]
+    assert "entropy" in alone.describe_many(pool[:1])[0]
     assert alone.default_acquisition == "margin"
 
 
@@ -556,7 +556,7 @@ def test_regions_are_scored_in_one_pass_over_their_image(how):
     prediction = task.predict(some)
     assert prediction.lengths.tolist() == [one.pixels for one in some]
     np.testing.assert_allclose(al.bald(prediction).numpy(), scores.values[:3], rtol=1e-4)
-    told = task.look(some)
+    told = task.describe_many(some)
     assert told == [task.describe(some[i], prediction[i]) for i in range(len(some))]
     box = told[1]["box"]
     assert task.picture(some[1], told[1]).size == (2 * (box[3] - box[1]) + 4, box[2] - box[0])
