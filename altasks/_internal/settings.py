@@ -1,19 +1,37 @@
-"""Reading what a `save` noted beside the weights."""
+"""The JSON file that a `save` writes beside the weights, with the version of its format."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from altasks._version import __version__
 from altasks.errors import InvalidInputError, invalid
+
+#: Raised by one whenever a saved folder changes so that an older altasks would misread it.
+FORMAT = 1
+
+
+def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Write what `load` needs beside the weights, with the version of the format.
+
+    Args:
+        path: the file, such as `altasks.json`.
+        settings: JSON values; `"format"` is added.
+    """
+    text = json.dumps({"format": FORMAT, **settings}, ensure_ascii=False, indent=1)
+    path.write_text(text, encoding="utf-8")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Return what `save` noted in a file of JSON.
+    """Return what `save` wrote in a file of JSON, without the version of its format.
+
+    A file without a version was written by altasks 0.1, in the first format.
 
     Raises:
-        InvalidInputError: naming the file, if it is damaged.
+        InvalidInputError: naming the file, if it is damaged, or of a newer format.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -21,9 +39,22 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise _damaged(path, str(error)) from error
     if not isinstance(found, dict):
         raise _damaged(path, f"a {type(found).__name__}")
+    version = found.pop("format", 1)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise _damaged(path, f"the format {version!r}")
+    if version > FORMAT:
+        raise invalid(
+            "directory",
+            f"a saved folder of format {FORMAT} or older, which altasks {__version__} reads",
+            f"format {version}",
+            where=str(path),
+            hint="A newer altasks wrote it: upgrade with pip install --upgrade altasks, or save "
+            "it again with the older one.",
+        )
     return found
 
 
 def _damaged(path: Path, found: str) -> InvalidInputError:
-    return invalid("directory", f"a folder written by save(), its {path.name} whole", found,
-                   where=str(path))  # fmt: skip
+    return invalid(
+        "directory", f"a folder written by save(), its {path.name} whole", found, where=str(path)
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from torch import Tensor
 
 from altasks._internal.labels import check_label
 from altasks._internal.random import derive_seed, isolated
-from altasks._internal.settings import read_settings
+from altasks._internal.settings import read_settings, write_settings
 from altasks.committees._join import join_members
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 from altasks.predictions import Prediction
@@ -330,7 +329,7 @@ class Ensemble:
         for k in range(self.members):
             self._ask(k, partial(_save, folder / f"member-{k}"))
         settings = {"members": self.members, "seeds": self._seeds}
-        (folder / _SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+        write_settings(folder / _SETTINGS, settings)
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, what `save` wrote.

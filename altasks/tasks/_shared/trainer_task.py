@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any, ClassVar, Literal, Self, cast
 import torch
 from torch import Tensor, nn
 
-from altasks._internal.settings import read_settings
+from altasks._internal.settings import read_settings, write_settings
 from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
@@ -210,7 +209,7 @@ class TrainerTask(ABC):
         folder.mkdir(parents=True, exist_ok=True)
         self._write(folder)
         settings = {"task": self.name, **self._compatibility(), **self._extra_state()}
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        write_settings(folder / SETTINGS, settings)
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, the weights that `save` wrote.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
+from altasks._internal.settings import write_settings
 from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.acquisition.margin import margin
 from altasks.committees.box_views import BoxViews, View
@@ -363,7 +363,7 @@ class ObjectDetection:
             "imgsz": self.imgsz,
             "counts": self._counts,
         }
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        write_settings(folder / SETTINGS, settings)
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, what `save` wrote.

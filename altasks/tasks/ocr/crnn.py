@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +12,9 @@ from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated_torch
+from altasks._internal.settings import read_settings, write_settings
 from altasks.errors import first_line, invalid
+from altasks.tasks._shared.checkpoints import require_directory
 from altasks.tasks.ocr.crnn_layers import RecurrentLayer, convolutions, ctc_loss
 
 #: The 96 characters of EasyOCR's english_g2, in the order of its outputs (the blank before them).
@@ -237,8 +238,7 @@ class CRNN(nn.Module):
         safetensors = require("safetensors.torch", "ocr", "Writing weights")
         state = {name: value.contiguous().cpu() for name, value in self.state_dict().items()}
         safetensors.save_file(state, folder / WEIGHTS)
-        text = json.dumps(self.settings(), ensure_ascii=False, indent=1)
-        (folder / SETTINGS).write_text(text, encoding="utf-8")
+        write_settings(folder / SETTINGS, self.settings())
 
     @classmethod
     def read(cls, directory: Path | str) -> Self:
@@ -249,8 +249,8 @@ class CRNN(nn.Module):
         """
         folder = Path(directory)
         safetensors = require("safetensors.torch", "ocr", "Reading weights")
+        settings = read_settings(require_directory(folder, (SETTINGS, WEIGHTS)) / SETTINGS)
         try:
-            settings: Mapping[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
             model = cls(**settings)
             model.load_state_dict(safetensors.load_file(folder / WEIGHTS))
         except Exception as error:  # a damaged file of weights has an error of its own kind

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from altasks._internal.settings import read_settings
 from altasks.errors import invalid
 from altasks.tasks.ocr.crnn import CRNN
 from altasks.tasks.ocr.crnn import SETTINGS as CRNN_SETTINGS
@@ -25,14 +25,8 @@ def saved_networks(folder: Path) -> list[CRNN]:
     Raises:
         InvalidInputError: if it was written by another task, or is damaged.
     """
-    try:
-        found = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        task, networks = found.get("task"), found.get("networks")
-    except (ValueError, AttributeError) as error:
-        raise invalid(
-            "directory", "a folder that OCR.save wrote", f"a damaged {SETTINGS} ({error})",
-            where=str(folder),
-        ) from error  # fmt: skip
+    found = read_settings(folder / SETTINGS)
+    task, networks = found.get("task"), found.get("networks")
     if task != "ocr" or not isinstance(networks, int):
         raise invalid("directory", "a folder that OCR.save wrote", f"one of {task!r}",
                       where=str(folder))  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.settings import write_settings
 from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError, invalid
 from altasks.predictions import Prediction, Transcripts
 from altasks.report.consensus import Consensus, consensus
@@ -389,7 +389,7 @@ class OCR:
         for k, model in enumerate(self.networks):
             model.save(folder / f"member-{k}")
         settings = {"task": self.name, "networks": len(self.networks), "members": self.members}
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        write_settings(folder / SETTINGS, settings)
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, the networks that `save` wrote.
