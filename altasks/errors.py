@@ -104,6 +104,10 @@ class PoolExhaustedWarning(LoopWarning):
     """More samples were asked for than are left; what is left was given."""
 
 
+class UntestedVersionWarning(UserWarning):
+    """An installed library is newer than the newest version altasks was tested with."""
+
+
 class OverBudgetWarning(LoopWarning):
     """Samples that cost more than the whole budget were left out."""
 

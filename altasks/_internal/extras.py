@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
+from altasks._internal.versions import warn_if_untested
 from altasks.errors import MissingExtraError
 
 
@@ -20,7 +21,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
         'json'
     """
     try:
-        return importlib.import_module(module)
+        loaded = importlib.import_module(module)
     except ModuleNotFoundError as error:
         top = module.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
@@ -29,3 +30,5 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
             f"{purpose} needs the library {top!r}, which is not installed. "
             f"Install it with: pip install 'altasks[{extra}]'"
         ) from error
+    warn_if_untested(module.partition(".")[0])
+    return loaded

@@ -1,4 +1,4 @@
-"""Checks at the door. Each costs one or two passes over the data and copies nothing.
+"""Checks of tensors given by users. Each costs one or two passes over the data and copies nothing.
 
 The fast path asks one yes/no question of the whole tensor; only when the answer is no is the
 first offending row looked for, so that a correct prediction pays nothing for a good message.
@@ -14,7 +14,11 @@ import torch
 from torch import Tensor
 
 from altasks._internal.chunks import pieces
+from altasks._internal.versions import warn_if_untested
 from altasks.errors import InvalidInputError, invalid
+
+# Every prediction is checked here, so this is where torch first matters.
+warn_if_untested("torch")
 
 # How far a row of probabilities may be from summing to 1: rounding each of its entries to the
 # type moves the sum by at most half a unit in the last place (2^-12 of it for float16, 2^-9 for

@@ -66,3 +66,23 @@ def _misfit(model: nn.Module, path: Path) -> str | None:
         if name not in shapes and value.data_ptr() not in there:
             return f"others: the model's {name!r} is missing"
     return None
+
+
+def redrawable(model: nn.Module) -> frozenset[str]:
+    """Return the names of all parameters, after making sure that each can be drawn anew.
+
+    Raises:
+        InvalidInputError: naming a layer that has no `reset_parameters`.
+    """
+    names = frozenset(name for name, _ in model.named_parameters())
+    if not hasattr(model, "_init_weights"):
+        for owner in sorted({name.rpartition(".")[0] for name in names}):
+            module = model.get_submodule(owner)
+            if not hasattr(module, "reset_parameters"):
+                raise invalid(
+                    "redraw",
+                    "a model whose layers all have reset_parameters(), with redraw='all'",
+                    f"{type(module).__name__} {owner!r} without",
+                    hint="Give it one, or use Ensemble.from_factory with redraw='head'.",
+                )
+    return names

@@ -35,7 +35,7 @@ from altasks.tasks._shared.images import (
 )
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import WEIGHTS, TrainerTask
-from altasks.tasks.regression.network import redrawable
+from altasks.tasks._shared.weights import redrawable
 
 #: How many classes a description lists.
 DESCRIBED = 20

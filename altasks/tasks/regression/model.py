@@ -15,7 +15,8 @@ from altasks.committees.head import find_head
 from altasks.errors import VarianceCollapseWarning, invalid
 from altasks.tasks._shared.checkpoints import Loaded, head_parameters, load_model, reading
 from altasks.tasks._shared.classifiers import with_new_head
-from altasks.tasks.regression.network import Columns, all_finite, mean_and_variance, redrawable
+from altasks.tasks._shared.weights import redrawable
+from altasks.tasks.regression.network import Columns, all_finite, mean_and_variance
 
 #: The share of a training set on which the variance may lie at its floor without a warning.
 COLLAPSED = 0.1

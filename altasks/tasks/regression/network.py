@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from altasks.errors import invalid
 from altasks.predictions import Normal
 
 #: Half the width of the central 90% interval of a normal, in standard deviations.
@@ -123,26 +122,6 @@ def regression_metrics(
         for name, values in each.items():
             metrics |= {f"{name}_{names[t]}": float(value) for t, value in enumerate(values)}
     return metrics
-
-
-def redrawable(model: nn.Module) -> frozenset[str]:
-    """Return the names of all parameters, after making sure that each can be drawn anew.
-
-    Raises:
-        InvalidInputError: naming a layer that has no `reset_parameters`.
-    """
-    names = frozenset(name for name, _ in model.named_parameters())
-    if not hasattr(model, "_init_weights"):
-        for owner in sorted({name.rpartition(".")[0] for name in names}):
-            module = model.get_submodule(owner)
-            if not hasattr(module, "reset_parameters"):
-                raise invalid(
-                    "redraw",
-                    "a model whose layers all have reset_parameters(), with redraw='all'",
-                    f"{type(module).__name__} {owner!r} without",
-                    hint="Give it one, or use Ensemble.from_factory with redraw='head'.",
-                )
-    return names
 
 
 def all_finite(model: nn.Module) -> bool:
