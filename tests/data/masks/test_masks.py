@@ -75,7 +75,7 @@ def test_pixels_are_counted_without_void(tmp_path):
 
 def test_run_lengths_of_another_size_are_not_written_out(monkeypatch):
     huge = {"size": [50_000, 50_000], "classes": [0], "counts": [2_500_000_000]}
-    monkeypatch.setattr(masks.np, "repeat", lambda *_: pytest.fail("written out"))
+    monkeypatch.setattr(masks.masks.np, "repeat", lambda *_: pytest.fail("written out"))
     for call in (MaskReader(2, 255).read, MaskReader(2, 255).check):
         with pytest.raises(InvalidInputError, match=r"4 x 5 .*found 50000 x 50000 \(row 3\)"):
             call(huge, (4, 5), "row 3")
