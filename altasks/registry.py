@@ -1,37 +1,76 @@
-"""Names to things: acquisition functions, strategies, tasks and oracles.
+"""Names to things: one registry for each kind of plugin, built in or installed.
 
 Configuration files, the shell and third-party packages all reach the same objects by name. A
 third party adds its own through an entry point in the group `altasks.<kind>`; nothing is imported
-until it is asked for.
+until it is asked for. The built-in names below are also what `altasks` and its packages export:
+a new acquisition function, strategy, committee, oracle or task is its file and a line here.
+(`python -m altasks._internal.stubs` then tells type checkers.)
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Iterator
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from altasks.errors import InvalidInputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+class Builtin(NamedTuple):
+    """Where a built-in thing is, and what a user needs for it.
+
+    Attributes:
+        target: `"module:attribute"`.
+        extra: the extra of altasks that brings its libraries; empty if it needs none.
+        modules: the libraries whose presence means that the extra is installed.
+        example: a script to start from.
+        licence: what a user should know of the libraries' licences; empty if nothing.
+    """
+
+    target: str
+    extra: str = ""
+    modules: tuple[str, ...] = ()
+    example: str = ""
+    licence: str = ""
+
+
+def entry_points(group: str) -> Iterable[EntryPoint]:
+    """Return the entry points that the installed packages have in a group."""
+    from importlib import metadata  # slow, and needed only where no built-in name is meant
+
+    return metadata.entry_points(group=group)
 
 
 class Registry:
     """A table from a name to an object, given directly, as `"module:attribute"`, or installed.
 
+    A built-in or registered name hides an installed one.
+
     Args:
         kind: what is registered, in the singular, for messages: `"acquisition function"`.
         group: the entry-point group that third parties fill: `"altasks.acquisitions"`.
-        builtin: name to `"module:attribute"`; imported at first use.
+        builtin: name to `"module:attribute"`, or to that and what it needs; imported at first use.
     """
 
-    def __init__(self, kind: str, group: str, builtin: dict[str, str]) -> None:
+    def __init__(self, kind: str, group: str, builtin: Mapping[str, str | Builtin]) -> None:
         self.kind = kind
         self.group = group
-        self._targets: dict[str, Any] = dict(builtin)
+        self.builtin: dict[str, Builtin] = {
+            name: Builtin(entry) if isinstance(entry, str) else entry
+            for name, entry in builtin.items()
+        }
+        self._targets: dict[str, Any] = {name: one.target for name, one in self.builtin.items()}
 
-    def _installed(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.group)}
+    def _installed(self) -> dict[str, list[EntryPoint]]:
+        found: dict[str, list[EntryPoint]] = {}
+        for point in entry_points(group=self.group):
+            points = found.setdefault(point.name, [])
+            if point.value not in [other.value for other in points]:
+                points.append(point)
+        return found
 
     def names(self) -> list[str]:
         """Return every known name, sorted; imports nothing."""
@@ -39,6 +78,30 @@ class Registry:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether something has this name; imports nothing."""
+        return name in self._targets or name in self._installed()
+
+    def exports(self) -> dict[str, str]:
+        """Return the attribute of each built-in thing and its `"module:attribute"`."""
+        targets = [entry.target for entry in self.builtin.values()]
+        return {target.partition(":")[2]: target for target in targets}
+
+    def about(self, name: str) -> Builtin:
+        """Return where a thing is and what it needs, importing nothing.
+
+        Of an installed thing that is its `"module:attribute"`; of one registered in this process,
+        an empty target.
+
+        Raises:
+            UnknownNameError: as `get` does.
+        """
+        if name in self.builtin:
+            return self.builtin[name]
+        if name in self._targets:
+            return Builtin("")
+        return Builtin(self._point(name).value)
 
     def register(self, name: str, thing: Any) -> None:
         """Make `thing` known under `name` in this process.
@@ -55,22 +118,36 @@ class Registry:
         """Return what is registered under `name`.
 
         Raises:
-            UnknownNameError: listing the closest names and all that exist; or if the package that
-                brought the name can't be loaded.
+            UnknownNameError: listing the closest names and all that exist; if two packages bring
+                the name; or if the package that brings it can't be loaded.
         """
-        if name in self._targets:
-            target = self._targets[name]
-            if isinstance(target, str):
-                module, _, attribute = target.partition(":")
-                target = getattr(importlib.import_module(module), attribute)
-                self._targets[name] = target
-            return target
-        installed = self._installed()
-        if name in installed:
-            return self._load(installed[name])
+        if name not in self._targets:
+            return self._load(self._point(name))
+        target = self._targets[name]
+        if isinstance(target, str):
+            target = load_target(target)
+            self._targets[name] = target
+        return target
+
+    def _point(self, name: str) -> EntryPoint:
+        """Return the one entry point called `name`."""
+        points = self._installed().get(name, [])
+        if not points:
+            raise self._unknown(name)
+        if len(points) > 1:
+            owners = " and ".join(f"{_owner(point)} ({point.value})" for point in points)
+            raise UnknownNameError(
+                f"The {self.kind} {name!r} is brought by {owners}: uninstall one of them, or "
+                f"import the one you mean and pass it instead of its name."
+            )
+        return points[0]
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        import difflib
+
         close = difflib.get_close_matches(str(name), self.names(), n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise UnknownNameError(
+        return UnknownNameError(
             f"No {self.kind} is called {name!r}.{hint} Known: {', '.join(self.names())}."
             f" Add your own under the entry-point group {self.group!r}."
         )
@@ -79,37 +156,52 @@ class Registry:
         try:
             return point.load()
         except Exception as error:  # another's module may raise anything when it is imported
-            owner = f"the package {point.dist.name!r}" if point.dist else "an installed package"
             raise UnknownNameError(
-                f"The {self.kind} {point.name!r} of {owner} can't be loaded from {point.value!r}: "
-                f"{type(error).__name__}: {error}."
+                f"The {self.kind} {point.name!r} of {_owner(point)} can't be loaded from "
+                f"{point.value!r}: {type(error).__name__}: {error}."
             ) from error
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"the package {point.dist.name!r}" if point.dist else "an installed package"
+
+
+def load_target(target: str) -> Any:
+    """Import and return what `"module:attribute"` names.
+
+    Example:
+        >>> load_target("math:sqrt")(9.0)
+        3.0
+    """
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 ACQUISITIONS = Registry(
     "acquisition function",
     "altasks.acquisitions",
     {
-        name: f"altasks.acquisition:{name}"
-        for name in (
-            "bald",
-            "box_disagreement",
-            "by_span",
-            "consensus_kl",
-            "dice_disagreement",
-            "edit_disagreement",
-            "entropy",
-            "epistemic_variance",
-            "expected_gradient_length",
-            "least_confidence",
-            "margin",
-            "mnlp",
-            "near_boundary",
-            "sequence_variation_ratio",
-            "variance",
-            "variation_ratio",
-            "vote_entropy",
-        )
+        "bald": "altasks.acquisition.bald:bald",
+        "box_disagreement": "altasks.acquisition.box_disagreement:box_disagreement",
+        "by_span": "altasks.acquisition.by_span:by_span",
+        "consensus_kl": "altasks.acquisition.consensus_kl:consensus_kl",
+        "dice_disagreement": "altasks.acquisition.dice_disagreement:dice_disagreement",
+        "edit_disagreement": "altasks.acquisition.edit_disagreement:edit_disagreement",
+        "entropy": "altasks.acquisition.entropy:entropy",
+        "epistemic_variance": "altasks.acquisition.epistemic_variance:epistemic_variance",
+        "expected_gradient_length": (
+            "altasks.acquisition.expected_gradient_length:expected_gradient_length"
+        ),
+        "least_confidence": "altasks.acquisition.least_confidence:least_confidence",
+        "margin": "altasks.acquisition.margin:margin",
+        "mnlp": "altasks.acquisition.mnlp:mnlp",
+        "near_boundary": "altasks.acquisition.near_boundary:near_boundary",
+        "sequence_variation_ratio": (
+            "altasks.acquisition.sequence_variation_ratio:sequence_variation_ratio"
+        ),
+        "variance": "altasks.acquisition.variance:variance",
+        "variation_ratio": "altasks.acquisition.variation_ratio:variation_ratio",
+        "vote_entropy": "altasks.acquisition.vote_entropy:vote_entropy",
     },
 )
 
@@ -117,49 +209,107 @@ STRATEGIES = Registry(
     "strategy",
     "altasks.strategies",
     {
-        "top_k": "altasks.strategies:TopK",
-        "random": "altasks.strategies:Random",
-        "power": "altasks.strategies:Power",
-        "facility_location": "altasks.strategies:FacilityLocation",
-        "k_dpp": "altasks.strategies:KDPP",
-        "max_det": "altasks.strategies:MaxDet",
-        "lcmd": "altasks.strategies:LCMD",
-        "batch_bald": "altasks.strategies:BatchBALD",
-        "badge_regression": "altasks.strategies:BadgeRegression",
-        "badge": "altasks.strategies:Badge",
-        "balanced": "altasks.strategies:Balanced",
-        "cluster_margin": "altasks.strategies:ClusterMargin",
-        "density_weighted": "altasks.strategies:DensityWeighted",
-        "epsilon_greedy": "altasks.strategies:EpsilonGreedy",
-        "expected_error_reduction": "altasks.strategies:ExpectedErrorReduction",
-        "fisher_matching": "altasks.strategies:FisherMatching",
-        "hybrid": "altasks.strategies:Hybrid",
-        "prob_cover": "altasks.strategies:ProbCover",
-        "soft_rank": "altasks.strategies:SoftRank",
-        "softmax": "altasks.strategies:Softmax",
-        "subsampled": "altasks.strategies:Subsampled",
-        "typiclust": "altasks.strategies:TypiClust",
-        "variance_reduction": "altasks.strategies:VarianceReduction",
-        "k_center": "altasks.strategies:KCenter",
+        "badge": "altasks.strategies.badge:Badge",
+        "badge_regression": "altasks.strategies.badge:BadgeRegression",
+        "balanced": "altasks.strategies.balanced:Balanced",
+        "batch_bald": "altasks.strategies.batch_bald:BatchBALD",
+        "cluster_margin": "altasks.strategies.cluster_margin:ClusterMargin",
+        "density_weighted": "altasks.strategies.density_weighted:DensityWeighted",
+        "epsilon_greedy": "altasks.strategies.epsilon_greedy:EpsilonGreedy",
+        "expected_error_reduction": (
+            "altasks.strategies.expected_error_reduction:ExpectedErrorReduction"
+        ),
+        "facility_location": "altasks.strategies.facility_location:FacilityLocation",
+        "fisher_matching": "altasks.strategies.fisher_matching:FisherMatching",
+        "hybrid": "altasks.strategies.hybrid:Hybrid",
+        "k_center": "altasks.strategies.k_center:KCenter",
+        "k_dpp": "altasks.strategies.k_dpp:KDPP",
+        "lcmd": "altasks.strategies.lcmd:LCMD",
+        "max_det": "altasks.strategies.max_det:MaxDet",
+        "power": "altasks.strategies.power:Power",
+        "prob_cover": "altasks.strategies.prob_cover:ProbCover",
+        "random": "altasks.strategies.random:Random",
+        "soft_rank": "altasks.strategies.soft_rank:SoftRank",
+        "softmax": "altasks.strategies.softmax:Softmax",
+        "subsampled": "altasks.strategies.subsampled:Subsampled",
+        "top_k": "altasks.strategies.top_k:TopK",
+        "typiclust": "altasks.strategies.typiclust:TypiClust",
+        "variance_reduction": "altasks.strategies.variance_reduction:VarianceReduction",
     },
 )
+
+COMMITTEES = Registry(
+    "committee",
+    "altasks.committees",
+    {
+        "bayes_by_backprop": "altasks.committees.bayes_by_backprop:BayesByBackprop",
+        "box_views": "altasks.committees.box_views:BoxViews",
+        "ensemble": "altasks.committees.ensemble:Ensemble",
+        "mc_dropout": "altasks.committees.mc_dropout:MCDropout",
+        "views": "altasks.committees.views:Views",
+    },
+)
+
+ORACLES = Registry(
+    "oracle", "altasks.oracles", {"simulated": "altasks.oracles.simulated:Simulated"}
+)
+
+_TEXT = ("transformers", "accelerate", "datasets", "safetensors")
 
 TASKS = Registry(
     "task",
     "altasks.tasks",
     {
-        "image-classification": "altasks.tasks.image_classification:ImageClassification",
-        "ner": "altasks.tasks.ner:NER",
-        "object-detection": "altasks.tasks.object_detection:ObjectDetection",
-        "ocr": "altasks.tasks.ocr:OCR",
-        "regression": "altasks.tasks.regression:Regression",
-        "segmentation": "altasks.tasks.segmentation:Segmentation",
-        "srl": "altasks.tasks.srl:SRL",
-        "text-classification": "altasks.tasks.text_classification:TextClassification",
+        "text-classification": Builtin(
+            "altasks.tasks.text_classification:TextClassification",
+            "text",
+            _TEXT,
+            "examples/text_classification.py",
+        ),
+        "object-detection": Builtin(
+            "altasks.tasks.object_detection:ObjectDetection",
+            "detection",
+            ("ultralytics", "torchvision", "PIL", "safetensors"),
+            "examples/object_detection.py",
+            "Ultralytics YOLO is AGPL-3.0; so is what you distribute with it, unless you have "
+            "their licence. altasks itself is Apache-2.0.",
+        ),
+        "image-classification": Builtin(
+            "altasks.tasks.image_classification:ImageClassification",
+            "vision",
+            ("transformers", "accelerate", "safetensors", "PIL"),
+            "examples/image_classification.py",
+        ),
+        "ner": Builtin("altasks.tasks.ner:NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
+        "srl": Builtin("altasks.tasks.srl:SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),
+        "regression": Builtin(
+            "altasks.tasks.regression:Regression", "text", _TEXT, "examples/regression.py"
+        ),
+        "segmentation": Builtin(
+            "altasks.tasks.segmentation:Segmentation",
+            "segmentation",
+            ("segmentation_models_pytorch", "transformers", "skimage"),
+            "examples/segmentation.py",
+        ),
+        "ocr": Builtin(
+            "altasks.tasks.ocr:OCR",
+            "ocr",
+            ("transformers", "accelerate", "safetensors", "PIL", "Levenshtein"),
+            "examples/ocr.py",
+            "python-Levenshtein, for a consensus by median only, is GPL-2.0-or-later: what you "
+            "distribute with it falls under that licence.",
+        ),
     },
 )
 
-ORACLES = Registry("oracle", "altasks.oracles", {"simulated": "altasks.oracles:Simulated"})
+#: How `altasks rank` reads, scores and shows the samples of a task, by the task's name.
+RANKERS = Registry("ranker", "altasks.rankers", {})
+
+#: A file format, read into samples with their labels.
+READERS = Registry("reader", "altasks.readers", {})
+
+#: How a sample of a task is drawn with a prediction or label on it, by the task's name.
+PICTURES = Registry("picture", "altasks.pictures", {})
 
 
 def get_acquisition(name: str) -> Any:
@@ -175,6 +325,11 @@ def get_acquisition(name: str) -> Any:
 def get_strategy(name: str) -> Any:
     """Return the strategy class called `name`, such as `"top_k"`."""
     return STRATEGIES.get(name)
+
+
+def get_committee(name: str) -> Any:
+    """Return the committee class called `name`, such as `"mc_dropout"`."""
+    return COMMITTEES.get(name)
 
 
 def get_task(name: str) -> Any:

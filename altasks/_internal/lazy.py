@@ -14,7 +14,8 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
 
     Args:
         package: the `__name__` of the package.
-        homes: name -> the module that holds it.
+        homes: name -> the module that holds it, or `"module:attribute"` where it has another name
+            there.
 
     Example:
         >>> load = lazy_names("shop", {"OrderedDict": "collections"})
@@ -26,7 +27,8 @@ def lazy_names(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
     def load(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(homes[name]), name)
+        module, _, attribute = homes[name].partition(":")
+        value = getattr(importlib.import_module(module), attribute or name)
         if package in sys.modules:
             setattr(sys.modules[package], name, value)
         return value

@@ -5,55 +5,26 @@ paper calls its quantity, here the largest is labelled first. Your own needs no 
 such a function; `acquisition` and `reduce_units` give it the messages and reductions of these.
 """
 
-from altasks.acquisition._declare import acquisition, units_of
-from altasks.acquisition._reduce import Reduce, StreamedReduction, reduce_units
-from altasks.acquisition._rows import LabelReduction
-from altasks.acquisition.bald import bald
-from altasks.acquisition.box_disagreement import box_disagreement
-from altasks.acquisition.by_span import by_span
-from altasks.acquisition.class_weights import class_weights_from_counts
-from altasks.acquisition.consensus_kl import consensus_kl
-from altasks.acquisition.dice_disagreement import dice_disagreement
-from altasks.acquisition.edit_disagreement import edit_disagreement
-from altasks.acquisition.entropy import entropy
-from altasks.acquisition.epistemic_variance import epistemic_variance
-from altasks.acquisition.expected_gradient_length import expected_gradient_length
-from altasks.acquisition.least_confidence import least_confidence
-from altasks.acquisition.margin import margin
-from altasks.acquisition.mnlp import mnlp
-from altasks.acquisition.near_boundary import near_boundary
-from altasks.acquisition.sequence_variation_ratio import sequence_variation_ratio
-from altasks.acquisition.variance import variance
-from altasks.acquisition.variation_ratio import variation_ratio
-from altasks.acquisition.vote_entropy import vote_entropy
+from altasks._internal.lazy import lazy_names
+from altasks.registry import ACQUISITIONS
 
-#: Its name until version 0.2.
-Labels = LabelReduction
+# Name -> the module that holds it.
+_HOMES = {
+    **ACQUISITIONS.exports(),
+    "LabelReduction": "altasks.acquisition._rows",
+    "Labels": "altasks.acquisition._rows:LabelReduction",  # its name until version 0.2
+    "Reduce": "altasks.acquisition._reduce",
+    "StreamedReduction": "altasks.acquisition._reduce",
+    "acquisition": "altasks.acquisition._declare",
+    "class_weights_from_counts": "altasks.acquisition.class_weights",
+    "reduce_units": "altasks.acquisition._reduce",
+    "units_of": "altasks.acquisition._declare",
+}
 
-__all__ = [
-    "LabelReduction",
-    "Labels",
-    "Reduce",
-    "StreamedReduction",
-    "acquisition",
-    "bald",
-    "box_disagreement",
-    "by_span",
-    "class_weights_from_counts",
-    "consensus_kl",
-    "dice_disagreement",
-    "edit_disagreement",
-    "entropy",
-    "epistemic_variance",
-    "expected_gradient_length",
-    "least_confidence",
-    "margin",
-    "mnlp",
-    "near_boundary",
-    "reduce_units",
-    "sequence_variation_ratio",
-    "units_of",
-    "variance",
-    "variation_ratio",
-    "vote_entropy",
-]
+__all__ = list(_HOMES)
+
+# All at once: a function and its module have one name, and importing the module alone would put
+# the module there for good.
+_load = lazy_names(__name__, _HOMES)
+for _name in _HOMES:
+    _load(_name)

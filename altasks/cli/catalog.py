@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 from rich.console import Console
 from rich.table import Table
@@ -37,62 +36,18 @@ class TaskEntry:
         return [name for name in self.modules if importlib.util.find_spec(name) is None]
 
 
-_TEXT = ("transformers", "accelerate", "datasets", "safetensors")
-
-BUILTIN = (
-    TaskEntry(
-        "text-classification",
-        "al.TextClassification",
-        "text",
-        _TEXT,
-        "examples/text_classification.py",
-    ),
-    TaskEntry(
-        "object-detection",
-        "al.ObjectDetection",
-        "detection",
-        ("ultralytics", "torchvision", "PIL", "safetensors"),
-        "examples/object_detection.py",
-        "Ultralytics YOLO is AGPL-3.0; so is what you distribute with it, unless you have their "
-        "licence. altasks itself is Apache-2.0.",
-    ),
-    TaskEntry(
-        "image-classification",
-        "al.ImageClassification",
-        "vision",
-        ("transformers", "accelerate", "safetensors", "PIL"),
-        "examples/image_classification.py",
-    ),
-    TaskEntry("ner", "al.NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
-    TaskEntry("srl", "al.SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),
-    TaskEntry("regression", "al.Regression", "text", _TEXT, "examples/regression.py"),
-    TaskEntry(
-        "segmentation",
-        "al.Segmentation",
-        "segmentation",
-        ("segmentation_models_pytorch", "transformers", "skimage"),
-        "examples/segmentation.py",
-    ),
-    TaskEntry(
-        "ocr",
-        "al.OCR",
-        "ocr",
-        ("transformers", "accelerate", "safetensors", "PIL", "Levenshtein"),
-        "examples/ocr.py",
-        "python-Levenshtein, for a consensus by median only, is GPL-2.0-or-later: what you "
-        "distribute with it falls under that licence.",
-    ),
-)
-
-
 def catalogue() -> list[TaskEntry]:
     """Return every task there is: altasks' own, then those other packages installed."""
-    entries = {entry.name: entry for entry in BUILTIN}
-    for point in entry_points(group=TASKS.group):
-        entries.setdefault(point.name, TaskEntry(point.name, point.value, "", (), ""))
-    for name in TASKS.names():
-        entries.setdefault(name, TaskEntry(name, f'al.get_task("{name}")', "", (), ""))
-    return list(entries.values())
+    own = list(TASKS.builtin)
+    return [_entry(name) for name in (*own, *(name for name in TASKS.names() if name not in own))]
+
+
+def _entry(name: str) -> TaskEntry:
+    about = TASKS.about(name)
+    adapter = about.target or f'al.get_task("{name}")'
+    if name in TASKS.builtin:
+        adapter = f"al.{about.target.partition(':')[2]}"
+    return TaskEntry(name, adapter, about.extra, about.modules, about.example, about.licence)
 
 
 def print_tasks(console: Console | None = None) -> None:

@@ -1,24 +1,18 @@
 """Where the K opinions come from: dropout left on, random weights, trained models, or views."""
 
-from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
-from altasks.committees.bayes_by_backprop import BayesByBackprop
-from altasks.committees.box_views import BoxViews
-from altasks.committees.ensemble import Ensemble
-from altasks.committees.mc_dropout import MCDropout
-from altasks.committees.views import Views
+from altasks._internal.lazy import lazy_names
+from altasks.registry import COMMITTEES
 
-#: Its name until version 0.2.
-Draws = CommitteeLogits
+# Name -> the module that holds it.
+_HOMES = {
+    **COMMITTEES.exports(),
+    "Committee": "altasks.committees.base",
+    "CommitteeLogits": "altasks.committees.base",
+    "Draws": "altasks.committees.base:CommitteeLogits",  # its name until version 0.2
+    "Network": "altasks.committees.base",
+    "TrainedCommittee": "altasks.committees.base",
+}
 
-__all__ = [
-    "BayesByBackprop",
-    "BoxViews",
-    "Committee",
-    "CommitteeLogits",
-    "Draws",
-    "Ensemble",
-    "MCDropout",
-    "Network",
-    "TrainedCommittee",
-    "Views",
-]
+__all__ = list(_HOMES)
+
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -1,6 +1,14 @@
 """Oracles: where labels come from."""
 
-from altasks.oracles.base import Oracle
-from altasks.oracles.simulated import Simulated
+from altasks._internal.lazy import lazy_names
+from altasks.registry import ORACLES
 
-__all__ = ["Oracle", "Simulated"]
+# Name -> the module that holds it.
+_HOMES = {
+    **ORACLES.exports(),
+    "Oracle": "altasks.oracles.base",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__ = lazy_names(__name__, _HOMES)

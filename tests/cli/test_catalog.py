@@ -1,18 +1,19 @@
 import importlib.util
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from rich.console import Console
 
 import altasks as al
-from altasks.cli.catalog import BUILTIN, TaskEntry, catalogue, print_tasks
-from altasks.registry import TASKS
+from altasks.cli.catalog import catalogue, print_tasks
+from altasks.registry import TASKS, Builtin
 
 ROOT = Path(__file__).parents[2]
 
 
-def printed(monkeypatch, entries=None):
-    if entries is not None:
-        monkeypatch.setattr("altasks.cli.catalog.BUILTIN", entries)
+def printed(monkeypatch, entry=None):
+    if entry is not None:
+        monkeypatch.setattr(TASKS, "builtin", {"text-classification": entry})
     console = Console(width=120, record=True, force_terminal=False)
     print_tasks(console)
     return console.export_text()
@@ -20,7 +21,9 @@ def printed(monkeypatch, entries=None):
 
 def test_every_registered_task_is_listed_with_what_it_really_is():
     assert {entry.name for entry in catalogue()} == set(TASKS.names())
-    for entry in BUILTIN:
+    own = [entry for entry in catalogue() if entry.name in TASKS.builtin]
+    assert len(own) == len(TASKS.builtin) == 8
+    for entry in own:
         assert getattr(al, entry.adapter.removeprefix("al.")) is al.get_task(entry.name)
         assert (ROOT / entry.example).is_file()
 
@@ -28,7 +31,9 @@ def test_every_registered_task_is_listed_with_what_it_really_is():
 def test_the_table_says_what_is_installed(monkeypatch):
     text = printed(monkeypatch)
     row = next(line for line in text.splitlines() if line.startswith("text-classification"))
-    installed = all(importlib.util.find_spec(name) for name in BUILTIN[0].modules)
+    installed = all(
+        importlib.util.find_spec(name) for name in TASKS.about("text-classification").modules
+    )
     assert row.split()[:4] == [
         "text-classification",
         "al.TextClassification",
@@ -39,17 +44,15 @@ def test_the_table_says_what_is_installed(monkeypatch):
 
 
 def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
-    entry = TaskEntry(
-        "text-classification", "al.TextClassification", "text", ("json", "no_such_library"), "x.py"
-    )
-    text = printed(monkeypatch, (entry,))
+    entry = Builtin("a.module:TextClassification", "text", ("json", "no_such_library"), "x.py")
+    text = printed(monkeypatch, entry)
     assert "lacks no_such_library: pip install 'altasks[text]'" in text
     assert "json" not in text
 
 
 def test_a_licence_is_said_where_the_user_picks(monkeypatch):
-    entry = TaskEntry("text-classification", "a", "text", (), "x.py", licence="AGPL-3.0 library")
-    assert "text-classification: AGPL-3.0 library" in printed(monkeypatch, (entry,))
+    entry = Builtin("a.module:Any", "text", (), "x.py", licence="AGPL-3.0 library")
+    assert "text-classification: AGPL-3.0 library" in printed(monkeypatch, entry)
 
 
 def test_a_third_party_task_is_listed(monkeypatch):
@@ -58,3 +61,10 @@ def test_a_third_party_task_is_listed(monkeypatch):
 
     monkeypatch.setitem(TASKS._targets, "own-task", Own)
     assert 'al.get_task("own-task")' in printed(monkeypatch)
+
+
+def test_an_installed_task_is_listed_without_importing_it(monkeypatch):
+    point = EntryPoint("their-task", "no_such_module:Task", TASKS.group)
+    monkeypatch.setattr("altasks.registry.entry_points", lambda group: [point])
+    row = next(line for line in printed(monkeypatch).splitlines() if "their-task" in line)
+    assert row.split() == ["their-task", "no_such_module:Task", "yes"]

@@ -1,0 +1,13 @@
+# Written by `python -m altasks._internal.stubs`: change `_HOMES` or the registry instead.
+
+from altasks.oracles.base import (
+    Oracle as Oracle,
+)
+from altasks.oracles.simulated import (
+    Simulated as Simulated,
+)
+
+__all__ = [
+    "Oracle",
+    "Simulated",
+]
