@@ -23,7 +23,7 @@ from altasks.loop.costs import Costs
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fit_log import FitLog, check_test
-from altasks.loop.jsonable import to_json
+from altasks._internal.jsonable import to_json
 from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round

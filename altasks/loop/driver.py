@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from altasks.errors import InvalidInputError, LoopWarning, invalid
 from altasks.loop.base import State
-from altasks.loop.jsonable import to_json
+from altasks._internal.jsonable import to_json
 from altasks.loop.plan import Plan
 from altasks.loop.query import Round
 

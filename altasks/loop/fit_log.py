@@ -25,7 +25,7 @@ from altasks.errors import (
     UnreadableSampleError,
 )
 from altasks.loop.base import LabelSnapshot, LoggedFit, State, Store
-from altasks.loop.jsonable import dumps
+from altasks._internal.jsonable import dumps
 from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.weights_folder import WorkFolder
 

@@ -20,7 +20,6 @@ from altasks.errors import (
 )
 from altasks.loop.base import State
 from altasks.loop.costs import Costs
-from altasks.loop.jsonable import to_json
 from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
@@ -208,31 +207,14 @@ class Selector:
 
     def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
         """Return what the task says of each id, as JSON; empty if it says nothing."""
-        describe = getattr(self.task, "describe", None)
-        if describe is None or not hasattr(self.task, "predict"):
-            return {}
-        if hasattr(self.task, "start_round"):
-            self.task.start_round(round)
-        told: dict[str, Any] = {}
-        if hasattr(
-            self.task, "describe_many"
-        ):  # what is too big for one prediction is looked at in pieces
-            seen = self.task.describe_many([self.pool[name] for name in ids])
-            for name, one in zip(ids, seen, strict=True):
-                told[name] = to_json(one, "description", f"id {name!r}")
-            return told
-        for start in range(0, len(ids), self.batch_size):
-            batch = ids[start : start + self.batch_size]
-            samples = [self.pool[name] for name in batch]
-            try:
-                predictions = self.task.predict(samples)
-            except UnreadableSampleError as error:
-                raise to_skip(error, by_id(error, batch)) from error
-            for i, name in enumerate(batch):
-                told[name] = to_json(
-                    describe(samples[i], predictions[i : i + 1]), "description", f"id {name!r}"
-                )
-        return told
+        from altasks.scoring.describe import describe_samples
+
+        try:
+            return describe_samples(
+                self.task, self.pool, ids, batch_size=self.batch_size, round=round
+            )
+        except UnreadableSampleError as error:
+            raise to_skip(error, error.skipped) from error
 
 
 def given_scores(scores: Any, pool: Pool) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from altasks.errors import InvalidInputError, StoreError, invalid
 from altasks.loop.base import Store
-from altasks.loop.jsonable import dumps, to_json
+from altasks._internal.jsonable import dumps, to_json
 from altasks.registry import get_strategy
 from altasks.strategies.base import Strategy
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from altasks._internal.random import derive_rng
 from altasks.errors import UnknownNameError, invalid
-from altasks.loop.jsonable import dumps, to_json
+from altasks._internal.jsonable import dumps, to_json
 
 if TYPE_CHECKING:
     from altasks.loop.query import Query
