@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from altasks.committees.base import CommitteeLogits, Network
-from altasks.committees.modes import is_dropout
+from altasks.committees.dropout_calls import DropoutCalls
+from altasks.committees.modes import eager, is_dropout
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 
 
@@ -66,6 +67,8 @@ class HeadProbe:
         self,
         network: Network,
         copies: Callable[[float | None], tuple[Tensor, Tensor | None]] | None = None,
+        *,
+        needs_dropout: bool = False,
     ) -> None:
         """Prepare to listen.
 
@@ -74,6 +77,8 @@ class HeadProbe:
             copies: given the probability of the dropout right in front of the head (None if
                 there is none), returns the weights `[K, C, d]` and biases `[K, C]` (or None) of
                 the copies; None leaves the head as it is.
+            needs_dropout: whether `copies` reads that probability. Then a dropout that is a call
+                and no layer is looked for as well, which takes a second pass of the first batch.
         """
         self._network = network
         self._copies = copies
@@ -81,6 +86,10 @@ class HeadProbe:
         self._fired = 0
         # Its output is held: memory that was let go could come back as the head's input.
         self._last_dropout: tuple[Tensor, float] | None = None
+        # Listening costs time, and is left out where a module is found to be the dropout.
+        self._calls: DropoutCalls | None = None
+        self._may_listen = needs_dropout
+        self._must_listen = False
 
     @contextmanager
     def attached(self) -> Iterator[HeadProbe]:
@@ -91,7 +100,8 @@ class HeadProbe:
             for module in network.model.modules():
                 if is_dropout(module):
                     handles.append(module.register_forward_hook(self._on_dropout))
-            yield self
+            with eager(network.model):
+                yield self
         finally:
             for handle in handles:
                 handle.remove()
@@ -107,10 +117,10 @@ class HeadProbe:
         if self._copies is None:
             return torch.cat([output, features], -1)  # n x ... x (C + d)
         assert isinstance(head, nn.Linear)
-        # At rest a dropout hands on the very memory it was given.
-        seen = self._last_dropout
-        in_front = seen is not None and seen[0].data_ptr() == features.data_ptr()
-        p = seen[1] if seen is not None and in_front else None
+        p = self._probability_in_front(features)
+        if p is None and self._may_listen and self._calls is None:  # it may be a call, which no hook sees
+            self._must_listen = True
+            return output
         weight, bias = self._copies(p)  # K x C x d, K x C
         self._members = len(weight)
         # One multiplication serves all copies: n x ... x (K * C).
@@ -119,6 +129,14 @@ class HeadProbe:
         )
         return torch.cat([logits, features], -1)
 
+    def _probability_in_front(self, features: Tensor) -> float | None:
+        """Return the probability of the dropout that gave the head its input; None: none did."""
+        seen = self._last_dropout
+        # At rest a dropout hands on the very memory it was given.
+        if seen is not None and seen[0].data_ptr() == features.data_ptr():
+            return seen[1]
+        return None if self._calls is None else self._calls.in_front_of(features)
+
     def run(self, batch: Any) -> CommitteeLogits:
         """Run one batch through the model, once, and return what the head said.
 
@@ -126,12 +144,11 @@ class HeadProbe:
             InvalidInputError: if the layer taken for the head is not what makes the logits.
         """
         network = self._network
-        self._fired = 0
-        self._last_dropout = None
-        try:
-            output = network.forward(batch)
-        finally:
-            self._last_dropout = None
+        output = self._pass(batch)
+        if self._must_listen:  # once in the life of a probe
+            self._must_listen = False
+            self._calls = DropoutCalls(at_rest=True)
+            output = self._pass(batch)
         members = self._members
         width = members * network.classes
         if self._fired != 1 or output.shape[-1] != width + network.head.in_features:
@@ -144,6 +161,17 @@ class HeadProbe:
         logits, features = output[..., :width], output[..., width:]
         logits = logits.reshape(*logits.shape[:-1], members, network.classes).movedim(-2, 1)
         return CommitteeLogits(logits, features)
+
+    def _pass(self, batch: Any) -> Tensor:
+        self._fired = 0
+        self._last_dropout = None
+        try:
+            with nullcontext() if self._calls is None else self._calls:
+                return self._network.forward(batch)
+        finally:
+            self._last_dropout = None
+            if self._calls is not None:
+                self._calls.forget()
 
 
 def draw_once(network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
+from numbers import Real
 from typing import Any, Literal
 
 import torch
@@ -12,7 +14,7 @@ from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, no_dropout_in_front
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
-from altasks.errors import CommitteeError, invalid
+from altasks.errors import CommitteeError, invalid, require_whole
 
 
 class MCDropout:
@@ -31,8 +33,9 @@ class MCDropout:
             (seed, round) and shared by every sample, so member k is one function: scores don't
             depend on how the pool is cut into batches, and draws are joint.
         seed: what the masks are drawn from, together with the round.
-        p: a probability above 0 and below 1 that every dropout concerned has while predicting;
-            None leaves each its own. Models that ship with all of theirs at 0 (ViT, ModernBERT)
+        p: a probability above 0 and below 1 that every dropout concerned has while predicting,
+            whether it is a layer (stochastic depth among them), an attribute that the model hands
+            to one, or a call of `torch.nn.functional.dropout`; None leaves each its own. Models that ship with all of theirs at 0 (ViT, ModernBERT)
             need it, or there is nothing to draw. Such a model was not trained to bear missing
             inputs: its members' average is then a worse predictor than the model, the more so
             the larger `p`, so start small (0.05 to 0.1) or fine-tune with the same `p`.
@@ -52,16 +55,15 @@ class MCDropout:
         seed: int = 0,
         p: float | None = None,
     ) -> None:
-        if isinstance(passes, bool) or not isinstance(passes, int) or passes < 2:
-            raise invalid("passes", "a whole number of at least 2", repr(passes))
+        require_whole("passes", passes, 2)
         if layers not in ("all", "head"):
             raise invalid("layers", "'all' or 'head'", repr(layers))
-        if p is not None and not (isinstance(p, float | int) and 0 < p < 1):
+        if p is not None and not (isinstance(p, Real) and 0 < p < 1):
             raise invalid("p", "a probability above 0 and below 1", repr(p))
-        self.passes = passes
+        self.passes = int(passes)
         self.layers = layers
         self.seed = seed
-        self.p = p
+        self.p = None if p is None else float(p)
         self.round = 0
 
     @property
@@ -126,7 +128,8 @@ class MCDropout:
             bias = None if head.bias is None else head.bias.expand(len(masks), -1)
             return head.weight * masks.unsqueeze(1), bias
 
-        with evaluating(network.model), HeadProbe(network, masked).attached() as probe:
+        probe = HeadProbe(network, masked, needs_dropout=self.p is None)
+        with evaluating(network.model), probe.attached():
             return [probe.run(batch) for batch in batches]
 
     def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
@@ -134,12 +137,14 @@ class MCDropout:
         device = network.head.weight.device
         logits: list[list[Tensor]] = []  # K x batches
         features: list[Tensor] = []  # their sums over the passes: K of each would fill the memory
-        with dropout_firing(model, self.p), HeadProbe(network).attached() as probe:
+        known = bool(dropout_probabilities(model))
+        with dropout_firing(model, self.p) as calls, HeadProbe(network).attached() as probe:
             active = any(dropout_probabilities(model).values())
             for k in range(self.passes):
                 seed = derive_seed(self.seed, "mc-dropout", "all", self.round, k)
                 logits.append([])
-                with isolated_torch(seed, device):
+                listen = self.p is None and not active and k == 0
+                with isolated_torch(seed, device), calls if listen else nullcontext():
                     for i, batch in enumerate(batches):
                         part = probe.run(batch)
                         logits[k].append(part.logits.clone())  # a view would keep the features
@@ -147,13 +152,24 @@ class MCDropout:
                             features[i] += part.features
                         else:
                             features.append(part.features.to(torch.float32, copy=True))
+                active = active or bool(calls.fired)
                 # With no known dropout two equal draws settle it; else chance gets K of them.
                 if k == (self.passes - 1 if active else 1) and _all_equal(logits):
                     raise self._nothing_fires(network)
+        if self.p is not None and not known and not calls.fired:
+            raise self._not_reached(network)
         return [
             CommitteeLogits(torch.cat([member[i] for member in logits], 1), total / self.passes)
             for i, total in enumerate(features)
         ]
+
+    def _not_reached(self, network: Network) -> CommitteeError:
+        return CommitteeError(
+            f"MCDropout(layers='all', p={self.p:g}): passes through {type(network.model).__name__} "
+            "differ, but nothing in it is a dropout that p could be set for: no dropout layer, no "
+            "attribute such as dropout or drop_rate, no call of a dropout function. What it draws "
+            "has a rate of its own. Leave p out, or give the model nn.Dropout layers."
+        )
 
     def _nothing_fires(self, network: Network) -> CommitteeError:
         found = dropout_probabilities(network.model)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import threading
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-# Attributes by which modules outside torch.nn keep the probability of a dropout they apply
-# themselves: attention's in transformers (BERT, ViT, ModernBERT, GPT-2, Bart, ...), and
-# torch.nn.MultiheadAttention and the recurrent layers, which call theirs `dropout`.
-_PROBABILITIES = (
-    "dropout",
-    "dropout_p",
-    "dropout_prob",
-    "drop_prob",
-    "attn_dropout",
-    "attention_dropout",
-    "activation_dropout",
-    "hidden_dropout",
-    "attention_probs_dropout_prob",
-    "hidden_dropout_prob",
+from altasks.committees.dropout_calls import DropoutCalls
+
+# Attributes by which modules keep the probability of a dropout that they apply themselves:
+# attention's in transformers (BERT, ViT, ModernBERT, GPT-2, Bart, ...), `dropout` in
+# torch.nn.MultiheadAttention and the recurrent layers, `drop_rate` in timm and torchvision. They
+# are set as well as the calls, since a model may ask `if self.drop_rate > 0` before it calls.
+_PROBABILITY = re.compile(
+    r"(?:.*_)?(?:p?drop(?:out)?|drop_?path|drop_?connect|stochastic_depth)"
+    r"(?:_?(?:p|prob|probs|probability|rate|ratio))?"
 )
+# Layer drop is no dropout: it leaves out whole layers, and few models bear it at other rates.
+_LAYER_DROP = re.compile(r".*layer_?drop")
+# Layers that leave out whole branches or blocks: a dropout, but not of single inputs.
+_BRANCH_DROPS = re.compile(r"DropPath|DropBlock|DropConnect|StochasticDepth", re.IGNORECASE)
 
 # Beside the models and not on them: a lock can be neither copied nor saved.
 _LOCKS: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -58,14 +59,27 @@ def is_normalisation(module: nn.Module) -> bool:
     return "norm" in type(module).__name__.lower() and not list(module.children())
 
 
+def drops_branches(module: nn.Module) -> bool:
+    """Return whether `module` leaves out whole branches: stochastic depth, timm's `DropPath`."""
+    return bool(_BRANCH_DROPS.search(type(module).__name__)) and not list(module.children())
+
+
 def _probability_attributes(module: nn.Module) -> list[str]:
-    names = ("p", *_PROBABILITIES) if is_dropout(module) else _PROBABILITIES
-    found = {name: module.__dict__.get(name) for name in names}
+    own = is_dropout(module) or drops_branches(module)
     return [
         name
-        for name, value in found.items()
-        if isinstance(value, float | int) and not isinstance(value, bool)  # that is a switch
+        for name, value in module.__dict__.items()
+        if isinstance(value, float | int)
+        and not isinstance(value, bool)  # that is a switch
+        and 0 <= value <= 1
+        and ((name == "p" and own) or _names_a_probability(name))
     ]
+
+
+@functools.cache
+def _names_a_probability(name: str) -> bool:
+    found = name.lower()
+    return bool(_PROBABILITY.fullmatch(found)) and not _LAYER_DROP.fullmatch(found)
 
 
 def dropout_probabilities(model: nn.Module) -> dict[str, float]:
@@ -96,7 +110,13 @@ def every_mode_restored(model: nn.Module) -> Iterator[None]:
             yield
         finally:
             for module, mode in before:
-                module.training = mode
+                _set_mode(module, mode)
+
+
+def _set_mode(module: nn.Module, mode: bool) -> None:
+    # Setting an attribute of a module is slow: of hundreds, a tenth of a small batch's pass.
+    if module.training is not mode:
+        module.training = mode
 
 
 def _turn_of(model: nn.Module) -> threading.RLock:
@@ -113,12 +133,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     """
     with every_mode_restored(model):
         for module in model.modules():
-            module.training = False
+            _set_mode(module, False)
         yield
 
 
 @contextmanager
-def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[None]:
+def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[DropoutCalls]:
     """Run with every dropout drawing and every normalisation layer at rest.
 
     Attention's dropout reads the `training` flag of the module around it, so setting the dropout
@@ -126,29 +146,50 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[None]:
 
     Args:
         model: any module.
-        p: the probability that every dropout has meanwhile; None leaves each its own.
+        p: the probability that every dropout has while the context is open, also those that are
+            calls and not modules; None leaves each its own.
+
+    Yields:
+        The calls of dropout functions; they are only listened to where `p` is given.
     """
     changed: list[tuple[nn.Module, str, object]] = []
     with every_mode_restored(model):
         # A copy is kept of every buffer: a layer that updates one while training (a running mean
-        # under an unusual name, a codebook) must not learn from being asked. Taken in turn, like
-        # all else: meanwhile another thread's passes may have changed them.
+        # under an unusual name, a codebook) must not learn from predicting. Copied in turn, like
+        # all else: another thread's passes may have changed them before.
         buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+        calls = DropoutCalls(p)
         try:
             for module in model.modules():
-                module.training = not is_normalisation(module)
+                _set_mode(module, not is_normalisation(module))
                 # Recomputing activations only makes sense where there is a backward pass.
                 if module.__dict__.get("gradient_checkpointing") is True:
                     changed.append((module, "gradient_checkpointing", True))
-                    setattr(module, "gradient_checkpointing", False)  # noqa: B010 - not torch's attribute
+                    module.__setattr__("gradient_checkpointing", False)
                 for name in _probability_attributes(module) if p is not None else []:
                     changed.append((module, name, getattr(module, name)))
                     setattr(module, name, p)
-            yield
+            with eager(model), calls if p is not None else nullcontext():
+                yield calls
         finally:
             for module, name, value in changed:
                 setattr(module, name, value)
             _restore(buffers)
+
+
+@contextmanager
+def eager(model: nn.Module) -> Iterator[None]:
+    """Run a compiled model as it was written, so that hooks on its layers are called.
+
+    A hook that is added after a compiled model's first call never fires, and what was compiled
+    draws other masks than what was written does for the same seed.
+    """
+    compiled = any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+    with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+        yield
 
 
 def _restore(buffers: list[tuple[Tensor, Tensor]]) -> None:
