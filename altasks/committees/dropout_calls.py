@@ -50,9 +50,7 @@ _SIGNATURES: dict[Callable[..., Any], _Signature] = {
     torch.native_dropout: _BUILTIN,
     # Attention drops inside one call, which has no switch of its own or a probability of 0 at rest.
     functional.scaled_dot_product_attention: _Signature("dropout_p", 4, 0.0, None, 0, True),
-    functional.multi_head_attention_forward: _Signature(
-        "dropout_p", 10, 0.0, "training", 13, True
-    ),
+    functional.multi_head_attention_forward: _Signature("dropout_p", 10, 0.0, "training", 13, True),
 }
 _ATTENTION = (
     functional.scaled_dot_product_attention,

@@ -118,7 +118,9 @@ class HeadProbe:
             return torch.cat([output, features], -1)  # n x ... x (C + d)
         assert isinstance(head, nn.Linear)
         p = self._probability_in_front(features)
-        if p is None and self._may_listen and self._calls is None:  # it may be a call, which no hook sees
+        if (
+            p is None and self._may_listen and self._calls is None
+        ):  # it may be a call, which no hook sees
             self._must_listen = True
             return output
         weight, bias = self._copies(p)  # K x C x d, K x C

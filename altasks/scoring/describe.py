@@ -63,6 +63,4 @@ def describe_samples(
 
 def _described(task: Any, samples: Sequence[Any]) -> list[Any]:
     predictions = task.predict(samples)
-    return [
-        task.describe(sample, predictions[row : row + 1]) for row, sample in enumerate(samples)
-    ]
+    return [task.describe(sample, predictions[row : row + 1]) for row, sample in enumerate(samples)]
