@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from altasks.data.columns import ids_of
+from altasks.data.frames import frame_columns, is_frame
 from altasks.data.images import IMAGE_SUFFIXES
-from altasks.data.pool import Pool, as_pool, ids_of
-from altasks.data.text_files import fault, read_lines
+from altasks.data.label_cells import is_missing
+from altasks.data.pool import Pool, as_pool
+from altasks.data.tables import column_names, read_cells
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, invalid
 
 #: What stands behind a line's name in the name of its transcript, in the order they are tried.
@@ -34,12 +37,14 @@ def read_line_folder(
 
     Args:
         folder: with folders inside, perhaps.
-        text_suffixes: what replaces the image's suffix, or its last two, in the order tried.
+        text_suffixes: what replaces the image's suffix, or its last two, in the order tried; in
+            upper or lower case.
         encoding: of the transcripts.
 
     Raises:
         InvalidInputError: for no image, a transcript of several lines, one that can't be read, or
-            a `NAME.gt.txt` without its image (a `NAME.txt` may be a note), naming the file.
+            a `NAME.gt.txt` without its image (a `NAME.txt` may be a note), or two transcripts
+            whose names differ in case only, naming the file.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -56,24 +61,42 @@ def read_line_folder(
     if not root.is_dir():
         raise invalid("folder", "an existing folder", repr(str(root)))
     pool = as_pool(root, suffixes=IMAGE_SUFFIXES)
+    transcripts = _transcripts(root, text_suffixes)
     labels = {}
-    known: set[str] = set()
+    known: set[Path] = set()
     for name in pool.ids:
         # OCRopus writes 0001.bin.png and 0001.nrm.png beside 0001.gt.txt.
         stems = [(root / name).with_suffix("")]
         stems += [stems[0].with_suffix("")] if stems[0].suffix in (".bin", ".nrm") else []
-        known.update(map(str, stems))
-        for path in (Path(f"{stem}{suffix}") for stem in stems for suffix in text_suffixes):
-            if path.is_file():
-                _require_inside(path, root)
-                labels[name] = _one_line(path, encoding)
-                break
-    for suffix in text_suffixes:
-        for path in sorted(root.rglob(f"*{suffix}")) if suffix.count(".") > 1 else []:
-            hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-            if not hidden and str(path).removesuffix(suffix) not in known:
-                raise fault(path, None, "the image of this transcript beside it", "none")
+        known.update(stems)
+        keys = [(stem, suffix) for stem in stems for suffix in text_suffixes]
+        path = next((transcripts[key] for key in keys if key in transcripts), None)
+        if path is not None:
+            _require_inside(path, root)
+            labels[name] = _one_line(path, encoding)
+    for (stem, suffix), path in transcripts.items():
+        if suffix.count(".") > 1 and stem not in known:
+            raise file_error(path, None, "the image of this transcript beside it", "none")
     return Pool(pool.ids, pool.at, labels=labels)
+
+
+def _transcripts(root: Path, suffixes: Sequence[str]) -> dict[tuple[Path, str], Path]:
+    """Return (path without suffix, suffix) -> transcript."""
+    found: dict[tuple[Path, str], Path] = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            for suffix in suffixes:
+                if name.startswith(".") or not name.lower().endswith(suffix.lower()):
+                    continue
+                key = Path(folder, name[: len(name) - len(suffix)]), suffix
+                if key in found:
+                    raise file_error(
+                        found[key], None, "one transcript for a line", f"{name} beside it",
+                        "Remove one of them.",
+                    )  # fmt: skip
+                found[key] = Path(folder, name)
+    return found
 
 
 def read_line_table(
@@ -83,6 +106,7 @@ def read_line_table(
     text_column: str = TEXT_COLUMN,
     id_column: str | None = None,
     encoding: str = "utf-8",
+    quoting: str | None = None,
 ) -> Pool:
     """Return the lines of a CSV file with the paths of their images, and texts where there are any.
 
@@ -95,6 +119,7 @@ def read_line_table(
             table without the column `text`.
         id_column: the column with the ids; by default the paths.
         encoding: of the file.
+        quoting: how quotation marks are read, see `altasks.data.tables.read_cells`.
 
     Raises:
         InvalidInputError: for a missing column, a row of another number of cells, a quote that is
@@ -102,44 +127,33 @@ def read_line_table(
             file, or an id twice, naming the line.
     """
     where = Path(path)
-    text = "\n".join(line for _, line in read_lines(where, encoding))
-    tab = "\t" if where.suffix.lower() == ".tsv" else ","
-    # Strict: else a quote that nothing closes takes the lines after it into one text.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=tab, strict=True)
-    rows = _rows(where, reader)
-    columns = next(rows, [])
-    if len(set(columns)) < len(columns):
-        raise fault(where, None, "distinct column names", f"{columns}")
+    rows = read_cells(where, encoding=encoding, quoting=quoting)
+    columns = column_names(where, rows[0][1])
     # Without texts a table is one to label; a name that was given and isn't there is a slip.
     texts = None if text_column == TEXT_COLUMN else text_column
     for column in filter(None, (image_column, texts, id_column)):
         if column not in columns:
             listed = ", ".join(map(repr, columns)) or "none"
-            raise fault(where, None, f"a column {column!r}", f"the columns {listed}")
+            raise file_error(where, None, f"a column {column!r}", f"the columns {listed}")
     images: dict[str, Path] = {}
     labels: dict[str, str] = {}
-    for cells in rows:
-        if len(cells) != len(columns):
-            raise fault(
-                where, reader.line_num, f"{len(columns)} cells", f"{len(cells)}",
-                "Quote cells that hold the delimiter.",
-            )  # fmt: skip
+    for line, cells in rows[1:]:
         row = dict(zip(columns, cells, strict=True))
         name = row[id_column or image_column].strip()
         if not name or name in images:
             found = repr(name) + " twice" if name else "an empty cell"
-            raise fault(where, reader.line_num, "a name for each line, once", found)
+            raise file_error(where, line, "a name for each line, once", found)
         image = where.parent / row[image_column].strip()
         if not image.is_file():
-            raise fault(where, reader.line_num, "the path of an image", repr(row[image_column]))
+            raise file_error(where, line, "the path of an image", repr(row[image_column]))
         _require_inside(image, where.parent)
         images[name] = image
         if transcript := row.get(text_column):
-            if "\n" in transcript:
-                raise fault(where, reader.line_num, "one line of text", repr(transcript[:80]))
+            if "\n" in transcript or "\r" in transcript:
+                raise file_error(where, line, "one line of text", repr(transcript[:80]))
             labels[name] = transcript
     if not images:
-        raise fault(where, None, "at least one line", "none")
+        raise file_error(where, None, "at least one line", "none")
     ids = list(images)
     return Pool(ids, lambda i: images[ids[i]], labels=labels)
 
@@ -151,49 +165,57 @@ def lines_from_dataset(
     text_column: str | None = "text",
     id_column: str | None = None,
 ) -> Pool:
-    """Return the lines of a Hugging Face `Dataset` with a column of images.
+    """Return the lines of a Hugging Face `Dataset`, or a data frame, with a column of images.
 
     Args:
-        dataset: one split.
+        dataset: one split, or a data frame.
         image_column: the column of images.
-        text_column: the column of transcripts, None or empty where there is none yet; None: there
-            is no such column.
+        text_column: the column of transcripts, None, NaN or empty where there is none yet; None:
+            there is no such column.
         id_column: the column of the ids; by default positions.
 
     Raises:
-        InvalidInputError: for a missing column (those there are are listed), or an id that is
-            missing or there twice.
+        InvalidInputError: for a missing column (those there are are listed), an id that is
+            missing or there twice, or a transcript that is no text.
     """
-    columns = list(getattr(dataset, "column_names", None) or [])
+    columns = frame_columns(dataset, "dataset") if is_frame(dataset) else dataset
+    listed = columns if columns is not dataset else getattr(dataset, "column_names", None)
+    if (isinstance(listed, Mapping) and listed is not columns) or listed is None:
+        raise invalid(
+            "dataset", "a Hugging Face Dataset or a data frame", type(dataset).__name__,
+            hint='Of several splits, choose one: dataset["train"].' if listed else "",
+        )  # fmt: skip
     for argument, column in (("image_column", image_column), ("text_column", text_column),
                              ("id_column", id_column)):  # fmt: skip
-        if column is not None and column not in columns:
-            raise invalid(argument, f"one of {', '.join(map(repr, columns))}", repr(column))
+        if column is not None and column not in listed:
+            raise invalid(argument, f"one of {', '.join(map(repr, listed))}", repr(column))
     ids = [str(i) for i in range(len(dataset))]
     if id_column is not None:
-        ids = ids_of(dataset[id_column], id_column)
-    texts = [None] * len(ids) if text_column is None else dataset[text_column]
-    labels = {name: str(text) for name, text in zip(ids, texts, strict=True) if text}
-    return Pool(
-        ids, lambda i: dataset[i][image_column], positional=id_column is None, labels=labels
-    )
+        ids = ids_of(columns[id_column], id_column)
+    labels = {}
+    for row, text in enumerate([] if text_column is None else columns[text_column]):
+        if text == "" or (not isinstance(text, str) and is_missing(text)):
+            continue
+        if not isinstance(text, str | int) or isinstance(text, bool):
+            raise invalid(
+                str(text_column), "a text or none in every row", repr(text), where=f"row {row}"
+            )
+        labels[ids[row]] = str(text)
 
+    def fetch(position: int) -> Any:
+        if columns is dataset:
+            return dataset[position][image_column]
+        return columns[image_column][position]
 
-def _rows(path: Path, reader: Any) -> Iterator[list[str]]:
-    """Yield the rows of a CSV file that aren't blank."""
-    try:
-        yield from filter(None, reader)
-    except csv.Error as error:
-        raise fault(
-            path, reader.line_num, "cells that are quoted as in CSV", str(error),
-            'A cell with a quote in it is quoted itself, and the quote doubled: "a ""b"" c".',
-        ) from error  # fmt: skip
+    return Pool(ids, fetch, positional=id_column is None, labels=labels)
 
 
 def _one_line(path: Path, encoding: str) -> str:
     lines = [(number, line) for number, line in read_lines(path, encoding) if line.strip()]
     if len(lines) > 1:
-        raise fault(path, lines[1][0], "one line of text", "another")
+        raise file_error(path, lines[1][0], "one line of text", "another")
+    if lines and "\r" in lines[0][1].strip("\r"):  # a line end among those of another kind
+        raise file_error(path, lines[0][0], "one line of text", repr(lines[0][1][:80]))
     return lines[0][1] if lines else ""
 
 

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from altasks.data.columns import (
+    ColumnNames,
+    Rows,
+    from_dataset,
+    from_frame,
+    from_series,
+    from_table,
+)
+from altasks.data.frames import is_frame, is_series, plain_mapping
 from altasks.data.tables import read_table
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
@@ -22,7 +31,10 @@ class Pool:
         fetch: the sample at a position.
         positional: whether the ids are nothing but positions in a list. A store then keeps a
             hash of each sample's content, since a position says nothing about what is there.
-        labels: id -> label, where the source had them.
+        labels: id -> label, where the source had them; or a pandas Series whose index holds ids.
+
+    Raises:
+        InvalidInputError: for a Series with an id twice or one that is not in `ids`.
     """
 
     def __init__(
@@ -35,7 +47,11 @@ class Pool:
     ) -> None:
         self.ids = list(ids)
         self.positional = positional
-        self.labels: dict[str, Any] = dict(labels or {})
+        by_id = {} if labels is None else plain_mapping(labels, "labels")
+        if by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
+            # Positions and an index of numbers look alike: what isn't there shows the mistake.
+            raise invalid("labels", "an index of ids of the pool", repr(min(strangers)))
+        self.labels: dict[str, Any] = dict(by_id)
         self._fetch = fetch
         # Built on demand: scoring a pool in order never needs it.
         self._positions: dict[str, int] | None = None
@@ -97,6 +113,8 @@ def as_pool(
     id_column: str | None = None,
     label_column: str | None = None,
     suffixes: Sequence[str] | None = None,
+    no_label: Sequence[Any] | None = None,
+    quoting: str | None = None,
 ) -> Pool:
     """Return `source` as a `Pool`.
 
@@ -107,13 +125,20 @@ def as_pool(
             the path of a `.csv`, `.tsv` or `.jsonl` file: one sample a row, its text;
             the path of a folder: one sample a file (a `Path`), ids are relative paths with `/`;
             a Hugging Face `Dataset`: one sample a row, or the text column if named;
-            a pandas `DataFrame`: one sample a row, a dict from column to value;
+            a data frame (pandas, polars) or a pyarrow table: one sample a row, a dict from column
+            to value without the columns of ids and labels, or the text column if named;
             any other sequence: ids are its positions.
         text_column: of a table or a `Dataset`: the column with the sample; by default `text`.
-        id_column: of those: the column with the ids; by default, of a table, `id` if there is
-            one, else the row numbers from 0.
-        label_column: of those: fills `Pool.labels` where the cell isn't empty.
+        id_column: of those: the column with the ids; by default, of a file, `id` if there is
+            one, else the row numbers from 0. Of a pandas frame or Series also the name of its
+            index, `index` if that has none.
+        label_column: of those: fills `Pool.labels` where the cell isn't empty; see
+            `altasks.data.label_cells` for what else is no label.
         suffixes: of a folder: which files count, such as `(".png", ".jpg")`; by default all.
+        no_label: cells of the label column that mean "no label", such as `[-1]`; by default the
+            empty ones alone, and what may be a class or no label is refused.
+        quoting: of a `.csv` or `.tsv`: `"none"` if quotation marks are characters like any other,
+            `"csv"` if they are not; by default as the file shows.
 
     Raises:
         InvalidInputError: for an empty source, repeated or non-string ids, a missing column (the
@@ -125,13 +150,36 @@ def as_pool(
         >>> pool.ids, pool["1"]
         (['0', '1'], 'second text')
     """
-    columns = {"text_column": text_column, "id_column": id_column, "label_column": label_column}
-    if isinstance(source, Pool):
-        _refuse_columns(columns, "a Pool")
-        pool = source
-    elif hasattr(source, "column_names") and (
-        isinstance(source, Mapping) or not hasattr(source, "__len__")
-    ):
+    chosen = ColumnNames(text_column, id_column, label_column, no_label)
+    rows = _rows_of(source, chosen, quoting)
+    if rows is not None:
+        pool = Pool(rows.ids, rows.fetch, positional=rows.positional, labels=rows.labels)
+    else:
+        pool = _without_columns(source, chosen, suffixes)
+    if not len(pool):
+        raise invalid("pool", "at least one sample", "an empty pool")
+    _require_unicode(pool.ids)
+    return pool
+
+
+def _rows_of(source: Any, chosen: ColumnNames, quoting: str | None) -> Rows | None:
+    """Return the rows of what has columns: a Dataset, a data frame or Series, a file."""
+    if isinstance(source, str | os.PathLike):
+        if not os.fspath(source):
+            # An unset variable; as a path it would be the working folder and all that is in it.
+            raise invalid("pool", "the path of a file or folder", "an empty path")
+        if Path(source).is_dir():
+            return None
+        table = read_table(Path(source), quoting=quoting)
+        return from_table(table.columns, len(table), chosen)
+    if is_frame(source):
+        return from_frame(source, chosen)
+    if is_series(source):
+        _refuse_columns(chosen._replace(id=None), "a Series")
+        return from_series(source, chosen)
+    if not hasattr(source, "column_names"):
+        return None
+    if isinstance(source, Mapping) or not hasattr(source, "__len__"):
         # Splits of a data set are a mapping: its names would pass for ids.
         raise invalid(
             "pool", "one Dataset, whose length is known", type(source).__name__,
@@ -139,40 +187,32 @@ def as_pool(
             if isinstance(source, Mapping)
             else "Load it without streaming.",
         )  # fmt: skip
-    elif isinstance(source, Mapping):
-        _refuse_columns(columns, "a dict")
-        pool = _from_mapping(source)
-    elif isinstance(source, str | os.PathLike):
-        if not os.fspath(source):
-            # An unset variable; as a path it would be the working folder and all that is in it.
-            raise invalid("pool", "the path of a file or folder", "an empty path")
-        path = Path(source)
-        if path.is_dir():
-            _refuse_columns(columns, "a folder")
-            pool = _from_folder(path, suffixes)
-        else:
-            table = read_table(path)
-            pool = _from_columns(table.columns, len(table), text_column, id_column, label_column)
-    elif hasattr(source, "column_names") and hasattr(source, "features"):
-        pool = _from_dataset(source, text_column, id_column, label_column)
-    elif hasattr(source, "__len__") and hasattr(source, "__getitem__"):
-        _refuse_columns(columns, type(source).__name__)
-        pool = _from_sequence(source)
-    else:
-        raise invalid(
-            "pool",
-            "a list, a dict, a folder, a CSV or JSONL file, or a Hugging Face Dataset",
-            type(source).__name__,
-        )
-    if not len(pool):
-        raise invalid("pool", "at least one sample", "an empty pool")
-    _require_unicode(pool.ids)
-    return pool
+    return from_dataset(source, chosen) if hasattr(source, "features") else None
 
 
-def _refuse_columns(columns: Mapping[str, str | None], kind: str) -> None:
+def _without_columns(source: Any, chosen: ColumnNames, suffixes: Sequence[str] | None) -> Pool:
+    if isinstance(source, Pool):
+        _refuse_columns(chosen, "a Pool")
+        return source
+    if isinstance(source, Mapping):
+        _refuse_columns(chosen, "a dict")
+        return _from_mapping(source)
+    if isinstance(source, str | os.PathLike):
+        _refuse_columns(chosen, "a folder")
+        return _from_folder(Path(source), suffixes)
+    if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
+        _refuse_columns(chosen, type(source).__name__)
+        return _from_sequence(source)
+    raise invalid(
+        "pool",
+        "a list, a dict, a folder, a CSV or JSONL file, a data frame or a Hugging Face Dataset",
+        type(source).__name__,
+    )
+
+
+def _refuse_columns(chosen: ColumnNames, kind: str) -> None:
     """Refuse a column of what has none: ids and labels that were meant would be missing."""
-    for argument, name in columns.items():
+    for argument, name in zip(("text_column", "id_column", "label_column"), chosen, strict=False):
         if name is not None:
             raise invalid(
                 argument,
@@ -183,17 +223,7 @@ def _refuse_columns(columns: Mapping[str, str | None], kind: str) -> None:
 
 
 def _from_sequence(source: Any) -> Pool:
-    fetch = source.__getitem__
-    if hasattr(source, "iloc") and hasattr(source, "columns"):  # pandas: a mapping a row
-        fetch = _row_of_frame(source)
-    elif hasattr(source, "iloc"):  # by position, not by label
-        fetch = source.iloc.__getitem__
-    return Pool([str(i) for i in range(len(source))], fetch, positional=True)
-
-
-def _row_of_frame(frame: Any) -> Callable[[int], Any]:
-    # Plain values: a Series has no content hash, and its types are those of all columns together.
-    return lambda i: {str(name): frame[name].iloc[i] for name in frame.columns}
+    return Pool([str(i) for i in range(len(source))], source.__getitem__, positional=True)
 
 
 def _require_unicode(ids: Sequence[str]) -> None:
@@ -264,95 +294,3 @@ def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
 def _raise(error: OSError) -> None:
     # What can't be listed would otherwise be left out without a word.
     raise InvalidInputError(f"pool: {error.filename} can't be listed: {error}.") from error
-
-
-def _from_columns(
-    columns: Mapping[str, Sequence[Any]],
-    rows: int,
-    text_column: str | None,
-    id_column: str | None,
-    label_column: str | None,
-) -> Pool:
-    texts = _column(columns, "text_column", text_column or "text")
-    if id_column is None and "id" in columns:
-        id_column = "id"
-    positional = id_column is None
-    if id_column is None:
-        ids = [str(i) for i in range(rows)]
-    else:
-        ids = ids_of(_column(columns, "id_column", id_column), id_column)
-    labels = {}
-    if label_column is not None:
-        labels = _labels_of(ids, _column(columns, "label_column", label_column))
-    return Pool(ids, texts.__getitem__, positional=positional, labels=labels)
-
-
-def ids_of(cells: Iterable[Any], column: str) -> list[str]:
-    """Return a column's cells as ids.
-
-    Raises:
-        InvalidInputError: for one that is none, or that occurs twice, naming the row.
-    """
-    first: dict[str, int] = {}
-    for row, cell in enumerate(cells):
-        value = cell.item() if hasattr(cell, "item") else cell  # NumPy's numbers
-        # A row without an id, or with a list of them, is a slip, not an id "None".
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise invalid(
-                column,
-                "an id (a string or a number) in every row",
-                "none" if value is None else f"{value!r}",
-                where=f"row {row}",
-            )
-        name = str(value)
-        if not name:
-            raise invalid(column, "an id in every row", "an empty one", where=f"row {row}")
-        if first.setdefault(name, row) != row:
-            raise invalid(column, "distinct ids", f"{name!r} in rows {first[name]} and {row}")
-    return list(first)
-
-
-def _labels_of(ids: Sequence[str], cells: Iterable[Any]) -> dict[str, Any]:
-    """Return the labels there are: an empty cell is a sample that has none yet."""
-    return {
-        name: cell
-        for name, cell in zip(ids, cells, strict=True)
-        if cell is not None and not (isinstance(cell, str) and not cell)
-    }
-
-
-def _column(columns: Mapping[str, Sequence[Any]], argument: str, name: str) -> Sequence[Any]:
-    if name not in columns:
-        raise invalid(
-            argument,
-            f"one of the columns {', '.join(repr(column) for column in columns)}",
-            repr(name),
-        )
-    return columns[name]
-
-
-def _from_dataset(
-    dataset: Any, text_column: str | None, id_column: str | None, label_column: str | None
-) -> Pool:
-    names = list(dataset.column_names)
-    if text_column is None and "text" in names:
-        text_column = "text"
-    for argument, name in (
-        ("text_column", text_column),
-        ("id_column", id_column),
-        ("label_column", label_column),
-    ):
-        if name is not None and name not in names:
-            raise invalid(argument, f"one of the columns {', '.join(map(repr, names))}", repr(name))
-    ids = [str(i) for i in range(len(dataset))]
-    if id_column is not None:
-        ids = ids_of(dataset[id_column], id_column)
-    labels = {}
-    if label_column is not None:
-        labels = _labels_of(ids, dataset[label_column])
-
-    def fetch(position: int) -> Any:
-        row = dataset[position]
-        return row if text_column is None else row[text_column]
-
-    return Pool(ids, fetch, positional=id_column is None, labels=labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from altasks._internal.random import derive_rng
+from altasks.data.label_cells import is_missing
 from altasks.errors import invalid
 
 
@@ -22,7 +23,7 @@ def stratified_split(
         seed: which rows they are.
 
     Raises:
-        InvalidInputError: if `share` is not in (0, 1).
+        InvalidInputError: if `share` is not in (0, 1), or a label is missing.
 
     Example:
         >>> stratified_split(["a"] * 4 + ["b"] * 4, 0.25, seed=0)[1]
@@ -32,6 +33,8 @@ def stratified_split(
         raise invalid("share", "a number in (0, 1)", f"{share!r}")
     rows_of: dict[Hashable, list[int]] = {}
     for row, label in enumerate(labels):
+        if is_missing(label):
+            raise invalid("labels", "a class in every row", repr(label), where=f"row {row}")
         rows_of.setdefault(label, []).append(row)
     rng = derive_rng(seed, "stratified_split")
     held: set[int] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
@@ -12,51 +13,119 @@ from typing import Any
 
 from altasks.errors import InvalidInputError, describe_fault, invalid
 
+# Longest first: UTF-32's mark begins with UTF-16's.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_GZIP = b"\x1f\x8b"
 
-def fault(
+
+def file_error(
     path: Path, line: int | None, expected: str, found: str, hint: str = ""
 ) -> InvalidInputError:
     """Return an error about a line of a file, to be raised by the caller.
 
     Example:
-        >>> print(fault(Path("a.txt"), 3, "two columns", "one"))
+        >>> print(file_error(Path("a.txt"), 3, "two columns", "one"))
         a.txt: expected two columns, found one (line 3).
     """
     where = "" if line is None else f"line {line}"
     return InvalidInputError(describe_fault(str(path), expected, found, where=where, hint=hint))
 
 
-def read_lines(path: str | PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Yield (number from 1, line) of a text file; `.gz` is unpacked.
+#: Its name until version 0.2.
+fault = file_error
 
-    Lines end at a line feed, with or without a carriage return before it, and nowhere else: other
-    characters that Python's `splitlines` breaks at occur inside words. A byte-order mark is no
-    part of the first line.
+
+def read_text(path: str | PathLike[str], encoding: str = "utf-8", *, keep_nul: bool = False) -> str:
+    r"""Return the text of a file with its line ends as they are; `.gz` is unpacked.
+
+    A byte-order mark is not part of the text. With the default encoding a file that begins with
+    the mark of UTF-16 or UTF-32, as Excel's "Unicode text" does, is read as that.
+
+    Args:
+        path: the file.
+        encoding: of the file.
+        keep_nul: whether NUL characters are part of the text, instead of a sign that it is none.
 
     Raises:
-        InvalidInputError: if there is no such file, or it is not of that encoding or no gzip file.
+        InvalidInputError: if there is no such file, or it is not of that encoding, or no gzip
+            file, or holds a NUL character (as UTF-16 without a mark does, read as UTF-8).
     """
     path = Path(path)
     if not path.is_file():
-        raise fault(path, None, "an existing file", "a folder" if path.is_dir() else "none")
-    data = path.read_bytes()
-    if path.suffix == ".gz":
+        raise file_error(path, None, "an existing file", "a folder" if path.is_dir() else "none")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise file_error(path, None, "a file that can be read", str(error)) from error
+    if path.suffix.lower() == ".gz":
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            raise fault(path, None, "a gzip file", str(error)) from error
+            raise file_error(path, None, "a gzip file", str(error)) from error
+    elif data.startswith(_GZIP):
+        raise file_error(path, None, "text", "a gzip file", "Rename it so that it ends in .gz.")
     try:
-        text = data.decode(encoding)
+        codec = codecs.lookup(encoding).name
     except LookupError as error:
         raise invalid("encoding", "an encoding that Python knows", repr(encoding)) from error
+    if codec == "utf-8":
+        codec = next((name for mark, name in _MARKS if data.startswith(mark)), codec)
+    try:
+        text = data.decode(codec)
     except UnicodeDecodeError as error:
-        place, byte = data.count(b"\n", 0, error.start) + 1, f"byte {data[error.start]:#04x}"
-        raise fault(
-            path, place, f"{encoding} text", byte,
+        before = data[: error.start].decode(codec, "replace")
+        raise file_error(
+            path, _count_lines(before), f"{codec} text", f"byte {data[error.start]:#04x}",
             "Save the file as UTF-8, or name its encoding.",
         ) from error  # fmt: skip
-    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        yield number, line.removesuffix("\r")
+    except (LookupError, ValueError) as error:  # a codec of bytes, such as "hex"
+        raise invalid("encoding", "an encoding of text", repr(encoding)) from error
+    if not isinstance(text, str):  # "rot13" and the like
+        raise invalid("encoding", "an encoding of text", repr(encoding))
+    if "\0" in text and not keep_nul:
+        raise file_error(
+            path, _count_lines(text[: text.index("\0")]), "text", "a NUL character",
+            "Is the file UTF-16, or not a text at all? Save it as UTF-8, or name its encoding.",
+        )  # fmt: skip
+    return text.removeprefix("\ufeff")
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Return the lines of a text, which end at `\n` or `\r\n`; at `\r` where there is no `\n`.
+
+    Nothing else ends a line: other characters that Python's `splitlines` breaks at, and a single
+    `\r` among lines that end otherwise, occur inside words. `\r\r\n`, which a text becomes that is
+    converted twice, is one line end.
+
+    Example:
+        >>> split_lines("a\r\nb\n"), split_lines("a\rb\r")
+        (['a', 'b', ''], ['a', 'b', ''])
+    """
+    if "\n" not in text:
+        return text.split("\r")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r\n", "\n")
+    return text.split("\n")
+
+
+def _count_lines(text: str) -> int:
+    return len(split_lines(text))
+
+
+def read_lines(
+    path: str | PathLike[str], encoding: str = "utf-8", *, keep_nul: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Yield (number from 1, line) of a text file; see `read_text` and `split_lines`.
+
+    Raises:
+        InvalidInputError: as `read_text`.
+    """
+    yield from enumerate(split_lines(read_text(path, encoding, keep_nul=keep_nul)), 1)
 
 
 def cut_character(texts: Sequence[str]) -> str | None:
@@ -77,21 +146,59 @@ def cut_character(texts: Sequence[str]) -> str | None:
     return None
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of a JSON text in which no object has a name twice.
+
+    Raises:
+        ValueError: for what isn't JSON, also numbers and nesting beyond Python's limits, and for
+            an object with one name twice, of which Python would keep the last.
+
+    Example:
+        >>> parse_json('{"a": 1, "a": 2}')
+        Traceback (most recent call last):
+        ValueError: an object with the name 'a' twice
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise ValueError("nesting beyond Python's limit") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object with the name {twice!r} twice")
+    return found
+
+
+def read_json_values(
+    path: str | PathLike[str], encoding: str = "utf-8"
+) -> Iterator[tuple[int, Any]]:
+    """Yield (number from 1, value) of a file with JSON on each line; blank ones are passed.
+
+    Raises:
+        InvalidInputError: as `read_text`, and for a line that is no JSON.
+    """
+    for number, line in read_lines(path, encoding):
+        if not line.strip():
+            continue
+        try:
+            yield number, parse_json(line)
+        except ValueError as error:
+            raise file_error(Path(path), number, "a JSON object", f"{error}") from error
+
+
 def read_json_lines(
     path: str | PathLike[str], encoding: str = "utf-8"
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (number from 1, object) of a file with one JSON object a line; blank ones are passed.
 
     Raises:
-        InvalidInputError: as `read_lines`, and for a line that is no JSON object.
+        InvalidInputError: as `read_text`, and for a line that is no JSON object.
     """
-    for number, line in read_lines(path, encoding):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:  # also numbers and nesting beyond limits
-            raise fault(Path(path), number, "a JSON object", f"{error}") from error
+    for number, record in read_json_values(path, encoding):
         if not isinstance(record, dict):
-            raise fault(Path(path), number, "a JSON object", type(record).__name__)
+            raise file_error(Path(path), number, "a JSON object", type(record).__name__)
         yield number, record

@@ -144,3 +144,49 @@ def test_rendered_lines_are_the_same_each_time():
     assert max(clean["0"].tobytes()) == 235
     with pytest.raises(InvalidInputError, match="'sans', 'serif' or 'mono'"):
         rendered_lines(1, seed=0, face="fraktur")
+
+
+def test_suffixes_of_transcripts_in_any_case(folder):
+    (folder / "c.GT.TXT").write_text("third", encoding="utf-8-sig")
+    assert read_line_folder(folder).labels["c.jpg"] == "third"
+    (folder / "c.gt.txt").write_text("another")
+    with pytest.raises(InvalidInputError, match=r"c\.GT\.TXT: expected one transcript.*c\.gt\.txt"):
+        read_line_folder(folder)
+
+
+def test_system_files_are_no_transcripts(folder):
+    (folder / "._a.gt.txt").write_bytes(b"\0\5\26\7")
+    (folder / ".ipynb_checkpoints").mkdir()
+    (folder / ".ipynb_checkpoints" / "a-checkpoint.gt.txt").write_text("x")
+    assert len(read_line_folder(folder).labels) == 3
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\r\n", b"\n"])
+def test_two_lines_of_any_line_end_are_no_transcript(folder, end):
+    (folder / "c.gt.txt").write_bytes(end.join([b"one", b"two", b""]))
+    with pytest.raises(InvalidInputError, match=r"c\.gt\.txt: expected one line.*line 2"):
+        read_line_folder(folder)
+    (folder / "c.gt.txt").write_bytes(b"one" + end)
+    assert read_line_folder(folder).labels["c.jpg"] == "one"
+
+
+def test_a_table_in_utf16_with_plain_marks(folder):
+    table = folder / "lines.tsv"
+    table.write_bytes('image\ttext\r\na.png\t"No" he said\r\n'.encode("utf-16"))
+    assert read_line_table(table).labels == {"a.png": '"No" he said'}
+
+
+def test_a_data_frame_of_lines(folder):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    frame = pandas.DataFrame(
+        {"image": [folder / "a.png", folder / "c.jpg"], "text": [None, "b"], "key": [5, 6]},
+        index=[1, 0],
+    )
+    pool = lines_from_dataset(frame, id_column="key")
+    assert (pool.labels, pool["5"]) == ({"6": "b"}, folder / "a.png")
+    frame["text"] = pandas.Series([0, float("nan")], index=[0, 1], dtype=object)
+    assert lines_from_dataset(frame).labels == {"1": "0"}
+    with pytest.raises(InvalidInputError, match=r"text: expected a text .*0\.5 \(row 1\)"):
+        lines_from_dataset(frame.assign(text=["a", 0.5]))
+    with pytest.raises(InvalidInputError, match="or a data frame, found list"):
+        lines_from_dataset([1])

@@ -38,18 +38,13 @@ def test_a_store_notices_another_list_behind_a_subset(tmp_path):
         al.ActiveLoop(None, al.as_pool(texts[::-1]).subset(["2", "0"]), store=url)
 
 
-@pytest.mark.parametrize("kind", ["pool", "dict", "list", "folder", "frame"])
+@pytest.mark.parametrize("kind", ["pool", "dict", "list", "folder"])
 def test_a_column_of_what_has_none_is_refused(tmp_path, kind):
     (tmp_path / "a.txt").touch()
-    if kind == "frame":
-        pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-        source = pandas.DataFrame({"text": ["a"], "id": ["x"], "label": [1]})
-    else:
-        sources = {"pool": al.as_pool(["a"]), "dict": {"a": 1}, "list": ["a"], "folder": tmp_path}
-        source = sources[kind]
+    sources = {"pool": al.as_pool(["a"]), "dict": {"a": 1}, "list": ["a"], "folder": tmp_path}
     for argument in ("text_column", "id_column", "label_column"):
         with pytest.raises(InvalidInputError, match=f"{argument}: expected None for"):
-            al.as_pool(source, **{argument: "id"})
+            al.as_pool(sources[kind], **{argument: "id"})
 
 
 @pytest.mark.parametrize("empty", [[], {}, np.empty((0, 3))])

@@ -74,7 +74,7 @@ def read_conll(
             raise invalid(name, "the number of a column", repr(column))
     if token_column == tag_column:
         raise invalid("tag_column", "another column than the words'", str(tag_column))
-    lines = list(read_lines(path, encoding))
+    lines = list(read_lines(path, encoding, keep_nul=True))
     if delimiter is None and _all_have_tabs((line for _, line in lines), comments):
         delimiter = "\t"
     reader = _Reader(path, delimiter, token_column, tag_column, comments)

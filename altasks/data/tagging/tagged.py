@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from altasks.data.frames import is_series, series_values
 from altasks.data.pool import Pool
 from altasks.data.tagging.tags import Span, convert, find_fault, scheme_found, spans_of
 from altasks.data.text_files import cut_character
@@ -45,6 +46,10 @@ class TaggedSentences:
     positional: bool = True
 
     def __post_init__(self) -> None:
+        # A Series has rows by its index as well as by position: lists have them by position only.
+        for name in ("tokens", "tags", "ids"):
+            if is_series(getattr(self, name)):
+                object.__setattr__(self, name, series_values(getattr(self, name)))
         columns: dict[str, Sequence[Any]] = {"tags": self.tags, "ids": self.ids, **self.extra}
         for name, column in columns.items():
             if len(column) != len(self.tokens):

@@ -1,0 +1,121 @@
+"""Which cells of a column of labels hold no label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from altasks.errors import invalid
+
+#: Texts that programs write for a value that is missing.
+_WRITTEN = ("nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "\\N")
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is none at all: None, NaN, pandas' NA and NaT, or a blank text.
+
+    Example:
+        >>> [is_missing(value) for value in (None, float("nan"), " ", 0, "a", [])]
+        [True, True, True, False, False, False]
+    """
+    if isinstance(value, str):
+        return not value.strip()
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    number = _plain(value)
+    return isinstance(number, float) and math.isnan(number)
+
+
+def labels_of(
+    ids: Sequence[str],
+    cells: Sequence[Any],
+    column: str,
+    *,
+    no_label: Sequence[Any] | None = None,
+    class_label: bool = False,
+) -> dict[str, Any]:
+    """Return id -> label of the rows that have one.
+
+    None, NaN, pandas' NA and blank texts are no labels, and of a `ClassLabel` neither is -1. What
+    could be a class as well as a missing value is refused unless `no_label` says which it is: the
+    texts that programs write for missing values (`nan`, `null`, ...), and a -1 that is the only
+    negative one among whole numbers. Numbers that are whole but came as floats because some are
+    missing, as pandas has them, are whole numbers again.
+
+    Args:
+        ids: N ids.
+        cells: N cells.
+        column: where the cells come from, for errors.
+        no_label: cells that mean "no label" besides the empty ones; none if empty.
+        class_label: whether the cells are numbers of a Hugging Face `ClassLabel`.
+
+    Raises:
+        InvalidInputError: naming the row.
+
+    Example:
+        >>> labels_of(["a", "b", "c"], [1.0, float("nan"), 0.0], "y")
+        {'a': 1, 'c': 0}
+    """
+    if isinstance(no_label, str):
+        raise invalid("no_label", "a list of cells", repr(no_label), hint="Use [...].")
+    labels: dict[str, Any] = {}
+    row_of: dict[str, int] = {}
+    for row, (name, cell) in enumerate(zip(ids, cells, strict=True)):
+        value = _plain(cell)
+        if is_missing(value) or (class_label and value == -1) or _listed(value, no_label):
+            continue
+        if no_label is None and isinstance(value, str) and value in _WRITTEN:
+            raise invalid(
+                column, "a label, or an empty cell for none", repr(value), where=f"row {row}",
+                hint=f"Say no_label=[{value!r}] if it means that there is none, or no_label=[] if "
+                "it is a class.",
+            )  # fmt: skip
+        labels[name], row_of[name] = value, row
+    if no_label is None and not class_label:
+        _refuse_doubtful(labels, row_of, column)
+    came_as_floats = len(labels) < len(ids) and all(
+        isinstance(value, float) and value.is_integer() for value in labels.values()
+    )
+    return {name: int(value) for name, value in labels.items()} if came_as_floats else labels
+
+
+def _refuse_doubtful(labels: dict[str, Any], row_of: dict[str, int], column: str) -> None:
+    """Refuse -1 where it is the one negative number of otherwise whole ones."""
+    doubtful = None
+    for name, value in labels.items():
+        number = _whole(value)
+        if number is None or number < -1:
+            return
+        if number == -1 and doubtful is None:
+            doubtful = name
+    if doubtful is not None:
+        raise invalid(
+            column, "labels of which -1 is certain", repr(labels[doubtful]),
+            where=f"row {row_of[doubtful]}",
+            hint=f"It may be a class, or mean that there is no label: say no_label=[] or "
+            f"no_label=[{labels[doubtful]!r}].",
+        )  # fmt: skip
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        digits = value.removeprefix("-")
+        return int(value) if digits.isdecimal() and digits.isascii() and len(digits) < 10 else None
+    return value if isinstance(value, int) else None
+
+
+def _listed(value: Any, no_label: Sequence[Any] | None) -> bool:
+    # True == 1 in Python, but not in a column of labels.
+    return any(type(value) is type(one) and value == one for one in no_label or ())
+
+
+def _plain(value: Any) -> Any:
+    """Return NumPy's numbers as Python's."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    return value

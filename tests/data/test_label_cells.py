@@ -1,0 +1,81 @@
+"""Which cells of a column of labels are none."""
+
+import json
+
+import numpy as np
+import pytest
+
+import altasks as al
+from altasks.errors import InvalidInputError
+
+
+@pytest.fixture
+def labels(tmp_path):
+    def labels(*values, **options):
+        path = tmp_path / "a.jsonl"
+        path.write_text("\n".join(json.dumps({"text": "t", "y": value}) for value in values))
+        return al.as_pool(path, label_column="y", **options).labels
+
+    return labels
+
+
+def test_empty_cells_are_no_labels(labels):
+    assert labels("a", None, float("nan"), "", " ", 0, False, ["x"]) == {
+        "0": "a", "5": 0, "6": False, "7": ["x"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("written", ["nan", "NaN", "<NA>", "null", "\\N"])
+def test_missing_values_that_were_written_as_text_are_named(labels, written):
+    with pytest.raises(InvalidInputError, match=r"y: .*an empty cell.*\(row 1\).*no_label=\['"):
+        labels("a", written)
+    assert labels("a", written, no_label=[written]) == {"0": "a"}
+    assert labels("a", written, no_label=[]) == {"0": "a", "1": written}
+
+
+@pytest.mark.parametrize("values", [[0, 1, -1], ["0", "1", "-1"], [0.0, 1.0, -1.0]])
+def test_minus_one_is_a_class_or_none_if_that_is_said(labels, values):
+    with pytest.raises(InvalidInputError, match=r"-1 is certain.*row 2.*no_label=\[\]"):
+        labels(*values)
+    assert labels(*values, no_label=[values[-1]]) == {"0": values[0], "1": values[1]}
+    assert len(labels(*values, no_label=[])) == 3
+
+
+@pytest.mark.parametrize(
+    "values", [[0, -1, -2], [0.5, -1.0], ["a", "-1"], [True, False], [[1, -1], [0, 1]]]
+)
+def test_other_numbers_are_labels(labels, values):
+    assert list(labels(*values).values()) == values
+
+
+def test_no_label_is_a_list(labels):
+    with pytest.raises(InvalidInputError, match="no_label: expected a list"):
+        labels("a", no_label="nan")
+
+
+def test_a_class_label_has_minus_one_for_none():
+    datasets = pytest.importorskip("datasets", reason="needs the extra text")
+    kind = datasets.Features(
+        {"text": datasets.Value("string"), "y": datasets.ClassLabel(names=["neg", "pos"])}
+    )
+    rows = {"text": ["a", "b", "c", "d"], "y": [0, -1, 1, None]}
+    dataset = datasets.Dataset.from_dict(rows, features=kind)
+    assert al.as_pool(dataset, label_column="y").labels == {"0": 0, "2": 1}
+    bare = dataset.cast_column("y", datasets.Value("int64"))
+    with pytest.raises(InvalidInputError, match=r"y: .*row 1"):
+        al.as_pool(bare, label_column="y")
+    assert al.as_pool(bare, label_column="y", no_label=[-1]).labels == {"0": 0, "2": 1}
+
+
+def test_pandas_kinds_of_nothing():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    for column, expected in (
+        (pandas.Series([0, None, 1]), {"0": 0, "2": 1}),  # floats, by the gap
+        (pandas.Series([0, None, 1], dtype="Int64"), {"0": 0, "2": 1}),
+        (pandas.Series(["a", pandas.NA, "b"], dtype="string"), {"0": "a", "2": "b"}),
+        (pandas.Series([pandas.NaT, None, "b"], dtype=object), {"2": "b"}),
+        (pandas.Series(np.array([0.5, np.nan, 2], np.float32)), {"0": 0.5, "2": 2.0}),
+    ):
+        pool = al.as_pool(pandas.DataFrame({"text": ["x"] * 3, "y": column}), label_column="y")
+        assert pool.labels == expected
+        assert {type(value) for value in pool.labels.values()} <= {int, float, str}
