@@ -18,6 +18,26 @@ from torch import Tensor
 from altasks._internal.labels import check_label
 from altasks._internal.random import derive_seed, isolated
 from altasks._internal.settings import read_settings, write_settings
+from altasks.abilities import (
+    ChecksLabels,
+    ChecksSamples,
+    Costs,
+    DefaultStrategy,
+    Describes,
+    Grouped,
+    JoinsMembers,
+    JointDraws,
+    Measures,
+    NamesClasses,
+    Predictor,
+    Sized,
+    StartsOver,
+    StartsRounds,
+    Trainable,
+    UniformSize,
+    WarmStarts,
+    provides,
+)
 from altasks.committees._join import join_members
 from altasks.errors import CommitteeError, InvalidInputError, invalid
 from altasks.predictions import Prediction
@@ -94,7 +114,7 @@ class Ensemble:
         self._swap = False
         self._copies = False  # of one model: the same until they are trained
         self._untrained_copies = False
-        if held and all(hasattr(source, "predict") for source in held):
+        if held and all(provides(source, Predictor) for source in held):
             self._tasks = list(sources)
             for k, task in enumerate(sources):
                 self._require_same_classes(k, task)
@@ -137,13 +157,13 @@ class Ensemble:
     def joint(self) -> bool:
         """Whether member k is one function over all samples: not if it draws at random itself."""
         known = [task for task in self._tasks if task is not None]
-        return all(getattr(task, "joint_draws", True) for task in known)
+        return all(task.joint_draws for task in known if provides(task, JointDraws))
 
     def start_round(self, round: int) -> None:
         """Tell members that draw at random themselves which round it is."""
         self._round = round
         for task in self._tasks:
-            if hasattr(task, "start_round"):
+            if provides(task, StartsRounds):
                 task.start_round(round)
 
     def source(self, k: int) -> Any:
@@ -177,7 +197,8 @@ class Ensemble:
     @property
     def default_strategy(self) -> str:
         """What the members prefer."""
-        return str(getattr(self._any(), "default_strategy", "top_k"))
+        one = self._any()
+        return str(one.default_strategy) if provides(one, DefaultStrategy) else "top_k"
 
     @property
     def joint_draws(self) -> bool:
@@ -188,7 +209,8 @@ class Ensemble:
     @property
     def warm_start(self) -> bool:
         """Whether the members go on from their last fit."""
-        return bool(getattr(self._any(), "warm_start", False))
+        one = self._any()
+        return provides(one, WarmStarts) and bool(one.warm_start)
 
     def start_over(self) -> None:
         """Let every member forget its training: the next `fit` starts from the beginning."""
@@ -197,7 +219,7 @@ class Ensemble:
             self._tasks, self._live = [None] * self.members, None
             self._untrained_copies = self._copies
         for task in self._tasks:
-            if hasattr(task, "start_over"):
+            if provides(task, StartsOver):
                 task.start_over()
 
     def predict(self, samples: Sequence[Any]) -> Prediction:
@@ -218,7 +240,8 @@ class Ensemble:
         for k in order:
             parts[k] = self._ask(k, lambda task: task.predict(samples))
         # Detectors see units of their own, and match them.
-        join = getattr(self._any(), "join", join_members)
+        one = self._any()
+        join = one.join if provides(one, JoinsMembers) else join_members
         joined: Prediction = join([parts[k] for k in range(self.members)])
         return joined
 
@@ -230,26 +253,27 @@ class Ensemble:
     def size(self, sample: Any) -> int:
         """Return the members' `size`; 0 for tasks without one, which take what comes."""
         one = self._any()
-        return int(one.size(sample)) if hasattr(one, "size") else 0
+        return int(one.size(sample)) if provides(one, Sized) else 0
 
     @property
     def uniform_size(self) -> bool:
         """Whether all samples are of one size, so that nobody need look: as the members say."""
-        return bool(getattr(self._any(), "uniform_size", False))
+        one = self._any()
+        return provides(one, UniformSize) and bool(one.uniform_size)
 
     def group_key(self, sample: Any) -> Any:
         """Return the members' `group_key`; None for tasks without one."""
         one = self._any()
-        return one.group_key(sample) if hasattr(one, "group_key") else None
+        return one.group_key(sample) if provides(one, Grouped) else None
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return the members' `cost`; 1 for tasks without one."""
         one = self._any()
-        return float(one.cost(sample, prediction)) if hasattr(one, "cost") else 1.0
+        return float(one.cost(sample, prediction)) if provides(one, Costs) else 1.0
 
     def check_label(self, label: Any, sample: Any = None) -> Any:
         """Return the label as the members keep it, checked with its sample if they can."""
-        if not hasattr(self._any(), "check_label"):
+        if not provides(self._any(), ChecksLabels):
             return label
         if sample is None:
             return self._any().check_label(label)
@@ -257,14 +281,16 @@ class Ensemble:
 
     def check_samples(self, samples: Sequence[Any]) -> None:
         """Let the members refuse samples they can't read."""
-        check = getattr(self._any(), "check_samples", None)
-        if check is not None:
-            check(samples)
+        one = self._any()
+        if provides(one, ChecksSamples):
+            one.check_samples(samples)
 
     def describe(self, sample: Any, prediction: Prediction) -> Mapping[str, Any]:
         """Return the members' description of the joint prediction; nothing if they have none."""
-        describe = getattr(self._any(), "describe", None)
-        described: Mapping[str, Any] = {} if describe is None else describe(sample, prediction)
+        one = self._any()
+        described: Mapping[str, Any] = {}
+        if provides(one, Describes):
+            described = one.describe(sample, prediction)
         return described
 
     @property
@@ -276,7 +302,7 @@ class Ensemble:
         whether it has to wait for a fit or may score at once.
         """
         tasks = self._factory is not None or any(task is not None for task in self._tasks)
-        if self._make is None and tasks and not hasattr(self._any(), "fit"):
+        if self._make is None and tasks and not provides(self._any(), Trainable):
             raise AttributeError(f"{type(self._any()).__name__}, a member, has no fit()")
         return self._fit
 
@@ -314,7 +340,7 @@ class Ensemble:
         Members without a `measure(prediction, labels)` are measured one by one, and their
         metrics averaged.
         """
-        if hasattr(self._any(), "measure"):
+        if provides(self._any(), Measures):
             measured: dict[str, float] = self._any().measure(self.predict(samples), labels)
             return measured
         each = [
@@ -383,28 +409,28 @@ class Ensemble:
             task = self._made(k)
         if kept is not None:
             task.load(kept)
-        if hasattr(task, "start_round"):
+        if provides(task, StartsRounds):
             task.start_round(self._round)
         self._require_same_classes(k, task)
         self._tasks[k], self._live = task, k
 
     def _require_same_classes(self, k: int, task: Any) -> None:
         """Refuse a member whose column c means another class than in the others."""
-        names = getattr(task, "labels", None)
-        if names is None:
+        if not provides(task, NamesClasses):
             return
-        first, known = self._classes = self._classes or (k, list(names))
-        if list(names) != known:
+        names = list(task.labels)
+        first, known = self._classes = self._classes or (k, names)
+        if names != known:
             raise invalid(
                 "members",
                 f"members of the same classes in the same order, {known!r} as member {first}",
-                f"{list(names)!r}",
+                f"{names!r}",
                 where=f"member {k}",
             )
 
     def _made(self, k: int) -> Any:
         task = self.source(k) if self._make is None else self._make(k)
-        if not hasattr(task, "predict"):
+        if not provides(task, Predictor):
             raise InvalidInputError(
                 "members: expected tasks (things with predict), found "
                 f"{'the number of them' if task is None else type(task).__name__}. An ensemble "

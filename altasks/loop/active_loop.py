@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from altasks._internal.jsonable import to_json
 from altasks._internal.labels import check_label
+from altasks.abilities import (
+    ChecksLabels,
+    DefaultAcquisition,
+    DefaultStrategy,
+    Evaluates,
+    Trainable,
+    provides,
+)
 from altasks.data import as_pool
 from altasks.errors import (
     InvalidInputError,
@@ -23,7 +32,6 @@ from altasks.loop.costs import Costs
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fit_log import FitLog, check_test
-from altasks._internal.jsonable import to_json
 from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
@@ -108,11 +116,13 @@ class ActiveLoop:
         self.task = task
         self.pool = as_pool(pool)
         self.seed = int(seed)
-        if acquisition is None:
-            acquisition = getattr(task, "default_acquisition", None)
+        if acquisition is None and provides(task, DefaultAcquisition):
+            acquisition = task.default_acquisition
         if isinstance(acquisition, str):
             get_acquisition(acquisition)  # a misspelt name is an error now, not at the first ask
-        named = getattr(task, "default_strategy", None) if strategy is None else strategy
+        named = strategy
+        if named is None and provides(task, DefaultStrategy):
+            named = task.default_strategy
         self.acquisition = acquisition
         self.strategy = resolve_strategy(named or "top_k", "strategy")
         self.cold_start = resolve_strategy(cold_start, "cold_start")
@@ -138,7 +148,7 @@ class ActiveLoop:
         self._asker = QueryMaker(
             task, self.pool, self.store, self._fitter, selector, self.cold_start, priced
         )
-        if hasattr(task, "fit"):
+        if provides(task, Trainable):
             self._fitter.catch_up(self.store.state().fit)
 
     # What the store says.
@@ -269,7 +279,7 @@ class ActiveLoop:
                 "labels", "a label", "None", where=where,
                 hint="A sample that can't be labelled is skipped: loop.skip([id]).",
             )  # fmt: skip
-        if hasattr(self.task, "check_label"):
+        if provides(self.task, ChecksLabels):
             try:
                 label = check_label(self.task, label, lambda: self.pool[name])
             except UnreadableSampleError as error:
@@ -308,7 +318,7 @@ class ActiveLoop:
         Raises:
             InvalidInputError: if nothing has been told yet, or the task can't be trained.
         """
-        if not hasattr(self.task, "fit"):
+        if not provides(self.task, Trainable):
             raise InvalidInputError(
                 f"task: expected one with fit(), found {type(self.task).__name__}. Train it "
                 "yourself and ask(n, scores=al.score(...))."
@@ -322,13 +332,14 @@ class ActiveLoop:
             InvalidInputError: if `test` isn't such a pair, or the task can't be measured.
         """
         samples, labels = check_test(test)
-        if not hasattr(self.task, "evaluate"):
+        task = self.task
+        if not provides(task, Evaluates):
             raise InvalidInputError(
                 f"task: expected one with evaluate(), found {type(self.task).__name__}."
             )
-        if hasattr(self.task, "fit"):
+        if provides(self.task, Trainable):
             self._fitter.catch_up(self.store.state().fit)
-        metrics = self.task.evaluate(samples, labels)
+        metrics = task.evaluate(samples, labels)
         return {name: float(value) for name, value in metrics.items()}
 
     def run(
@@ -384,7 +395,7 @@ class ActiveLoop:
         )
         if not callable(getattr(oracle, "label", None)):
             raise invalid("oracle", "an object with label(query)", type(oracle).__name__)
-        if not hasattr(self.task, "fit"):
+        if not provides(self.task, Trainable):
             raise invalid("task", "one with fit()", type(self.task).__name__)
         if test is not None:
             check_test(test)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from altasks import abilities
+from altasks.abilities import provides
 from altasks.data import Pool
 from altasks.errors import UnknownNameError, invalid
 
@@ -33,7 +35,7 @@ class Costs:
             )
         self._pool = pool
         self._given = given
-        self._of_task = getattr(task, "cost", None)
+        self._of_task = task.cost if provides(task, abilities.Costs) else None
         self._argument = "costs" if given is not None else f"{type(task).__name__}.cost"
 
     def of(self, ids: Sequence[str]) -> np.ndarray:

@@ -19,9 +19,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from altasks._internal.jsonable import to_json
+from altasks.abilities import CostsLabels, provides
 from altasks.errors import InvalidInputError, LoopWarning, invalid
 from altasks.loop.base import State
-from altasks._internal.jsonable import to_json
 from altasks.loop.plan import Plan
 from altasks.loop.query import Round
 
@@ -142,14 +143,15 @@ class Driver:
         fit = loop.store.state().fit
         among = set(asked)
         answered = {name: label for name, label in loop.labels.items() if name in among}
-        cost_of = getattr(self.oracle, "cost_of", None)
         done = Round(
             round=state.round,
             ids=asked,
             labelled=0 if fit is None else fit.n_labels,
             metrics=metrics,
             seconds=time.perf_counter() - begun,
-            cost=None if cost_of is None else float(cost_of(answered)),
+            cost=float(self.oracle.cost_of(answered))
+            if provides(self.oracle, CostsLabels)
+            else None,
             unanswered=len(state.pending),
             spent=self.plan.spent(state),
         )

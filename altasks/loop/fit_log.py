@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 
+from altasks._internal.jsonable import dumps
 from altasks._internal.random import derive_seed
 from altasks._version import __version__
+from altasks.abilities import Saves, StartsOver, WarmStarts, provides
 from altasks.data import Pool
 from altasks.errors import (
     InvalidInputError,
@@ -25,7 +27,6 @@ from altasks.errors import (
     UnreadableSampleError,
 )
 from altasks.loop.base import LabelSnapshot, LoggedFit, State, Store
-from altasks._internal.jsonable import dumps
 from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.weights_folder import WorkFolder
 
@@ -53,7 +54,7 @@ class FitLog:
         self.task = task
         self.pool = pool
         self.store = store
-        self.work = work if all(hasattr(task, name) for name in ("save", "load")) else None
+        self.work = work if provides(task, Saves) else None
         self.seed = seed
         self.current = 0  # which logged fit the task holds; 0 for none
 
@@ -73,7 +74,7 @@ class FitLog:
             versions=_versions(),
             token=uuid.uuid4().hex,
         )
-        if getattr(self.task, "warm_start", False):
+        if provides(self.task, WarmStarts) and self.task.warm_start:
             self.catch_up(state.fit)  # it goes on from the last fit, whoever made that
             if state.fit is None:
                 self._start_over()  # an interrupted fit may have left it half-trained
@@ -96,7 +97,7 @@ class FitLog:
             return
         # A warm start goes on from the weights before it, so those are needed first.
         chain = [last]
-        if getattr(self.task, "warm_start", False):
+        if provides(self.task, WarmStarts) and self.task.warm_start:
             for earlier in reversed([fit for fit in self.store.fits() if fit.fit < last.fit]):
                 if self._load(earlier):
                     break
@@ -107,7 +108,7 @@ class FitLog:
             self._repeat(fit)
 
     def _start_over(self) -> None:
-        if hasattr(self.task, "start_over"):
+        if provides(self.task, StartsOver):
             self.task.start_over()
 
     def _load(self, fit: LoggedFit) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from altasks.abilities import Predictor, Trainable, provides
 from altasks.data import Pool
 from altasks.errors import OverBudgetWarning, PoolExhaustedWarning
 from altasks.loop.base import AskedSample, State, Store
@@ -84,7 +85,7 @@ class QueryMaker:
                 warned = True
             if not left:
                 return self.query(state.round, [], [], {}, note, open_now.over_budget)
-            if hasattr(self.task, "fit"):
+            if provides(self.task, Trainable):
                 self.fitter.catch_up(state.fit)
             selector = self._selector_of(state, given is not None)
             table = given
@@ -175,9 +176,9 @@ class QueryMaker:
 
         A task that can't be trained is one that was trained elsewhere.
         """
-        if not hasattr(self.task, "predict"):
+        if not provides(self.task, Predictor):
             return True
-        return state.fit is None and hasattr(self.task, "fit")
+        return state.fit is None and provides(self.task, Trainable)
 
     def _selector_of(self, state: State, given: bool) -> Selector:
         if given or not self._is_cold(state):

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.random import derive_rng
+from altasks.abilities import Embeds, provides
 from altasks.data import Pool
 from altasks.errors import (
     InvalidInputError,
@@ -105,7 +106,7 @@ class Selector:
     @property
     def reads_scores(self) -> bool:
         """Whether the strategy wants scores, or anything else that comes from the model."""
-        return bool(getattr(self.strategy, "reads_scores", True) or self.strategy.needs & _SCORED)
+        return reads_scores(self.strategy) or bool(self.strategy.needs & _SCORED)
 
     def score(self, ids: Sequence[str], round: int) -> Any:
         """Return `Scores` of some ids by the task as it is now."""
@@ -184,7 +185,7 @@ class Selector:
 
     def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
         """Return `[len(ids), d]`, by batches; `other` is a candidate."""
-        if not hasattr(self.task, "embed"):
+        if not provides(self.task, Embeds):
             raise InvalidInputError(
                 f"task: the strategy {type(self.strategy).__name__} reads the embeddings of what "
                 "is labelled and asked, and the loop has no task with embed() to make them. Give "

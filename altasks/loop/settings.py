@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from altasks._internal.jsonable import dumps, to_json
 from altasks.errors import InvalidInputError, StoreError, invalid
 from altasks.loop.base import Store
-from altasks._internal.jsonable import dumps, to_json
 from altasks.registry import get_strategy
 from altasks.strategies.base import Strategy
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from altasks._internal.jsonable import dumps, to_json
 from altasks._internal.random import derive_rng
 from altasks.errors import UnknownNameError, invalid
-from altasks._internal.jsonable import dumps, to_json
 
 if TYPE_CHECKING:
     from altasks.loop.query import Query

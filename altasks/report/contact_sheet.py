@@ -11,6 +11,7 @@ from typing import Any
 
 from altasks._internal.drawing import font, plain, shortened
 from altasks._internal.extras import require
+from altasks.abilities import DrawsPictures, provides
 from altasks.data.images import open_image
 from altasks.errors import UnreadableSampleError, invalid
 
@@ -80,7 +81,7 @@ def contact_sheet(
             raise invalid(name, f"a whole number from 1 to {top:,}", repr(value))
     if tile < 40:
         raise invalid("tile", "at least 40 pixels", f"{tile}")
-    draws = getattr(task, "picture", None)
+    draws = task.picture if provides(task, DrawsPictures) else None
     tiles, count = _tiles_of(query, pool, most, said=draws is not None)
     if not tiles:
         raise invalid("query", "at least one sample", "none")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from altasks._internal.jsonable import to_json
+from altasks.abilities import Describes, DescribesMany, Predictor, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import UnreadableSampleError
 
@@ -42,17 +43,17 @@ def describe_samples(
         >>> describe_samples(Coin(), al.as_pool({"a": 0.25}), ["a"], batch_size=8)
         {'a': {'heads': 0.25}}
     """
-    many = getattr(task, "describe_many", None)
-    if many is None and not (hasattr(task, "describe") and hasattr(task, "predict")):
+    many = provides(task, DescribesMany)
+    if not many and not (provides(task, Describes) and provides(task, Predictor)):
         return {}
-    if hasattr(task, "start_round"):
+    if provides(task, StartsRounds):
         task.start_round(round)
     described: dict[str, Any] = {}
     for start in range(0, len(ids), batch_size):
         batch = ids[start : start + batch_size]
         samples = [pool[name] for name in batch]
         try:
-            found = many(samples) if many is not None else _described(task, samples)
+            found = task.describe_many(samples) if many else _described(task, samples)
         except UnreadableSampleError as error:
             named = {batch[row]: why for row, why in error.rows.items() if 0 <= row < len(batch)}
             raise UnreadableSampleError(str(error), error.rows, skipped=named) from error

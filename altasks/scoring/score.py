@@ -10,6 +10,21 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from altasks.abilities import (
+    AveragesFeatures,
+    ChecksSamples,
+    DefaultAcquisition,
+    Embeds,
+    Grouped,
+    HasCommittee,
+    JointDraws,
+    Sized,
+    StartsRounds,
+    StreamingPredictor,
+    StreamsItself,
+    UniformSize,
+    provides,
+)
 from altasks.acquisition import StreamedReduction
 from altasks.data import Pool, as_pool
 from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid, require_whole
@@ -101,9 +116,9 @@ def score(
     options = dict(acquisition_options or {})
     _check_keep(task, keep)
     require_whole("batch_size", batch_size, 1)
-    if hasattr(task, "start_round"):
+    if provides(task, StartsRounds):
         task.start_round(round)
-    streaming = hasattr(task, "iter_predict")
+    streaming = provides(task, StreamingPredictor)
     if streaming and not {*keep} <= {"embeddings"}:
         raise InvalidInputError(
             f"keep: {type(task).__name__} streams its samples in pieces, so "
@@ -175,7 +190,9 @@ def _of_rows(reader: Reader, values: np.ndarray, kept: KeptRows, done: np.ndarra
 
 
 def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
-    chosen = getattr(task, "default_acquisition", None) if acquisition is None else acquisition
+    chosen = acquisition
+    if chosen is None and provides(task, DefaultAcquisition):
+        chosen = task.default_acquisition
     if chosen is None:
         raise invalid(
             "acquisition",
@@ -191,7 +208,7 @@ def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Call
 def _check_keep(task: Any, keep: Collection[str]) -> None:
     if isinstance(keep, str) or not set(keep) <= set(KEEPABLE):
         raise invalid("keep", f"a collection of names among {', '.join(KEEPABLE)}", f"{keep!r}")
-    if "draws" in keep and getattr(task, "joint_draws", True) is False:
+    if "draws" in keep and provides(task, JointDraws) and not task.joint_draws:
         raise InvalidInputError(
             f"keep: the draws of {type(task).__name__} are not joint (draw k is another function "
             "in each batch), so a joint entropy over them means nothing. Use "
@@ -201,12 +218,11 @@ def _check_keep(task: Any, keep: Collection[str]) -> None:
 
 def _check_samples(task: Any, reader: Reader) -> None:
     """Let the task refuse a sample before any work is done, and say which id it is."""
-    check = getattr(task, "check_samples", None)
-    if check is None:
+    if not provides(task, ChecksSamples):
         return
     for start in range(0, len(reader.pool), 1000):
         rows = np.arange(start, min(start + 1000, len(reader.pool)))
-        reader.read(rows, lambda batch, _: check(batch), blame=True)
+        reader.read(rows, lambda batch, _: task.check_samples(batch), blame=True)
 
 
 def _order(task: Any, reader: Reader) -> np.ndarray:
@@ -216,7 +232,8 @@ def _order(task: Any, reader: Reader) -> np.ndarray:
     def measure(batch: Sequence[Any], row: np.ndarray) -> None:
         sizes[row] = task.size(batch[0])
 
-    if hasattr(task, "size") and not getattr(task, "uniform_size", False):
+    uniform = provides(task, UniformSize) and task.uniform_size
+    if provides(task, Sized) and not uniform:
         for row in range(len(sizes)):
             if row not in reader.unreadable:
                 reader.read(np.array([row]), measure)
@@ -229,19 +246,19 @@ def _batches(task: Any, samples: Pool, order: np.ndarray, batch_size: int) -> It
 
     Regions of one image come from one pass over it, so a batch ends where an image does.
     """
-    key_of = getattr(task, "group_key", None)
+    grouped = provides(task, Grouped)
 
     def key_at(place: int) -> Any:
         try:
             sample = samples.at(order[place])
         except Exception:  # what can't be decoded is found, and named, when it is to be scored
             return None
-        return None if key_of is None else key_of(sample)
+        return task.group_key(sample) if grouped else None
 
     start = 0
     while start < len(order):
         stop = min(start + batch_size, len(order))
-        if key_of is not None:
+        if grouped:
             key = key_at(stop - 1)
             while key is not None and stop < len(order) and key_at(stop) == key:
                 stop += 1
@@ -269,7 +286,7 @@ def _score_streamed(
     options: Mapping[str, Any],
     committee: _SameCommittee,
 ) -> np.ndarray:
-    if hasattr(function, "streamed"):  # what has no unit scores to reduce folds for itself
+    if provides(function, StreamsItself):  # what has no unit scores to reduce folds for itself
         folded = function.streamed(len(batch), **options)
         for index, prediction in task.iter_predict(batch):
             committee.check(prediction)
@@ -321,10 +338,11 @@ def _keep(
         features = getattr(prediction, "features", None)
         # What is labelled is embedded by the model at rest. An average over passes that each drop
         # or see something else lies elsewhere, and distances between the two would mean nothing.
-        committee = getattr(task, "committee", None)
-        if hasattr(task, "embed") and getattr(committee, "averages_features", False):
+        embeds = provides(task, Embeds)
+        committee = task.committee if provides(task, HasCommittee) else None
+        if embeds and provides(committee, AveragesFeatures) and committee.averages_features:
             features = None
-        if features is None and not hasattr(task, "embed"):
+        if features is None and not embeds:
             raise invalid(
                 "keep",
                 "a task with `embed`, or predictions with features",

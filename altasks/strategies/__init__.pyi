@@ -9,6 +9,7 @@ from altasks.strategies.balanced import (
 )
 from altasks.strategies.base import (
     Candidates as Candidates,
+    ReadsScores as ReadsScores,
     Strategy as Strategy,
     check_request as check_request,
     id_hashes as id_hashes,
@@ -99,6 +100,7 @@ __all__ = [
     "Power",
     "ProbCover",
     "Random",
+    "ReadsScores",
     "SoftRank",
     "Softmax",
     "Strategy",

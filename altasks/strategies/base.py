@@ -157,6 +157,8 @@ class Strategy(Protocol):
     Attributes:
         needs: which optional fields of `Candidates` it reads; others may be None. A class
             attribute, or one of the instance where it depends on the options (a wrapper's).
+
+    A strategy that doesn't look at the scores also has `reads_scores = False` (`ReadsScores`).
     """
 
     @property
@@ -170,6 +172,20 @@ class Strategy(Protocol):
         The picks depend on the set of candidates and on `rng`, never on the order of the rows:
         equal scores are ordered by `id_hashes`, and noise is drawn by `id_uniforms`.
         """
+        ...
+
+
+@runtime_checkable
+class ReadsScores(Protocol):
+    """A strategy that says whether it reads the scores; one that doesn't say reads them.
+
+    What doesn't read them can be asked before there is a model: a loop then scores nothing.
+    Independent of `needs`: the mean probabilities a strategy needs come from scoring too.
+    """
+
+    @property
+    def reads_scores(self) -> bool:
+        """Whether `select` looks at `candidates.values`."""
         ...
 
 

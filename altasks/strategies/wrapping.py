@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from altasks.abilities import provides
 from altasks.errors import invalid
 from altasks.registry import get_strategy
-from altasks.strategies.base import Candidates, Strategy
+from altasks.strategies.base import Candidates, ReadsScores, Strategy
 
 
 def as_strategy(strategy: Strategy | str) -> Strategy:
@@ -34,7 +35,7 @@ def as_strategy(strategy: Strategy | str) -> Strategy:
 
 def reads_scores(strategy: Strategy) -> bool:
     """Return whether a strategy reads the scores at all; most do."""
-    return bool(getattr(strategy, "reads_scores", True))
+    return not provides(strategy, ReadsScores) or bool(strategy.reads_scores)
 
 
 def without(candidates: Candidates, picked: list[str]) -> Candidates:

@@ -35,6 +35,7 @@ import torch
 from torch import Tensor
 
 import altasks as al
+from altasks.abilities import Embeds, JointDraws, StartsRounds, provides
 from altasks.errors import InvalidInputError
 from altasks.predictions import (
     Bernoulli,
@@ -146,7 +147,9 @@ class TaskSuite:
         """A sample's prediction does not depend on what it shares a batch with."""
         task = make_task()
         if not self.batch_invariant:
-            assert not getattr(task, "joint_draws", False), "joint draws depend on no batching"
+            assert not (provides(task, JointDraws) and task.joint_draws), (
+                "joint draws depend on no batching"
+            )
             pytest.skip("this committee draws anew for each batch")
         whole = task.predict(samples)
         kind = type(whole)
@@ -172,7 +175,7 @@ class TaskSuite:
         """Equal rounds give equal predictions, also in a new task."""
         first, second = make_task(), make_task()
         for task in (first, second):
-            if hasattr(task, "start_round"):
+            if provides(task, StartsRounds):
                 task.start_round(3)
         assert same_prediction(first.predict(samples), second.predict(samples), self.tolerance)
 
@@ -181,7 +184,7 @@ class TaskSuite:
     ) -> None:
         """[n, d], finite, on the CPU, and independent of the batching."""
         task = make_task()
-        if not hasattr(task, "embed"):
+        if not provides(task, Embeds):
             pytest.skip("this task has no embeddings")
         embedded = torch.as_tensor(task.embed(samples))
         assert embedded.ndim == 2

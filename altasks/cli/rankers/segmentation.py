@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.abilities import StreamsItself, provides
 from altasks.cli.rankers.class_weights import weights_line
 from altasks.errors import invalid
 
@@ -67,7 +68,7 @@ class MapScorer:
             raise invalid("--class-weights", "not to be given: it has no weight by class", name)
         self._labels = task.labels
         self._weights = class_weights_from_counts(count_pixels(request.class_weights, task))
-        if hasattr(self._function, "streamed"):  # it takes the pixels as they come, by itself
+        if provides(self._function, StreamsItself):  # it takes the pixels as they come, by itself
             self.streamed = partial(self._function.streamed, class_weights=self._weights)
 
     def __call__(self, prediction: Any, **options: Any) -> Tensor:

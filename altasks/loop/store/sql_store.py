@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.engine import URL
 
+from altasks._internal.jsonable import dumps
 from altasks._version import __version__
 from altasks.errors import StoreVersionError
 from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State
-from altasks._internal.jsonable import dumps
 from altasks.loop.store.engine import Database
 from altasks.loop.store.schema import (
     ASKS,

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, delete, func, insert, inspect, select
 
+from altasks._internal.jsonable import dumps
 from altasks._version import __version__
 from altasks.errors import LabelConflictError, StoreError
 from altasks.loop.base import LoggedFit
-from altasks._internal.jsonable import dumps
 from altasks.loop.store.schema import META, METADATA, SCHEMA_VERSION
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.settings import write_settings
+from altasks.abilities import Embeds, StartsRounds, provides
 from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError, invalid
 from altasks.predictions import Prediction, Transcripts
 from altasks.report.consensus import Consensus, consensus
@@ -183,7 +184,7 @@ class OCR:
     def start_round(self, round: int) -> None:
         """Tell members that draw at random which round it is."""
         for reader in self._readers:
-            if hasattr(reader, "start_round"):
+            if provides(reader, StartsRounds):
                 reader.start_round(round)
 
     def read(self, samples: Sequence[Any]) -> list[list[Reading]]:
@@ -240,9 +241,8 @@ class OCR:
             InvalidInputError: if all members are functions.
         """
         for reader in self._readers:
-            if hasattr(reader, "embed"):
-                embedded: Tensor = reader.embed(open_lines(samples))
-                return embedded
+            if provides(reader, Embeds):
+                return torch.as_tensor(reader.embed(open_lines(samples)))
         raise invalid("embed", "a member with features: a CRNN or an ImageToText", "functions")
 
     def size(self, sample: Any) -> int:

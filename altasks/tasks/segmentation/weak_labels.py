@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from altasks.abilities import LeavesOut, provides
 from altasks.data.pool import as_pool
 from altasks.errors import invalid
 from altasks.scoring import Scores
@@ -85,8 +86,8 @@ def weak_labels(
 
 
 def _all_void(task: Any, label: Any) -> bool:
-    void = getattr(task, "void", None)
-    return void is not None and isinstance(label, Mapping) and label.get("classes") == [void]
+    leaves_out = provides(task, LeavesOut) and isinstance(label, Mapping)
+    return leaves_out and label.get("classes") == [task.void]
 
 
 def with_weak_labels(
