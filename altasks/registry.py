@@ -129,6 +129,28 @@ class Registry:
             self._targets[name] = target
         return target
 
+    def name_of(self, thing: Any) -> str | None:
+        """Return the name that `thing`, a class or function, is registered under; None without.
+
+        Imports only what is called like it.
+        """
+        attribute = getattr(thing, "__name__", None)
+        for name, target in sorted(self._targets.items()):
+            if target is thing:
+                return name
+            alike = isinstance(target, str) and target.partition(":")[2] == attribute
+            if alike and self.get(name) is thing:
+                return name
+        for name, points in sorted(self._installed().items()):
+            if name in self._targets or len(points) > 1 or points[0].attr != attribute:
+                continue
+            try:
+                if points[0].load() is thing:
+                    return name
+            except Exception:
+                continue
+        return None
+
     def _point(self, name: str) -> EntryPoint:
         """Return the one entry point called `name`."""
         points = self._installed().get(name, [])

@@ -36,13 +36,9 @@ from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
 from altasks.loop.query_maker import QueryMaker
+from altasks.loop.recipes import committee_recipe, function_recipe, strategy_recipe
 from altasks.loop.selection import AskRequest, Selector, given_scores, unknown_id
-from altasks.loop.settings import (
-    acquisition_name,
-    check_settings,
-    resolve_strategy,
-    strategy_name,
-)
+from altasks.loop.settings import check_settings, resolve_strategy
 from altasks.registry import get_acquisition
 
 if TYPE_CHECKING:
@@ -130,10 +126,15 @@ class ActiveLoop:
         self.store: Store = open_store(store)
         settings = {
             "seed": self.seed,
-            "cold_start": strategy_name(self.cold_start),
-            # Unsaid by a queue, which may only collect answers; a task asks by the default.
-            "strategy": None if named is None and task is None else strategy_name(self.strategy),
-            "acquisition": acquisition_name(acquisition, acquisition_options),
+            "cold_start": strategy_recipe(self.cold_start),
+            # Not given by a queue, which may only collect answers; a task asks by the default.
+            "strategy": None if named is None and task is None else strategy_recipe(self.strategy),
+            "acquisition": None
+            if acquisition is None
+            else function_recipe(acquisition, acquisition_options),
+            "committee": committee_recipe(task.committee) if hasattr(task, "committee") else None,
+            # Where draws belong to a batch, other batches are other draws.
+            "batch_size": None if getattr(task, "joint_draws", True) else int(batch_size),
         }
         check_settings(self.store, settings, accept_changes)
         check_pool(self.pool, self.store)

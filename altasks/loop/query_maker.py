@@ -17,8 +17,8 @@ from altasks.loop.base import AskedSample, State, Store
 from altasks.loop.costs import Costs
 from altasks.loop.fit_log import FitLog
 from altasks.loop.query import Query
+from altasks.loop.recipes import strategy_recipe
 from altasks.loop.selection import AskRequest, Selector
-from altasks.loop.settings import strategy_name
 from altasks.loop.unreadable import read_samples
 from altasks.strategies.base import Strategy
 
@@ -109,7 +109,7 @@ class QueryMaker:
             ]
             how: dict[str, Any] = {
                 "wanted": None if wanted.n is None else int(wanted.n),
-                "strategy": strategy_name(selector.strategy),
+                "strategy": strategy_recipe(selector.strategy),
                 "given_scores": given is not None,
                 "fit": None if state.fit is None else state.fit.fit,
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -12,25 +13,69 @@ from altasks.registry import get_strategy
 from altasks.strategies.base import Candidates, ReadsScores, Strategy
 
 
-def as_strategy(strategy: Strategy | str) -> Strategy:
+def as_strategy(
+    strategy: Strategy | str | type[Strategy],
+    argument: str = "strategy",
+    *,
+    from_class: bool = False,
+) -> Strategy:
     """Return a strategy given as such, or by its registered name with its default options.
 
+    Args:
+        strategy: an instance, or a registered name.
+        argument: how messages call it.
+        from_class: also take a class, and make it with its default options.
+
     Raises:
-        InvalidInputError: if it is neither; a class is named as the likely slip.
+        InvalidInputError: if it is neither, or one that can't be made without options; a class is
+            named as the likely slip.
         UnknownNameError: for a name that isn't registered.
     """
+    named: Any = strategy
     if isinstance(strategy, str):
-        made: Strategy = get_strategy(strategy)()
-        return made
-    if isinstance(strategy, type) or not isinstance(strategy, Strategy):
-        found = f"the class {strategy.__name__}" if isinstance(strategy, type) else repr(strategy)
+        named = get_strategy(strategy)
+    if isinstance(named, type) and (from_class or isinstance(strategy, str)):
+        return _with_defaults(named, strategy, argument)
+    if isinstance(named, type) or not isinstance(named, Strategy):
+        found = f"the class {named.__name__}" if isinstance(named, type) else repr(named)
         raise invalid(
-            "strategy",
-            "a strategy or the name of one",
+            argument,
+            "a strategy (with needs and select) or the name of one",
             found,
-            hint="Make an instance: TopK(), not TopK." if isinstance(strategy, type) else "",
+            hint="Make an instance: TopK(), not TopK." if isinstance(named, type) else "",
         )
-    return strategy
+    return named
+
+
+def _with_defaults(kind: type, given: Any, argument: str) -> Strategy:
+    """Return an instance of a class, or name the options that it can't do without."""
+    try:
+        parameters = inspect.signature(kind).parameters.values()
+    except ValueError:  # written in C
+        parameters = ()
+    missing = [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if missing:
+        values = ", ".join(
+            f"{name}='top_k'" if name == "strategy" else f"{name}=..." for name in missing
+        )
+        raise invalid(
+            argument,
+            "a strategy that needs no options, or an instance",
+            f"{given!r}, which needs {' and '.join(missing)}"
+            if isinstance(given, str)
+            else f"the class {kind.__name__}, which needs {' and '.join(missing)}",
+            hint=f"Make it yourself: {kind.__name__}({values}).",
+        )
+    made: Any = kind()
+    if not isinstance(made, Strategy):
+        raise invalid(
+            argument, "a strategy (with needs and select) or the name of one", kind.__name__
+        )
+    return made
 
 
 def reads_scores(strategy: Strategy) -> bool:

@@ -470,8 +470,8 @@ class TestReopen:
         ("options", "message"),
         [
             ({"seed": 1}, "seed: the store .* was made with 0, and this loop has 1"),
-            ({"strategy": "random"}, r"strategy: .*TopK\(\), and this loop has .*Random\(\)"),
-            ({"strategy": al.Power(2.0)}, r"Power\(beta=2\.0\)"),
+            ({"strategy": "random"}, r"strategy: .*top_k\(\), and this loop has random\(\)"),
+            ({"strategy": al.Power(2.0)}, r"power\(beta=2\.0\)"),
             ({"acquisition": "entropy"}, r"acquisition: .*bald\(\), and .*entropy\(\)"),
             ({"acquisition_options": {"reduce": "max"}}, r"bald\(reduce=\"max\"\)"),
             ({"cold_start": "top_k"}, "cold_start"),
@@ -497,7 +497,7 @@ class TestReopen:
     def test_another_option_of_the_strategy_inside(self, make: Any) -> None:
         make(strategy=al.Hybrid(al.Power(2.0)))
         make(strategy=al.Hybrid(al.Power(2.0)))
-        with pytest.raises(StoreError, match=r"Power\(beta=2\.0\).*Power\(beta=3\.0\)"):
+        with pytest.raises(StoreError, match=r"power\(beta=2\.0\).*power\(beta=3\.0\)"):
             make(strategy=al.Hybrid(al.Power(3.0)))
 
     def test_a_strategy_without_a_dict(self, make: Any) -> None:
@@ -520,7 +520,7 @@ class TestReopen:
             default_strategy = None
 
         make(task=Plain(), strategy="random")
-        with pytest.raises(StoreError, match=r"strategy: .*Random\(\), and this loop has .*TopK"):
+        with pytest.raises(StoreError, match=r"strategy: .*random\(\), and this loop has .*top_k"):
             make(task=Plain())
 
     def test_a_queue_may_leave_them_unsaid(self, make: Any, data: Data, url: str) -> None:
@@ -576,7 +576,7 @@ class TestDoor:
         [
             ({"acquisition": "bold"}, UnknownNameError, "Did you mean 'bald'"),
             ({"strategy": "topk"}, UnknownNameError, "Did you mean 'top_k'"),
-            ({"strategy": 3}, InvalidInputError, "a strategy .* found int"),
+            ({"strategy": 3}, InvalidInputError, "a strategy .* found 3"),
             ({"seed": -1}, InvalidInputError, "seed"),
             ({"seed": 0.5}, InvalidInputError, "seed"),
             ({"batch_size": 0}, InvalidInputError, "batch_size"),

@@ -1,4 +1,4 @@
-"""The tables of a store. A change here raises `SCHEMA_VERSION`.
+"""The tables of a store. A change raises `SCHEMA_VERSION` and adds to `migrations`.
 
 `altasks_events` is append-only: every label, correction and skip, in the order they were
 committed, so nothing told is ever lost. `altasks_labels` and `altasks_skips` are the current view
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever a table changes; a store with a higher one is refused.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 METADATA = MetaData()
 

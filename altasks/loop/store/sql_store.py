@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from altasks._internal.jsonable import dumps
 from altasks._version import __version__
-from altasks.errors import StoreVersionError
+from altasks.errors import StoreError, StoreVersionError
 from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State
 from altasks.loop.store.engine import Database
 from altasks.loop.store.schema import (
@@ -34,6 +34,7 @@ from altasks.loop.store.statements import (
     fit_of,
     insert_rows,
     last_of,
+    migrate,
     now,
     rows_among,
     schema_version,
@@ -86,12 +87,23 @@ class SQLStore:
         version = self._database.read(schema_version)
         if version is None:
             version = self._database.write(create_tables)
+        if version < SCHEMA_VERSION:
+            version = self._migrate(version)
         if version > SCHEMA_VERSION:
             raise StoreVersionError(
                 f"store {self.name}: its schema is version {version}, and altasks {__version__} "
                 f"reads versions up to {SCHEMA_VERSION}. A newer altasks wrote it: upgrade with "
                 "pip install --upgrade altasks"
             )
+
+    def _migrate(self, version: int) -> int:
+        try:
+            return self._database.write(migrate)
+        except StoreError as error:
+            raise StoreError(
+                f"{error} It is a store of schema version {version} and has to be brought to "
+                f"version {SCHEMA_VERSION}, which writes: copy it to where it can be written."
+            ) from error
 
     # Settings and the pool.
 

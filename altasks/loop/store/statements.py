@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, inspect, select
+from sqlalchemy import Connection, delete, func, insert, inspect, select, update
 
 from altasks._internal.jsonable import dumps
 from altasks._version import __version__
 from altasks.errors import LabelConflictError, StoreError
 from altasks.loop.base import LoggedFit
+from altasks.loop.store.migrations import MIGRATIONS
 from altasks.loop.store.schema import META, METADATA, SCHEMA_VERSION
 
 T = TypeVar("T")
@@ -30,11 +32,14 @@ def schema_version(connection: Connection) -> int | None:
     if value is None:
         raise StoreError(f"store: its table {META.name} says no schema version; it is damaged.")
     try:
-        return int(json.loads(value))
+        version = int(json.loads(value))
     except ValueError:
         raise StoreError(
             f"store: its schema version is {value!r}, which is no number; it is damaged."
         ) from None
+    if version < 1:
+        raise StoreError(f"store: its schema version is {version}, which never was; it is damaged.")
+    return version
 
 
 def create_tables(connection: Connection) -> int:
@@ -42,10 +47,26 @@ def create_tables(connection: Connection) -> int:
     version = schema_version(connection)
     if version is None:
         METADATA.create_all(connection)
-        rows = {"schema_version": SCHEMA_VERSION, "created_by": f"altasks {__version__}"}
+        rows = {
+            "schema_version": SCHEMA_VERSION,
+            "created_by": f"altasks {__version__}",
+            "store_id": uuid.uuid4().hex,
+        }
         insert_rows(connection, META, [{"key": k, "value": dumps(v)} for k, v in rows.items()])
         version = SCHEMA_VERSION
     return version
+
+
+def migrate(connection: Connection) -> int:
+    """Bring the tables to this version, step by step, unless another process was faster."""
+    version = schema_version(connection)
+    while version is not None and version < SCHEMA_VERSION:
+        MIGRATIONS[version](connection)
+        version += 1
+        connection.execute(
+            update(META).where(META.c.key == "schema_version").values(value=dumps(version))
+        )
+    return version or SCHEMA_VERSION
 
 
 def now() -> str:

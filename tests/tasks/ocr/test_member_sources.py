@@ -55,7 +55,9 @@ def test_another_tasks_folder_is_refused(tmp_path):
 @pytest.mark.parametrize("content", ["{", "[]", "", '{"task": "ocr"}'])
 def test_a_damaged_folder_is_named(tmp_path, content):
     (tmp_path / "altasks.json").write_text(content, encoding="utf-8")
-    with pytest.raises(InvalidInputError, match=r"a folder (that OCR.save wrote|written by save)") as raised:
+    with pytest.raises(
+        InvalidInputError, match=r"a folder (that OCR.save wrote|written by save)"
+    ) as raised:
         sources_of(tmp_path, None, None, None)
     assert str(tmp_path) in str(raised.value)
 
