@@ -35,10 +35,11 @@ class MCDropout:
         seed: what the masks are drawn from, together with the round.
         p: a probability above 0 and below 1 that every dropout concerned has while predicting,
             whether it is a layer (stochastic depth among them), an attribute that the model hands
-            to one, or a call of `torch.nn.functional.dropout`; None leaves each its own. Models that ship with all of theirs at 0 (ViT, ModernBERT)
-            need it, or there is nothing to draw. Such a model was not trained to bear missing
-            inputs: its members' average is then a worse predictor than the model, the more so
-            the larger `p`, so start small (0.05 to 0.1) or fine-tune with the same `p`.
+            to one, or a call of `torch.nn.functional.dropout`; None leaves each its own. Models
+            that ship with all of theirs at 0 (ViT, ModernBERT) need it, or there is nothing to
+            draw. Such a model was not trained to bear missing inputs: its members' average is
+            then a worse predictor than the model, the more so the larger `p`, so start small
+            (0.05 to 0.1) or fine-tune with the same `p`.
 
     Raises:
         InvalidInputError: for fewer than two passes, an unknown `layers`, or a `p` outside (0, 1).

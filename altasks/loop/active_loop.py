@@ -15,6 +15,7 @@ from altasks.abilities import (
     ChecksLabels,
     DefaultAcquisition,
     DefaultStrategy,
+    JointDraws,
     Evaluates,
     Trainable,
     provides,
@@ -134,7 +135,7 @@ class ActiveLoop:
             else function_recipe(acquisition, acquisition_options),
             "committee": committee_recipe(task.committee) if hasattr(task, "committee") else None,
             # Where draws belong to a batch, other batches are other draws.
-            "batch_size": None if getattr(task, "joint_draws", True) else int(batch_size),
+            "batch_size": int(batch_size) if _draws_by_batch(task) else None,
         }
         check_settings(self.store, settings, accept_changes)
         check_pool(self.pool, self.store)
@@ -415,3 +416,7 @@ class ActiveLoop:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _draws_by_batch(task: Any) -> bool:
+    return provides(task, JointDraws) and not task.joint_draws
