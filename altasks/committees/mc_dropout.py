@@ -59,7 +59,7 @@ class MCDropout:
         require_whole("passes", passes, 2)
         if layers not in ("all", "head"):
             raise invalid("layers", "'all' or 'head'", repr(layers))
-        if p is not None and not (isinstance(p, Real) and 0 < p < 1):
+        if p is not None and not _is_share(p):
             raise invalid("p", "a probability above 0 and below 1", repr(p))
         self.passes = int(passes)
         self.layers = layers
@@ -197,6 +197,11 @@ class MCDropout:
             f"the same result: {why}. A committee that cannot disagree says nothing about "
             f"uncertainty. {advice}"
         )
+
+
+def _is_share(value: Any) -> bool:
+    """Return whether `value` is a number above 0 and below 1, also one of NumPy's."""
+    return isinstance(value, Real) and 0 < float(value) < 1
 
 
 def _all_equal(logits: Sequence[Sequence[Tensor]]) -> bool:

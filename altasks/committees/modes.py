@@ -162,18 +162,20 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[Dropout
         try:
             for module in model.modules():
                 _set_mode(module, not is_normalisation(module))
+                new: dict[str, float | bool] = {}
                 # Recomputing activations only makes sense where there is a backward pass.
                 if module.__dict__.get("gradient_checkpointing") is True:
-                    changed.append((module, "gradient_checkpointing", True))
-                    module.__setattr__("gradient_checkpointing", False)
-                for name in _probability_attributes(module) if p is not None else []:
+                    new["gradient_checkpointing"] = False
+                if p is not None:
+                    new |= dict.fromkeys(_probability_attributes(module), p)
+                for name, value in new.items():
                     changed.append((module, name, getattr(module, name)))
-                    setattr(module, name, p)
+                    setattr(module, name, value)
             with eager(model), calls if p is not None else nullcontext():
                 yield calls
         finally:
-            for module, name, value in changed:
-                setattr(module, name, value)
+            for module, name, before in changed:
+                setattr(module, name, before)
             _restore(buffers)
 
 
