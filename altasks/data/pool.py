@@ -32,6 +32,7 @@ class Pool:
         positional: whether the ids are nothing but positions in a list. A store then keeps a
             hash of each sample's content, since a position says nothing about what is there.
         labels: id -> label, where the source had them; or a pandas Series whose index holds ids.
+        in_memory: whether fetching a sample costs nothing: it is in memory, or a path.
 
     Raises:
         InvalidInputError: for a Series with an id twice or one that is not in `ids`.
@@ -44,8 +45,10 @@ class Pool:
         *,
         positional: bool = False,
         labels: Mapping[str, Any] | None = None,
+        in_memory: bool = False,
     ) -> None:
         self.ids = list(ids)
+        self.in_memory = in_memory
         self.positional = positional
         by_id = {} if labels is None else plain_mapping(labels, "labels")
         if by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
@@ -102,7 +105,11 @@ class Pool:
         positions = [self.position(name) for name in ids]
         labels = {name: self.labels[name] for name in ids if name in self.labels}
         return Pool(
-            ids, lambda i: self._fetch(positions[i]), positional=self.positional, labels=labels
+            ids,
+            lambda i: self._fetch(positions[i]),
+            positional=self.positional,
+            labels=labels,
+            in_memory=self.in_memory,
         )
 
 
@@ -153,7 +160,13 @@ def as_pool(
     chosen = ColumnNames(text_column, id_column, label_column, no_label)
     rows = _rows_of(source, chosen, quoting)
     if rows is not None:
-        pool = Pool(rows.ids, rows.fetch, positional=rows.positional, labels=rows.labels)
+        pool = Pool(
+            rows.ids,
+            rows.fetch,
+            positional=rows.positional,
+            labels=rows.labels,
+            in_memory=isinstance(source, str | os.PathLike),  # all of a table is read
+        )
     else:
         pool = _without_columns(source, chosen, suffixes)
     if not len(pool):
@@ -223,7 +236,14 @@ def _refuse_columns(chosen: ColumnNames, kind: str) -> None:
 
 
 def _from_sequence(source: Any) -> Pool:
-    return Pool([str(i) for i in range(len(source))], source.__getitem__, positional=True)
+    # Another kind of sequence may read or decode a sample each time it is fetched.
+    held = type(source) in (list, tuple)
+    return Pool(
+        [str(i) for i in range(len(source))],
+        source.__getitem__,
+        positional=True,
+        in_memory=held,
+    )
 
 
 def _require_unicode(ids: Sequence[str]) -> None:
@@ -252,7 +272,7 @@ def _from_mapping(source: Mapping[Any, Any]) -> Pool:
                 "pool", "ids that are strings", f"{type(name).__name__} {name!r}",
                 hint="Use {str(key): sample ...}.",
             )  # fmt: skip
-    return Pool(ids, lambda i: source[ids[i]])
+    return Pool(ids, lambda i: source[ids[i]], in_memory=type(source) is dict)
 
 
 def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
@@ -288,7 +308,7 @@ def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
     if not ids:
         kinds = "" if wanted is None else f" with suffix {', '.join(sorted(wanted))}"
         raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}")
-    return Pool(ids, lambda i: folder / ids[i])
+    return Pool(ids, lambda i: folder / ids[i], in_memory=True)
 
 
 def _raise(error: OSError) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,26 +14,22 @@ from tqdm.auto import tqdm
 
 from altasks.abilities import (
     AveragesFeatures,
-    ChecksSamples,
     DefaultAcquisition,
     Embeds,
-    Grouped,
     HasCommittee,
     JointDraws,
-    Sized,
     StartsRounds,
     StreamingPredictor,
-    StreamsItself,
-    UniformSize,
     provides,
 )
-from altasks.acquisition import StreamedReduction
 from altasks.data import Pool, as_pool
 from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid, require_whole
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
 from altasks.registry import get_acquisition
+from altasks.scoring.order import Survey
 from altasks.scoring.reader import Reader
-from altasks.scoring.scores import KEEPABLE, KeptRows, Scores
+from altasks.scoring.scores import KEEPABLE, KeptRows, Scores, file_of
+from altasks.scoring.streamed import StreamedScorer
 
 __all__ = ["KEEPABLE", "Scores", "score"]
 
@@ -76,13 +74,17 @@ def score(
 
     Batches are made of samples of equal size where the task has `size`, the biggest first, so
     that a batch that doesn't fit in memory fails at once. Memory is O(N) floats plus one batch,
-    plus what is kept.
+    plus what is kept. A pool whose samples are decoded as they are read is read once, or twice
+    where the sizes of all have to be known first.
 
     Args:
         task: anything with `predict(samples) -> Prediction`, or with
             `iter_predict(samples)` yielding `(index into samples, Prediction of some units)`.
         pool: whatever `as_pool` takes.
-        acquisition: a function or its name; by default the task's own default.
+        acquisition: a function or its name; by default the task's own default. Any function
+            `f(prediction, **options) -> scores` will do. Of a task that streams, one that takes
+            `reduce="none"` (and then scores units) is called with pieces; any other with whole
+            samples, which then have to fit in memory one by one.
         batch_size: samples per call of the task.
         keep: what else to keep of each sample, for strategies: any of `"embeddings"` [N, d],
             `"mean_probs"` [N, C], `"draws"` [N, K, C] (a whole pool's draws are N K C floats).
@@ -90,8 +92,8 @@ def score(
         round: the round the committee's random draws are for.
         acquisition_options: keyword arguments for the acquisition function, such as
             `{"reduce": "max"}`.
-        keep_in: an existing folder for memory-mapped `.npy` files of what is kept; None keeps it
-            in memory.
+        keep_in: an existing folder for memory-mapped `.npy` files of what is kept, without such
+            files from an earlier call; None keeps it in memory.
         unreadable: what becomes of samples that can't be read (a damaged file). The rest is
             scored in any case; then `"error"` raises and `"skip"` leaves them out of what is
             returned and lists them in its `skipped`.
@@ -113,55 +115,48 @@ def score(
     """
     samples = as_pool(pool)
     function = _resolve(task, acquisition)
-    options = dict(acquisition_options or {})
+    options = _check_options(function, acquisition_options)
     _check_keep(task, keep)
     require_whole("batch_size", batch_size, 1)
-    if provides(task, StartsRounds):
-        task.start_round(round)
-    streaming = provides(task, StreamingPredictor)
-    if streaming and not {*keep} <= {"embeddings"}:
-        raise InvalidInputError(
-            f"keep: {type(task).__name__} streams its samples in pieces, so "
-            f"{sorted({*keep} - {'embeddings'})} of a whole sample never exists; score with "
-            "keep=() or keep={'embeddings'}."
-        )
-
+    require_whole("round", round, 0)
     if unreadable not in ("error", "skip"):
         raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
-
-    folder = None if keep_in is None else Path(keep_in)
-    if folder is not None and not folder.is_dir():
-        raise invalid("keep_in", "an existing folder", repr(str(folder)))
+    kept = KeptRows(len(samples), _check_folder(keep_in, keep))
+    if provides(task, StartsRounds):
+        task.start_round(round)
     reader = Reader(samples)
-    _check_samples(task, reader)
-    order = _order(task, reader)
+    survey = Survey(task, reader, int(batch_size), progress)
     values = np.zeros(len(samples))
-    kept = KeptRows(len(samples), folder)
     committee = _SameCommittee()
     done = np.zeros(len(samples), dtype=bool)
+    streamed: StreamedScorer | None = None
+    if provides(task, StreamingPredictor):
+        streamed = StreamedScorer(task, function, options, committee.check)
 
     def work(batch: Sequence[Any], where: np.ndarray) -> None:
-        if streaming:
-            values[where] = _score_streamed(task, batch, function, options, committee)
-            _keep(kept, keep, task, batch, None, where)
+        survey.check(batch)
+        prediction = None
+        if streamed is not None:
+            scores = streamed.score(batch)
         else:
             prediction = task.predict(batch)
             committee.check(prediction)
-            values[where] = _score_batch(prediction, batch, function, options)
-            _keep(kept, keep, task, batch, prediction, where)
+            scores = _score_batch(prediction, batch, function, options)
+        values[where] = _as_vector(scores, len(batch))
+        _keep(kept, keep, task, batch, prediction, where)
         _require_finite(values[where], where, samples, function)
 
     bar = tqdm(
         total=len(samples),
-        desc=f"scoring ({getattr(function, '__name__', 'acquisition')})",
+        desc=f"scoring ({_name_of(function)})",
         unit="sample",
         disable=None if progress is None else not progress,
     )
     try:
         with bar:
-            bar.update(len(samples) - len(order))
-            for rows in _batches(task, samples, order, batch_size):
-                done[reader.read(rows, work)] = True
+            bar.update(len(reader.unreadable))
+            for rows in survey.batches(int(batch_size)):
+                done[reader.read(rows, work, blame=survey.checks_late)] = True
                 bar.update(len(rows))
     except KeyboardInterrupt as error:
         finished = int(done.sum())
@@ -205,6 +200,37 @@ def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Call
     return function
 
 
+def _check_options(
+    function: Callable[..., Tensor], options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the options; a misspelt one is refused now, and not after the first batch."""
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise invalid(
+            "acquisition_options", "a mapping of the function's arguments", f"{options!r}"
+        )
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[1:]
+    except (TypeError, ValueError):  # written in C, or wrapped by something that hides it
+        return dict(options)
+    known = [one.name for one in parameters if one.kind is not inspect.Parameter.POSITIONAL_ONLY]
+    for name in options:
+        if name not in known and all(one.kind is not one.VAR_KEYWORD for one in parameters):
+            close = difflib.get_close_matches(str(name), known, n=1)
+            raise invalid(
+                "acquisition_options",
+                f"arguments of {_name_of(function)}: {', '.join(known) or 'it has none'}",
+                f"{name!r}",
+                hint=f"Did you mean {close[0]!r}?" if close else "",
+            )
+    return dict(options)
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
 def _check_keep(task: Any, keep: Collection[str]) -> None:
     if isinstance(keep, str) or not set(keep) <= set(KEEPABLE):
         raise invalid("keep", f"a collection of names among {', '.join(KEEPABLE)}", f"{keep!r}")
@@ -214,56 +240,34 @@ def _check_keep(task: Any, keep: Collection[str]) -> None:
             "in each batch), so a joint entropy over them means nothing. Use "
             "MCDropout(layers='head') or an Ensemble."
         )
+    if provides(task, StreamingPredictor) and not {*keep} <= {"embeddings"}:
+        raise InvalidInputError(
+            f"keep: {type(task).__name__} streams its samples in pieces, so "
+            f"{sorted({*keep} - {'embeddings'})} of a whole sample never exists; score with "
+            "keep=() or keep={'embeddings'}."
+        )
 
 
-def _check_samples(task: Any, reader: Reader) -> None:
-    """Let the task refuse a sample before any work is done, and say which id it is."""
-    if not provides(task, ChecksSamples):
-        return
-    for start in range(0, len(reader.pool), 1000):
-        rows = np.arange(start, min(start + 1000, len(reader.pool)))
-        reader.read(rows, lambda batch, _: task.check_samples(batch), blame=True)
+def _check_folder(keep_in: Path | str | None, keep: Collection[str]) -> Path | None:
+    """Return the folder for what is kept; one that holds what an earlier call kept is refused.
 
-
-def _order(task: Any, reader: Reader) -> np.ndarray:
-    """Return the rows to score, the biggest first; those known to be unreadable are left out."""
-    sizes = np.zeros(len(reader.pool), np.int64)
-
-    def measure(batch: Sequence[Any], row: np.ndarray) -> None:
-        sizes[row] = task.size(batch[0])
-
-    uniform = provides(task, UniformSize) and task.uniform_size
-    if provides(task, Sized) and not uniform:
-        for row in range(len(sizes)):
-            if row not in reader.unreadable:
-                reader.read(np.array([row]), measure)
-    order = np.argsort(-sizes, kind="stable")
-    return order[[i not in reader.unreadable for i in order.tolist()]]
-
-
-def _batches(task: Any, samples: Pool, order: np.ndarray, batch_size: int) -> Iterator[np.ndarray]:
-    """Yield rows to predict together; what a task's `group_key` says belongs together stays so.
-
-    Regions of one image come from one pass over it, so a batch ends where an image does.
+    The arrays of those `Scores` are mapped to the files: written again, they would change.
     """
-    grouped = provides(task, Grouped)
-
-    def key_at(place: int) -> Any:
-        try:
-            sample = samples.at(order[place])
-        except Exception:  # what can't be decoded is found, and named, when it is to be scored
-            return None
-        return task.group_key(sample) if grouped else None
-
-    start = 0
-    while start < len(order):
-        stop = min(start + batch_size, len(order))
-        if grouped:
-            key = key_at(stop - 1)
-            while key is not None and stop < len(order) and key_at(stop) == key:
-                stop += 1
-        yield order[start:stop]
-        start = stop
+    if keep_in is None:
+        return None
+    folder = Path(keep_in)
+    if not folder.is_dir():
+        raise invalid("keep_in", "an existing folder", repr(str(folder)))
+    for name in sorted(keep):
+        if file_of(folder, name).exists():
+            raise invalid(
+                "keep_in",
+                f"a folder without {file_of(folder, name).name}",
+                f"one in {folder}",
+                hint="It may be in use by the Scores of an earlier call. Give each call a folder "
+                "of its own, or delete the file.",
+            )
+    return folder
 
 
 def _score_batch(
@@ -271,48 +275,12 @@ def _score_batch(
     batch: Sequence[Any],
     function: Callable[..., Tensor],
     options: Mapping[str, Any],
-) -> np.ndarray:
+) -> Any:
     if not isinstance(prediction, Prediction):
         raise invalid("predict", "a Prediction", type(prediction).__name__)
     if len(prediction) != len(batch):
         raise invalid("predict", f"a prediction of {len(batch)} samples", f"of {len(prediction)}")
-    return _as_vector(function(prediction, **options), len(batch))
-
-
-def _score_streamed(
-    task: Any,
-    batch: Sequence[Any],
-    function: Callable[..., Tensor],
-    options: Mapping[str, Any],
-    committee: _SameCommittee,
-) -> np.ndarray:
-    if provides(function, StreamsItself):  # what has no unit scores to reduce folds for itself
-        folded = function.streamed(len(batch), **options)
-        for index, prediction in task.iter_predict(batch):
-            committee.check(prediction)
-            folded.add(index, prediction)
-        return _as_vector(folded.result(), len(batch))
-    reduction = StreamedReduction(
-        len(batch),
-        reduce=options.get("reduce", "mean"),
-        k=options.get("k", 10),
-        empty=options.get("empty", 0.0),
-    )
-    unit_options = {**options, "reduce": "none"}
-    asked = False
-    for index, prediction in task.iter_predict(batch):
-        committee.check(prediction)
-        units = prediction.units if isinstance(prediction, Ragged) else prediction
-        fields = prediction.fields if isinstance(prediction, Ragged) else {}
-        one = Ragged(units, [len(units)], fields)
-        if not asked:
-            # The options as given, on one unit: what the function refuses, such as mnlp another
-            # reduction than its own, must not pass because the stream does the reducing.
-            some = {name: rows[:1] for name, rows in fields.items()}
-            function(Ragged(units[:1], [len(units[:1])], some), **options)
-            asked = True
-        reduction.add(index, function(one, **unit_options))
-    return _as_vector(reduction.result(), len(batch))
+    return function(prediction, **options)
 
 
 def _as_vector(scores: Any, length: int) -> np.ndarray:
@@ -367,6 +335,6 @@ def _require_finite(
         raise invalid(
             "acquisition",
             "finite scores",
-            f"{values[row]} from {getattr(function, '__name__', function)}",
+            f"{values[row]} from {_name_of(function)}",
             where=f"id {samples.ids[int(where[row])]!r}",
         )

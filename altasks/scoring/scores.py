@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from altasks.strategies.base import top_rows
 KEEPABLE = ("embeddings", "mean_probs", "draws")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """The scores of a pool, in the pool's order.
 
@@ -42,6 +43,16 @@ class Scores:
         """Return N, the number of samples."""
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        low, high = (self.values.min(), self.values.max()) if len(self) else (math.nan, math.nan)
+        kept = [
+            f"{name}={list(array.shape)}"
+            for name in KEEPABLE
+            if (array := getattr(self, name)) is not None
+        ]
+        skipped = [f"{len(self.skipped)} skipped"] if self.skipped else []
+        return f"Scores({', '.join([f'N={len(self)}, {low:g} to {high:g}', *kept, *skipped])})"
+
     def top(self, n: int, *, seed: int = 0) -> list[str]:
         """Return the ids of the `n` highest scores (all if fewer), best first.
 
@@ -64,6 +75,11 @@ class Scores:
         return replace(
             self, ids=[self.ids[i] for i in rows.tolist()], values=self.values[rows], **kept
         )
+
+
+def file_of(folder: Path, name: str) -> Path:
+    """Return the file in which what is kept under `name` is mapped."""
+    return folder / f"{name}.npy"
 
 
 class KeptRows:
@@ -92,7 +108,7 @@ class KeptRows:
                 np.empty(shape, block.dtype)
                 if self.folder is None
                 else np.lib.format.open_memmap(
-                    self.folder / f"{name}.npy", mode="w+", dtype=block.dtype, shape=shape
+                    file_of(self.folder, name), mode="w+", dtype=block.dtype, shape=shape
                 )
             )
         if block.shape[1:] != self.arrays[name].shape[1:]:

@@ -1,5 +1,9 @@
 """Scoring streams, keeps what is asked, and says what is wrong with which sample."""
 
+import functools
+import re
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import altasks as al
+from altasks.acquisition import reduce_units
 from altasks.errors import (
     InvalidInputError,
     ScoringInterruptedError,
     UnknownNameError,
     UnreadableSampleError,
+    UnsupportedPredictionError,
 )
 
 
@@ -543,3 +549,279 @@ def test_samples_that_cant_be_decoded_are_found_where_batches_are_made():
     scores = al.score(Keyed(), pool, batch_size=1, progress=False, unreadable="skip")
     assert scores.skipped == {"b": "OSError: truncated"}
     assert scores.ids == ["a", "c", "d"]
+
+
+# Reads.
+
+
+class CountingSet:
+    """A data set that decodes a sample each time it is read, as one of Hugging Face does."""
+
+    def __init__(self, samples):
+        self.samples = samples
+        self.reads = [0] * len(samples)
+        self.alive = weakref.WeakSet()
+        self.most_alive = 0
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, row):
+        self.reads[row] += 1
+        decoded = np.array(self.samples[row], dtype=np.float64).view(Decoded)
+        self.alive.add(decoded)
+        self.most_alive = max(self.most_alive, len(self.alive))
+        return decoded
+
+
+class Decoded(np.ndarray):
+    __hash__ = object.__hash__
+
+
+class CheckingSoftmax(Softmax):
+    def __init__(self):
+        super().__init__()
+        self.checked = 0
+
+    def check_samples(self, samples):
+        self.checked += len(samples)
+        for row, sample in enumerate(samples):
+            if sample[0] > 90:
+                raise InvalidInputError(f"samples: row {row} is refused")
+
+
+class SizedSoftmax(CheckingSoftmax):
+    def size(self, sample):
+        return int(abs(sample[0]) * 10)
+
+    def group_key(self, sample):
+        return round(float(sample[1]), 1)
+
+
+@pytest.mark.parametrize(("make", "most"), [(Softmax, 1), (CheckingSoftmax, 1), (SizedSoftmax, 2)])
+def test_a_sample_is_read_once_or_twice_where_sizes_have_to_be_known(make, most):
+    pool = CountingSet(rows(2300))
+    task = make()
+    scores = al.score(task, pool, "bald", batch_size=16, keep={"embeddings"}, progress=False)
+    assert set(pool.reads) == {most}
+    assert getattr(task, "checked", 2300) == 2300
+    assert pool.most_alive < (300 if make is SizedSoftmax else 18)  # a batch ends with a group
+    whole = al.score(Softmax(), rows(2300), "bald", progress=False)
+    np.testing.assert_allclose(scores.values, whole.values, atol=1e-6)
+
+
+def test_looking_at_sizes_holds_one_batch_of_decoded_samples():
+    class OnlySized(Softmax):
+        def size(self, sample):
+            return int(abs(sample[0]) * 10)
+
+    pool = CountingSet(rows(3000))
+    al.score(OnlySized(), pool, "bald", batch_size=8, progress=False)
+    assert pool.most_alive <= 9
+    assert set(pool.reads) == {2}
+
+
+def test_a_refused_sample_is_named_and_what_is_in_memory_is_refused_before_any_work():
+    samples = rows(50)
+    samples[37] = np.full(5, 99.0)
+    for pool in (samples, {str(i): sample for i, sample in enumerate(samples)}):
+        task = CheckingSoftmax()
+        with pytest.raises(InvalidInputError, match="refused") as caught:
+            al.score(task, pool, "bald", progress=False)
+        assert any("'37'" in note for note in caught.value.__notes__)
+        assert not task.calls
+    for task in (CheckingSoftmax(), SizedSoftmax()):
+        with pytest.raises(InvalidInputError, match="refused") as caught:
+            al.score(task, CountingSet(samples), "bald", batch_size=8, progress=False)
+        assert any("'37'" in note for note in caught.value.__notes__)
+
+
+# Groups.
+
+
+class Passes:
+    """Counts its passes over images, of which a sample is a region, as `Segmentation` does."""
+
+    default_acquisition = "entropy"
+
+    def __init__(self):
+        self.passes = 0
+
+    def size(self, sample):
+        return {"big": 4, "small": 1}[sample[0]]
+
+    def group_key(self, sample):
+        return None if sample[1] is None else sample[:2]
+
+    def predict(self, samples):
+        keys = [sample[:2] if sample[1] is not None else i for i, sample in enumerate(samples)]
+        self.passes += len(dict.fromkeys(keys))
+        return al.Categorical([[sample[2], 1 - sample[2]] for sample in samples])
+
+
+def test_regions_in_any_order_cost_a_pass_an_image():
+    generator = np.random.default_rng(0)
+    samples = [
+        (("big", "small")[image % 2], image, float(generator.uniform()))
+        for image in range(20)
+        for _ in range(13)
+    ]
+    samples += [("small", None, 0.25), ("big", None, 0.5)]
+    pool = {f"{place}": sample for place, sample in enumerate(samples)}
+    shuffled = dict(np.array(list(pool.items()), dtype=object)[generator.permutation(len(pool))])
+    for batch_size in (1, 5, 13, 32, 1000):
+        straight, mixed = Passes(), Passes()
+        first = al.score(straight, pool, batch_size=batch_size, progress=False)
+        other = al.score(mixed, shuffled, batch_size=batch_size, progress=False)
+        assert straight.passes == mixed.passes == 22
+        found = dict(zip(other.ids, other.values.tolist(), strict=True))
+        assert [found[name] for name in first.ids] == first.values.tolist()
+
+
+def test_a_group_has_the_size_of_its_biggest_sample_and_big_groups_come_first():
+    batches = []
+
+    class Recording(Softmax):
+        def size(self, sample):
+            return int(sample[0])
+
+        def group_key(self, sample):
+            return None if sample[1] < 0 else sample[1]
+
+        def predict(self, samples):
+            batches.append([tuple(sample[:2].astype(int)) for sample in samples])
+            return super().predict(samples)
+
+    pool = [np.array([*pair, 0, 0, 0.0]) for pair in
+            [(1, 7), (5, -1), (3, 8), (9, 7), (4, 8), (2, -1)]]  # fmt: skip
+    al.score(Recording(), pool, batch_size=1, progress=False)
+    assert batches == [[(9, 7), (1, 7)], [(5, -1)], [(4, 8), (3, 8)], [(2, -1)]]
+
+
+def test_a_group_key_has_to_be_one():
+    class Unhashable(Softmax):
+        def group_key(self, sample):
+            return [1]
+
+    with pytest.raises(InvalidInputError, match=r"group_key: .*found \[1\]") as caught:
+        al.score(Unhashable(), {"a": np.ones(5)}, progress=False)
+    assert any("'a'" in note for note in caught.value.__notes__)
+
+
+# Files.
+
+
+def test_what_an_earlier_call_kept_is_never_written_over(tmp_path):
+    options = {"keep": ["embeddings"], "keep_in": tmp_path, "progress": False}
+    first = al.score(Softmax(), rows(6), **options)
+    before = np.array(first.embeddings)
+    task = Softmax()
+    with pytest.raises(InvalidInputError, match=r"without embeddings\.npy.*of its own"):
+        al.score(task, rows(6, seed=1), **options)
+    assert not task.calls
+    np.testing.assert_array_equal(first.embeddings, before)
+    # Another name is another file.
+    al.score(Softmax(), rows(6, seed=1), **{**options, "keep": ["draws"]})
+    np.testing.assert_array_equal(first.embeddings, before)
+    (tmp_path / "other").mkdir()
+    al.score(Softmax(), rows(6, seed=1), **{**options, "keep_in": tmp_path / "other"})
+    np.testing.assert_array_equal(first.embeddings, before)
+
+
+# Functions of one's own.
+
+OWN_POOL = [[0.5, 0.9, 0.3], [0.2, 0.8, 0.125, 0.6], [0.7], []]
+
+
+def own_scores(prediction):
+    """The largest entropy of two neighbours: no reduction of unit scores gives it."""
+    found = []
+    for row in range(len(prediction)):
+        units = prediction[row].units
+        entropy = al.entropy(units)
+        pairs = entropy[1:] + entropy[:-1]
+        found.append(float(pairs.max()) if len(pairs) else 0.0)
+    return torch.tensor(found)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        own_scores,
+        lambda p: own_scores(p),
+        lambda p, **_: own_scores(p),
+        lambda p, scale=2.0: own_scores(p) * scale,
+        lambda p, reduce="median": own_scores(p),
+        lambda p, reduce="mean": np.asarray(own_scores(p)),
+        functools.partial(lambda scale, p: own_scores(p) * scale, 3),
+    ],
+)
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_any_function_scores_a_task_that_streams(function, batch_size):
+    got = al.score(StreamedWords(), OWN_POOL, function, batch_size=batch_size, progress=False)
+    want = al.score(Words(), OWN_POOL, function, batch_size=batch_size, progress=False)
+    np.testing.assert_array_equal(got.values, want.values)
+
+
+def test_options_and_defaults_are_the_functions_own():
+    def least_sure(prediction, *, reduce="max", k=2, empty=-1.0):
+        scores = al.least_confidence(prediction, reduce="none")
+        return reduce_units(scores, prediction, reduce=reduce, k=k, empty=empty)
+
+    for options in ({}, {"reduce": "top_k"}, {"reduce": "top_k", "k": 1}, {"empty": 7.0}):
+        for function in (least_sure, functools.partial(least_sure, reduce="sum")):
+            found = [
+                al.score(
+                    task, OWN_POOL, function, acquisition_options=options, progress=False
+                ).values
+                for task in (StreamedWords(), Words())
+            ]
+            np.testing.assert_allclose(found[0], found[1], rtol=1e-6)
+
+
+def test_a_function_that_scores_units_never_sees_a_whole_sample():
+    longest = []
+
+    def watched(prediction, **options):
+        longest.append(len(prediction.units))
+        return al.entropy(prediction, **options)
+
+    pool = [[0.1 * i for i in range(10)] for _ in range(3)]
+    al.score(StreamedWords(), pool, watched, progress=False)
+    assert max(longest) == 2
+
+
+def test_what_an_own_function_raises_or_gets_wrong_is_reported():
+    def fails(prediction):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        al.score(StreamedWords(), OWN_POOL, fails, progress=False)
+    with pytest.raises(InvalidInputError, match=r"scores of shape \[\d\], found shape"):
+        al.score(StreamedWords(), OWN_POOL, lambda p: torch.zeros(7), progress=False)
+    with pytest.raises(UnsupportedPredictionError, match="bald"):
+        al.score(StreamedWords(), OWN_POOL, "bald", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"acquisition_options": {"reducee": "max"}}, r"Did you mean 'reduce'\?"),
+        ({"acquisition_options": "reduce"}, "acquisition_options: expected a mapping"),
+        ({"round": -1}, "round: expected a whole number"),
+        ({"round": "first"}, "round: expected a whole number"),
+        ({"batch_size": True}, "batch_size: expected a whole number"),
+    ],
+)
+def test_odd_arguments_are_refused_before_any_work(options, fault):
+    task = Softmax()
+    with pytest.raises(InvalidInputError, match=fault):
+        al.score(task, rows(4), "entropy", progress=False, **options)
+    assert not task.calls
+
+
+def test_scores_have_a_short_repr():
+    scores = al.score(Softmax(), rows(400), keep=["draws"], progress=False)
+    assert re.fullmatch(r"Scores\(N=400, [\d.e-]+ to [\d.]+, draws=\[400, 3, 4\]\)", repr(scores))
+    one = al.score(Fragile(), broken_rows(3, {1}), unreadable="skip", progress=False)
+    assert repr(one).endswith(", 1 skipped)")

@@ -109,7 +109,13 @@ class TaggedSentences:
     def pool(self) -> Pool:
         """Return the sentences as a pool: the samples are lists of words, the labels their tags."""
         labels = dict(zip(self.ids, self.tags, strict=True))
-        return Pool(self.ids, self.tokens.__getitem__, positional=self.positional, labels=labels)
+        return Pool(
+            self.ids,
+            self.tokens.__getitem__,
+            positional=self.positional,
+            labels=labels,
+            in_memory=type(self.tokens) in (list, tuple),
+        )
 
 
 def check_words(words: Any, tags: Any, error: Callable[[str, str], InvalidInputError]) -> None:
