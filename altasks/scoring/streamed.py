@@ -45,7 +45,7 @@ class StreamedScorer:
         self._options = dict(options)
         self._check = check
         defaults = _defaults_of(function)
-        self._reduction = {
+        self._reduction: dict[str, Any] = {
             name: self._options.get(name, defaults.get(name))
             for name in _REDUCTION
             if name in self._options or name in defaults
