@@ -64,6 +64,10 @@ class TrainingError(AltasksError, RuntimeError):
     """A fit ended in something that can't be used, such as weights that are not finite."""
 
 
+class DataWarning(UserWarning):
+    """Something in files was passed over, scaled or left out; the message counts and names it."""
+
+
 class VarianceCollapseWarning(UserWarning):
     """A regression takes an exact fit of its training set for certainty."""
 

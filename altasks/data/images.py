@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from altasks._internal.extras import require
+from altasks.data.folders import IMAGE_SUFFIXES
 from altasks.errors import UnreadableSampleError, describe_fault
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: Files of a folder that are taken for images.
-IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+__all__ = ["IMAGE_SUFFIXES", "all_unreadable", "image_size", "open_image", "upright_size"]
+
 #: EXIF orientations that lie on their side.
 _ON_ITS_SIDE = (5, 6, 7, 8)
+_MIRRORED_OR_HALF = (2, 3, 4)
 _ORIENTATION = 0x0112
 _WIDTH, _HEIGHT = 0x0100, 0x0101
 _CHANNELS = (1, 3, 4)
@@ -84,16 +86,34 @@ def image_size(sample: Any, *, row: int = 0) -> tuple[int, int]:
         >>> image_size(np.zeros((4, 6), np.uint8))
         (6, 4)
     """
+    return upright_size(sample, row=row)[0]
+
+
+def upright_size(sample: Any, *, row: int = 0) -> tuple[tuple[int, int], int]:
+    """Return (width, height) of the upright image, and the EXIF orientation it is stored in.
+
+    The orientation is 1 where the image is stored upright, 5 to 8 where it lies on its side.
+
+    Raises:
+        UnreadableSampleError: as `image_size`.
+
+    Example:
+        >>> upright_size(np.zeros((4, 6), np.uint8))
+        ((6, 4), 1)
+    """
     with _found(sample, row) as image:
         width, height = image.size
+        orientation = 1
         try:
-            turned = image.getexif().get(_ORIENTATION) in _ON_ITS_SIDE
-            if turned and (tags := getattr(image, "tag_v2", None)):
+            orientation = int(image.getexif().get(_ORIENTATION) or 1)
+            if orientation in _ON_ITS_SIDE and (tags := getattr(image, "tag_v2", None)):
                 # Some versions of PIL give a TIFF's size as it will be when it was turned.
                 width, height = tags[_WIDTH], tags[_HEIGHT]
         except Exception:  # damaged metadata: the picture itself may still be read
-            turned = False
-    return (height, width) if turned else (width, height)
+            orientation = 1
+    if orientation in _ON_ITS_SIDE:
+        return (height, width), orientation
+    return (width, height), orientation if orientation in _MIRRORED_OR_HALF else 1
 
 
 @contextmanager

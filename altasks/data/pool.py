@@ -15,9 +15,10 @@ from altasks.data.columns import (
     from_series,
     from_table,
 )
+from altasks.data.folders import list_folder, passed_over_line
 from altasks.data.frames import is_frame, is_series, plain_mapping
 from altasks.data.tables import read_table
-from altasks.errors import InvalidInputError, UnknownNameError, invalid
+from altasks.errors import UnknownNameError, invalid
 
 
 class Pool:
@@ -33,9 +34,14 @@ class Pool:
             hash of each sample's content, since a position says nothing about what is there.
         labels: id -> label, where the source had them; or a pandas Series whose index holds ids.
         in_memory: whether fetching a sample costs nothing: it is in memory, or a path.
+        passed_over: what of the source is no sample -> why, such as the other files of a folder.
 
     Raises:
         InvalidInputError: for a Series with an id twice or one that is not in `ids`.
+
+    Example:
+        >>> Pool(["a", "b"], ["first", "second"].__getitem__)
+        Pool(2 samples: 'a', 'b')
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class Pool:
         positional: bool = False,
         labels: Mapping[str, Any] | None = None,
         in_memory: bool = False,
+        passed_over: Mapping[str, str] | None = None,
     ) -> None:
         self.ids = list(ids)
         self.in_memory = in_memory
@@ -55,6 +62,7 @@ class Pool:
             # Positions and an index of numbers look alike: what isn't there shows the mistake.
             raise invalid("labels", "an index of ids of the pool", repr(min(strangers)))
         self.labels: dict[str, Any] = dict(by_id)
+        self.passed_over: dict[str, str] = dict(passed_over or {})
         self._fetch = fetch
         # Built on demand: scoring a pool in order never needs it.
         self._positions: dict[str, int] | None = None
@@ -65,6 +73,11 @@ class Pool:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.ids)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(name) for name in self.ids[:3]) + (", ..." if len(self) > 3 else "")
+        labelled = f", {len(self.labels)} labelled" if self.labels else ""
+        return f"Pool({len(self)} samples{labelled}: {shown})"
 
     def position(self, name: str) -> int:
         """Return where the sample `name` stands in the pool.
@@ -142,6 +155,7 @@ def as_pool(
         label_column: of those: fills `Pool.labels` where the cell isn't empty; see
             `altasks.data.label_cells` for what else is no label.
         suffixes: of a folder: which files count, such as `(".png", ".jpg")`; by default all.
+            What a system leaves behind never counts; `Pool.passed_over` names what was left out.
         no_label: cells of the label column that mean "no label", such as `[-1]`; by default the
             empty ones alone, and what may be a class or no label is refused.
         quoting: of a `.csv` or `.tsv`: `"none"` if quotation marks are characters like any other,
@@ -278,39 +292,12 @@ def _from_mapping(source: Mapping[Any, Any]) -> Pool:
 def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
     if isinstance(suffixes, str):  # its letters would pass for suffixes
         raise invalid("suffixes", "a list of suffixes", repr(suffixes), hint="Use [...].")
-    wanted = None if suffixes is None else {suffix.lower() for suffix in suffixes}
-    root = folder.resolve()
-    ids = []
-    for here, folders, files in os.walk(folder, followlinks=False, onerror=_raise):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if Path(here, name).is_symlink():
-                raise InvalidInputError(
-                    f"pool: {Path(here, name)} links to a folder, which would be left out; copy "
-                    "the folder in, remove the link, or make a pool of where it leads."
-                )
-        for name in files:
-            path = Path(here, name)
-            if name.startswith(".") or (wanted is not None and path.suffix.lower() not in wanted):
-                continue
-            if not path.is_file():
-                raise InvalidInputError(
-                    f"pool: expected files in the folder {folder}, found {path}, which is a "
-                    "broken link, a pipe or a device. Remove it."
-                )
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
-                raise InvalidInputError(
-                    f"pool: {path} links to a file outside the folder {folder}; copy it in or "
-                    "remove the link."
-                )
-            ids.append(path.relative_to(folder).as_posix())
-    ids.sort()
-    if not ids:
-        kinds = "" if wanted is None else f" with suffix {', '.join(sorted(wanted))}"
-        raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}")
-    return Pool(ids, lambda i: folder / ids[i], in_memory=True)
-
-
-def _raise(error: OSError) -> None:
-    # What can't be listed would otherwise be left out without a word.
-    raise InvalidInputError(f"pool: {error.filename} can't be listed: {error}.") from error
+    listing = list_folder(folder, suffixes)
+    files = list(listing.files.values())
+    if not files:
+        kinds = "" if suffixes is None else f" with suffix {', '.join(sorted(suffixes))}"
+        others = passed_over_line(listing.passed_over)
+        raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}", hint=others)
+    return Pool(
+        list(listing.files), files.__getitem__, in_memory=True, passed_over=listing.passed_over
+    )

@@ -88,10 +88,10 @@ def map_scorer(request: RankRequest, task: Segmentation) -> MapScorer | None:
 
 def count_pixels(folder: Path, task: Segmentation) -> list[int]:
     """Return how many pixels of each class the masks in a folder, and below it, have."""
-    from altasks.data.images import IMAGE_SUFFIXES
+    from altasks.data.folders import list_images
     from altasks.data.masks.masks import MaskReader
 
-    masks = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+    masks = list(list_images(folder, "--class-weights").files.values())
     if not masks:
         raise invalid("--class-weights", "a folder with masks of class numbers", f"{folder}")
     return MaskReader(len(task.labels), task.void).counts(masks)
