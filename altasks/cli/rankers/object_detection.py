@@ -110,22 +110,15 @@ def count_labels(source: Path, labels: list[str]) -> list[int]:
         InvalidInputError: for another folder, or a class that the model hasn't, naming file and
             line.
     """
-    from altasks.data.boxes.boxed import class_named
-    from altasks.data.boxes.voc import parse_xml
+    from altasks.data.boxes.voc import count_voc
     from altasks.data.boxes.yolo import count_yolo
+    from altasks.data.folders import list_folder
 
     if not source.is_dir():
         raise invalid("--class-weights", "a folder of labels", repr(str(source)))
-    files = sorted(source.rglob("*.xml"))
-    if not files:
-        return count_yolo(source, len(labels))
-    counts: Counter[str] = Counter()
-    for path in files:
-        root, lines = parse_xml(path)
-        for item in root.iter("object"):
-            name = (item.findtext("name") or "").strip()
-            counts[class_named(name, labels, path, lines[item])] += 1
-    return [counts[name] for name in labels]
+    if list_folder(source, (".xml",), argument="--class-weights").files:
+        return count_voc(source, labels)
+    return count_yolo(source, labels)
 
 
 def box_labels(description: Mapping[str, Any]) -> list[str]:

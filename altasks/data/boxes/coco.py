@@ -8,23 +8,27 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
-from altasks.data.boxes.boxed import (
-    BoxedImages,
-    BoxLabel,
-    box_inside,
-    check_class_list,
-    existing_image,
-    labelled_sizes,
-    require_folder,
-    size_of,
-    skips,
-    within,
+from altasks.data.boxes.boxed import BoxedImages, BoxLabel, labelled_sizes
+from altasks.data.boxes.classes import check_class_list
+from altasks.data.boxes.coco_entries import (
+    categories_of,
+    content_of,
+    images_of,
+    is_crowd,
+    known_kind,
+    used_categories,
 )
-from altasks.data.text_files import fault, read_lines
-from altasks.errors import InvalidInputError, invalid
-
-#: COCO's own files have two decimals: edges are out by up to this many pixels.
-_ROUNDING = 0.02
+from altasks.data.boxes.frames import (
+    Frame,
+    ReadingNotes,
+    check_bad_boxes,
+    check_turned,
+    frame_of,
+    stated_size,
+)
+from altasks.data.boxes.paths import require_folder
+from altasks.data.text_files import fault
+from altasks.errors import invalid
 
 
 def read_coco(
@@ -33,74 +37,77 @@ def read_coco(
     *,
     names: Sequence[str] | None = None,
     skip_crowds: bool = False,
-    bad_boxes: Literal["error", "skip"] = "error",
+    bad_boxes: Literal["error", "skip", "clip"] = "error",
+    turned: Literal["error", "stored", "upright"] = "error",
 ) -> BoxedImages:
     """Return the images of a COCO file, all of which it labels.
 
-    Ids are the `file_name`s. Classes are the categories, in the order of their ids.
+    Ids are the `file_name`s. Classes are the categories, in the order of their ids (numbers first,
+    the numbers in texts as numbers). Roboflow's category for the whole project, which is the
+    `supercategory` of all others and which no annotation has, is left out.
+
+    An image that was resized after labelling has its boxes scaled, with a warning; where its
+    proportions differ from those that the file states, that is an error.
 
     Args:
         source: the JSON file.
         images: the folder its `file_name`s are in.
-        names: what the classes must be, in any order, which is then theirs.
-        skip_crowds: whether annotations of crowds (`iscrowd`), whose box is of no one object, are
-            left out instead of refused.
-        bad_boxes: `"error"` refuses a box without an area or outside its image; `"skip"` leaves
-            it out.
+        names: what the classes must be, in any order, which is then theirs. Categories that no
+            annotation has may be left out.
+        skip_crowds: whether annotations of crowds (`iscrowd`), whose box is of no one object, and
+            those to be ignored (`ignore`) are left out instead of refused.
+        bad_boxes: `"error"` refuses a box without an area or outside its image; `"clip"` cuts what
+            is outside; `"skip"` leaves the box out. Less than a pixel outside is always cut.
+        turned: for photographs that EXIF turns, where the file states the size before that:
+            `"stored"`, their boxes are of the stored image, and are turned with it; `"upright"`,
+            they are of the upright one; `"error"` refuses them.
+
+    An image of which every annotation was left out stays unlabelled, with a warning: it isn't one
+    with nothing on it.
 
     Raises:
         InvalidInputError: naming the file and the entry: a missing image, an unknown category or
             image, a box outside its image, a path that leads out of the folder.
     """
-    path, skip = Path(source), skips(bad_boxes)
+    path, bad_boxes, turned = Path(source), check_bad_boxes(bad_boxes), check_turned(turned)
     folder = require_folder(Path(images), "images")
     content = content_of(path)
-    classes = categories_of(content["categories"], path)
-    known = list(classes.values())
-    if names is not None:
-        if sorted(names) != sorted(known):
-            raise fault(path, None, f"the classes {list(names)!r}", f"{known!r}")
-        known = list(names)
-    files: dict[str, Path] = {}
-    of: dict[Any, str] = {}
-    for place, entry in enumerate(content["images"]):
-        what = f"images[{place}]"
-        name, number = field_of(entry, "file_name", str, what, path), identity_of(entry, what, path)
-        if number in of or name in files:
-            raise fault(path, None, f"{what} with an id and a name of its own", f"{name!r} again")
-        files[name] = existing_image(within(folder, name, path), path)
-        of[number] = name
-    sizes = {name: size_of(image, path) for name, image in files.items()}
+    classes = categories_of(content, path)
+    known = _ordered_classes(names, classes, content, path)
+    notes = ReadingNotes(path)
+    files, keys = images_of(content, folder, path)
+    frames: dict[str, Frame] = {}
+    for entry, name in zip(content["images"], files, strict=True):
+        size = stated_size(entry.get("width"), entry.get("height"), path, None, f"for {name!r} ")
+        frames[name] = frame_of(files[name], size, path, name=name, turned=turned, notes=notes)
     labels: dict[str, list[BoxLabel]] = {name: [] for name in files}
+    left_out: dict[str, int] = {}
     for place, entry in enumerate(content["annotations"]):
         what = f"annotations[{place}]"
-        name, label, corners = _annotation(entry, what, of, classes, path)
-        if entry.get("iscrowd") and not skip_crowds:
-            raise fault(
-                path, None, f"{what} of one object", "a crowd", "skip_crowds=True leaves them out."
-            )
-        box = box_inside(corners, sizes[name], _ROUNDING, path, None, f"{what} ", skip=skip)
-        if box is not None and not entry.get("iscrowd"):
+        name, label = _owner_and_class(entry, what, keys, classes, path)
+        if is_crowd(entry, what, path):
+            if not skip_crowds:
+                raise fault(
+                    path,
+                    None,
+                    f"{what} of one object",
+                    "a crowd, or one to be ignored",
+                    "skip_crowds=True leaves them out.",
+                )
+            left_out[name] = left_out.get(name, 0) + 1
+            continue
+        corners = _corners(entry.get("bbox"), what, path, skip=bad_boxes == "skip")
+        box = corners and frames[name].fit(corners, bad_boxes, path, None, f"{what} ")
+        if box:
             labels[name].append({"label": label, "box": box})
-    return BoxedImages(known, files, labels)
-
-
-def content_of(path: Path) -> dict[str, list[Any]]:
-    """Return what a COCO file says: its lists of images, annotations and categories.
-
-    Raises:
-        InvalidInputError: for what isn't JSON, or lacks one of them.
-    """
-    try:
-        content = json.loads("\n".join(line for _, line in read_lines(path)))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InvalidInputError):  # the file can't be read at all
-            raise
-        raise fault(path, None, "JSON", str(error)) from error
-    keys = ("images", "annotations", "categories")
-    if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise fault(path, None, f"an object with the lists {', '.join(keys)}", "another")
-    return content
+        else:
+            left_out[name] = left_out.get(name, 0) + 1
+    for name, count in left_out.items():
+        if not labels[name]:
+            del labels[name]
+            notes.unlabelled(name, f"its annotations were left out ({count})")
+    notes.warn()
+    return BoxedImages(known, files, labels, notes.passed_over)
 
 
 def write_coco(boxed: BoxedImages, path: str | PathLike[str]) -> Path:
@@ -141,61 +148,56 @@ def write_coco(boxed: BoxedImages, path: str | PathLike[str]) -> Path:
     return target
 
 
-def _annotation(
-    entry: Any, what: str, of: Mapping[Any, str], classes: Mapping[Any, str], path: Path
-) -> tuple[str, str, list[float]]:
-    """Return (image, class, corners) of an annotation."""
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) or (
+        isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300
+    )
+
+
+def _ordered_classes(
+    names: Sequence[str] | None,
+    classes: Mapping[int | str, str],
+    content: Mapping[str, list[Any]],
+    path: Path,
+) -> list[str]:
+    """Return the classes in the order of their ids, or in that of `names`."""
+    if names is None:
+        return check_class_list(list(classes.values()), f"{path}: categories")
+    chosen = check_class_list(list(names))
+    used = used_categories(content)
+    needed = [name for number, name in classes.items() if number in used]
+    strange = [name for name in chosen if name not in classes.values()]
+    lacking = [name for name in needed if name not in chosen]
+    if strange or lacking or len(set(needed)) != len(needed):
+        raise fault(path, None, f"the classes {chosen!r}", f"{list(classes.values())!r}")
+    return chosen
+
+
+def _owner_and_class(
+    entry: Any,
+    what: str,
+    keys: Mapping[int | str, str],
+    classes: Mapping[int | str, str],
+    path: Path,
+) -> tuple[str, str]:
+    """Return (image, class) of an annotation."""
     if not isinstance(entry, Mapping):
         raise fault(path, None, f"{what} to be an object", type(entry).__name__)
-    image, category = entry.get("image_id"), entry.get("category_id")
-    if known_kind(image) not in of:
-        raise fault(path, None, f"{what} of a listed image", f"image_id {image!r}")
-    if known_kind(category) not in classes:
-        raise fault(path, None, f"{what} of a listed category", f"category_id {category!r}")
-    box = entry.get("bbox")
-    if not isinstance(box, list) or len(box) != 4 or not all(is_number(v) for v in box):
-        raise fault(path, None, f"{what} with a bbox of four numbers", repr(box))
+    image, category = known_kind(entry.get("image_id")), known_kind(entry.get("category_id"))
+    if image is None or image not in keys:
+        shown = repr(entry.get("image_id"))[:80]
+        raise fault(path, None, f"{what} of a listed image", f"image_id {shown}")
+    if category is None or category not in classes:
+        shown = repr(entry.get("category_id"))[:80]
+        raise fault(path, None, f"{what} of a listed category", f"category_id {shown}")
+    return keys[image], classes[category]
+
+
+def _corners(box: Any, what: str, path: Path, *, skip: bool) -> list[float] | None:
+    if skip and (box is None or box == []):
+        return None
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_float, box)):
+        hint = "bad_boxes='skip' leaves out annotations without one." if not box else ""
+        raise fault(path, None, f"{what} with a bbox of four numbers", repr(box)[:80], hint)
     x, y, w, h = (float(value) for value in box)
-    return of[image], classes[category], [x, y, x + w, y + h]
-
-
-def categories_of(listed: list[Any], path: Path) -> dict[Any, str]:
-    """Return id -> class, in the order of the ids.
-
-    Raises:
-        InvalidInputError: for an entry without a name and an id of its own.
-    """
-    found = {}
-    for place, entry in enumerate(listed):
-        what = f"categories[{place}]"
-        number = identity_of(entry, what, path)
-        if number in found:
-            raise fault(path, None, f"{what} with an id of its own", f"id {number!r} again")
-        found[number] = field_of(entry, "name", str, what, path)
-    ordered = dict(sorted(found.items(), key=lambda item: (str(type(item[0])), item[0])))
-    check_class_list(list(ordered.values()), f"{path}: categories")
-    return ordered
-
-
-def identity_of(entry: Any, what: str, path: Path) -> int | str:
-    """Return the id of an entry, checked."""
-    found: int | str = field_of(entry, "id", (int, str), what, path)
-    return found
-
-
-def field_of(entry: Any, name: str, kind: Any, what: str, path: Path) -> Any:
-    """Return a field of an entry, refusing one of another kind."""
-    value = entry.get(name) if isinstance(entry, Mapping) else None
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise fault(path, None, f"{what} with {name!r}", repr(value))
-    return value
-
-
-def known_kind(value: Any) -> Any:
-    """Return what may be an id, None for anything else."""
-    return value if isinstance(value, int | str) else None
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value of JSON is a number."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return [x, y, x + w, y + h]

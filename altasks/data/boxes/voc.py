@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 from xml.etree import ElementTree
-from xml.parsers import expat
 
-from altasks.data.boxes.boxed import (
-    BoxedImages,
-    BoxLabel,
-    box_inside,
-    check_class_list,
-    class_named,
+from altasks.data.boxes.boxed import BoxedImages, BoxLabel, labelled_sizes
+from altasks.data.boxes.classes import check_class_list, number_in, require_class
+from altasks.data.boxes.frames import (
+    BadBoxes,
+    Frame,
+    ReadingNotes,
+    check_bad_boxes,
+    check_turned,
+    frame_of,
+    stated_size,
+)
+from altasks.data.boxes.paths import (
     copy_image,
     existing_image,
-    labelled_sizes,
-    relative,
+    is_file,
+    label_files,
+    output_path,
+    path_inside,
+    path_relative_to,
     require_folder,
-    size_of,
-    skips,
-    target,
-    with_suffix,
-    within,
 )
-from altasks.data.images import IMAGE_SUFFIXES
+from altasks.data.boxes.xml_files import parse_xml, require_annotation, text_of
+from altasks.data.folders import list_folder, list_images
 from altasks.data.text_files import fault, read_lines
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import invalid
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -39,12 +43,17 @@ def read_voc(
     *,
     names: Sequence[str] | None = None,
     listed: str | PathLike[str] | None = None,
-    bad_boxes: Literal["error", "skip"] = "error",
+    skip_difficult: bool = False,
+    bad_boxes: Literal["error", "skip", "clip"] = "error",
+    turned: Literal["error", "stored", "upright"] = "error",
 ) -> BoxedImages:
     """Return the images that a folder of VOC's XML files labels.
 
     Ids are paths relative to the folder of images, with `/`. Corners are taken as they are
     written. An XML file is the label of its image, also where it has no object.
+
+    An image that was resized after labelling has its boxes scaled, with a warning; where its
+    proportions differ from those of the file's `size`, that is an error. A `size` of 0 is none.
 
     Args:
         annotations: the folder of XML files, with folders inside, perhaps.
@@ -52,45 +61,86 @@ def read_voc(
             folder inside is there, or in the folder of that name here.
         names: the classes; by default those that occur, sorted.
         listed: a text file with a name a line (`ImageSets/Main/train.txt`): which to read.
-        bad_boxes: `"error"` refuses a box without an area or outside its image; `"skip"` leaves
-            it out.
+        skip_difficult: whether objects marked `difficult` are left out; by default they are boxes
+            like the others.
+        bad_boxes: `"error"` refuses a box without an area or outside its image; `"clip"` cuts what
+            is outside; `"skip"` leaves the box out. Less than a pixel outside is always cut.
+        turned: for photographs that EXIF turns, where the file states the size before that:
+            `"stored"`, their boxes are of the stored image, and are turned with it; `"upright"`,
+            they are of the upright one; `"error"` refuses them.
+
+    An image of which every object was left out stays unlabelled, with a warning: it isn't one with
+    nothing on it.
 
     Raises:
-        InvalidInputError: naming file and line: XML that is broken or declares entities, a missing
-            image, an unknown class, a box outside its image, a path that leads out of the folder.
+        InvalidInputError: naming file and line: XML that is broken, declares entities or isn't
+            VOC's, a missing image, one that is named although another has the file's own name, an
+            unknown class, a box outside its image, a path that leads out of the folder.
     """
     place = require_folder(Path(annotations), "annotations")
     pictures = require_folder(Path(images), "images")
     known = None if names is None else check_class_list(names)
-    skip = skips(bad_boxes)
-    if listed is None:
-        files = sorted(place.rglob("*.xml"))
-        if not files:
-            raise invalid("annotations", "a folder with XML files", f"none in {place}")
-    else:
-        files = []
-        for line, content in read_lines(listed):
-            if content.strip():
-                # The lists of one class say after the name whether the image shows it.
-                for name in (content.strip(), content.split()[0]):
-                    path = within(place, f"{name}.xml", Path(listed), line)
-                    if path.is_file():
-                        break
-                else:
-                    raise fault(Path(listed), line, "an XML file", f"{path}, which isn't there")
-                files.append(path)
+    bad_boxes, turned = check_bad_boxes(bad_boxes), check_turned(turned)
+    listing = list_folder(place, (".xml",), argument="annotations")
+    notes = ReadingNotes(place)
+    by_stem: dict[str, list[str]] = {}
+    pictured = list_images(pictures)
+    for one in pictured.files:
+        by_stem.setdefault(_without_suffix(one), []).append(one)
     found: dict[str, Path] = {}
     labels: dict[str, list[BoxLabel]] = {}
-    for path in files:
+    for path in _chosen(listing.files, place, listed):
         root, lines = parse_xml(path)
-        image = _image_of(root, pictures, path, relative(path, place).parent)
-        name = relative(image, pictures).as_posix()
+        require_annotation(root, lines, path)
+        name = _image_of(root, pictures, by_stem, path, path_relative_to(path, place).parent)
         if name in found:
             raise fault(path, None, "an image of its own", f"{name!r}, which another has")
-        found[name] = image
-        labels[name] = _objects(root, lines, size_of(image, path), known, path, skip)
+        found[name] = pictures / name
+        size, line = None, None
+        if (stated := root.find("size")) is not None:
+            line = lines[stated]
+            sides = text_of(stated, "width"), text_of(stated, "height")
+            size = stated_size(*sides, path, line, "in size, ")
+        frame = frame_of(found[name], size, path, line, name=name, turned=turned, notes=notes)
+        kept, left_out = [], 0
+        for label, box, difficult in _objects(root, lines, frame, known, path, bad_boxes):
+            if box is None or (difficult and skip_difficult):
+                left_out += 1
+            else:
+                kept.append({"label": label, "box": box})
+        if kept or not left_out:
+            labels[name] = kept
+        else:
+            notes.unlabelled(name, f"its objects were left out ({left_out})")
+    notes.warn()
     seen = sorted({entry["label"] for label in labels.values() for entry in label})
-    return BoxedImages(known or seen, found, labels)
+    passed_over = {**listing.passed_over, **pictured.passed_over, **notes.passed_over}
+    return BoxedImages(known or seen, found, labels, passed_over)
+
+
+def count_voc(folder: str | PathLike[str], names: Sequence[str]) -> list[int]:
+    """Return how many boxes of each class a folder of VOC's XML files has; needs no images.
+
+    Args:
+        folder: searched with the folders in it.
+        names: the classes.
+
+    Raises:
+        InvalidInputError: for a folder without XML files, a file that isn't VOC's, or another
+            class, naming file and line.
+    """
+    known = check_class_list(list(names))
+    place = require_folder(Path(folder), "folder")
+    files = list_folder(place, (".xml",), argument="folder").files.values()
+    if not files:
+        raise invalid("folder", "a folder with XML files", f"none in {place}")
+    counts = dict.fromkeys(known, 0)
+    for path in files:
+        root, lines = parse_xml(path)
+        require_annotation(root, lines, path)
+        for item in root.iter("object"):
+            counts[require_class(text_of(item, "name"), known, path, lines[item])] += 1
+    return list(counts.values())
 
 
 def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: bool = True) -> Path:
@@ -102,7 +152,7 @@ def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: b
     """
     root = Path(folder)
     sizes = labelled_sizes(boxed)
-    files = with_suffix(boxed.labels, ".xml")
+    files = label_files(boxed.labels, ".xml")
     for name, label in boxed.labels.items():
         tree = ElementTree.Element("annotation")
         _put(tree, "filename", name)
@@ -116,94 +166,123 @@ def write_voc(boxed: BoxedImages, folder: str | PathLike[str], *, copy_images: b
             for tag, value in zip(_CORNERS, entry["box"], strict=True):
                 _put(box, tag, f"{value:.9g}")
         ElementTree.indent(tree)
-        path = target(root / "Annotations", files[name])
+        path = output_path(root / "Annotations", files[name])
         path.write_bytes(ElementTree.tostring(tree, encoding="utf-8", xml_declaration=True))
     if copy_images:
         for name, image in boxed.images.items():
-            copy_image(image, target(root / "JPEGImages", name))
+            copy_image(image, output_path(root / "JPEGImages", name))
     return root
 
 
-def parse_xml(path: Path) -> tuple[ElementTree.Element, dict[ElementTree.Element, int]]:
-    """Return the tree of an XML file, and the line of each element.
+def _chosen(
+    files: Mapping[str, Path], place: Path, listed: str | PathLike[str] | None
+) -> Iterator[Path]:
+    """Yield the XML files to read: those of a list, or all."""
+    if listed is None:
+        if not files:
+            raise invalid("annotations", "a folder with XML files", f"none in {place}")
+        yield from files.values()
+        return
+    by_name = {_without_suffix(name): path for name, path in files.items()}
+    for line, content in read_lines(listed):
+        if not content.strip():
+            continue
+        # The lists of one class state after the name whether the image shows it.
+        for name in (content.strip(), content.split()[0]):
+            path = path_inside(place, f"{name}.xml", Path(listed), line)
+            key = PurePosixPath(name.replace("\\", "/")).as_posix()
+            if key in by_name:
+                yield by_name[key]
+                break
+        else:
+            raise fault(Path(listed), line, "an XML file", f"{path}, which isn't there")
 
-    A document type is refused: entities declared there can expand without end, or read other
-    files.
 
-    Raises:
-        InvalidInputError: for what isn't XML, or has a document type.
-    """
-    builder = ElementTree.TreeBuilder()
-    parser = expat.ParserCreate()
-    lines: dict[ElementTree.Element, int] = {}
-
-    def refuse(*_: object) -> None:
-        raise fault(path, parser.CurrentLineNumber, "XML without a document type", "a DOCTYPE")
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        lines[builder.start(tag, attributes)] = parser.CurrentLineNumber
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    try:
-        parser.Parse(path.read_bytes(), True)
-        return builder.close(), lines
-    except expat.ExpatError as error:
-        raise fault(path, error.lineno, "XML", str(error)) from error
-    except (AssertionError, ValueError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise fault(path, None, "XML", str(error)) from error
+def _without_suffix(name: str) -> str:
+    path = PurePosixPath(name)
+    return path.with_suffix("").as_posix() if path.name else name
 
 
 def _put(parent: ElementTree.Element, tag: str, text: str) -> None:
     ElementTree.SubElement(parent, tag).text = text
 
 
-def _text(parent: ElementTree.Element, tag: str) -> str:
-    found = parent.find(tag)
-    return "" if found is None or found.text is None else found.text.strip()
+def _image_of(
+    root: ElementTree.Element,
+    folder: Path,
+    by_stem: Mapping[str, Sequence[str]],
+    path: Path,
+    inside: Path,
+) -> str:
+    """Return the image of an XML file, relative to the folder of images.
+
+    Args:
+        root: the XML.
+        folder: of images.
+        by_stem: relative path without suffix -> the images of that name.
+        path: the XML file.
+        inside: the folder it lies in, relative to that of all XML files.
+    """
+    named = text_of(root, "filename").replace("\\", "/")
+    own = _called(path.stem, inside, by_stem)
+    # A bare name is of the folder beside first: `b/1.xml` names `1.png`, and so does `1.xml`.
+    places = [named, (inside / named).as_posix()] if named else []
+    chosen: list[str] = []
+    for place in places if "/" in named else places[::-1]:
+        image = path_inside(folder, place, path)
+        if is_file(image):
+            chosen = [path_relative_to(image, folder).as_posix()]
+            break
+    if named and not chosen:  # with another suffix, or written without one
+        bare = PurePosixPath(named).name
+        chosen = _called(bare, inside, by_stem)
+        chosen = chosen or _called(_without_suffix(bare), inside, by_stem)
+    if chosen and own and _without_suffix(chosen[0]) != _without_suffix(own[0]):
+        raise fault(
+            path,
+            None,
+            f"its <filename> and its own name to mean one image, {own[0]!r}",
+            f"<filename> {named!r}, which is another image that is there",
+            "Correct <filename>, or rename the XML file after its image.",
+        )
+    chosen = chosen or own
+    if len(chosen) > 1:
+        raise fault(
+            path,
+            None,
+            "one image of its name",
+            f"{chosen[0]!r} and {chosen[1]!r}",
+            "Name the one in <filename>.",
+        )
+    if not chosen:
+        existing_image(folder / (named or (inside / f"{path.stem}.jpg").as_posix()), path)
+    return chosen[0]
 
 
-def _image_of(root: ElementTree.Element, folder: Path, path: Path, inside: Path) -> Path:
-    """Return the image of an XML file, which lies in the folder `inside` of the annotations."""
-    named = _text(root, "filename").replace("\\", "/")
-    names = [named] if named else []
-    names += [f"{path.stem}{suffix}" for suffix in IMAGE_SUFFIXES]
-    for name in names:
-        # A bare name is of the folder beside first: `b/1.xml` says `1.png`, and so does `1.xml`.
-        places = [name, (inside / name).as_posix()]
-        for place in places if "/" in name else places[::-1]:
-            image = within(folder, place, path)
-            if image.is_file():
-                return image
-    return existing_image(folder / (named or f"{path.stem}.jpg"), path)
+def _called(stem: str, inside: Path, by_stem: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the images with a name, of the folder beside if there are any."""
+    return list(by_stem.get((inside / stem).as_posix()) or by_stem.get(stem) or ())
 
 
 def _objects(
     root: ElementTree.Element,
-    lines: dict[ElementTree.Element, int],
-    size: tuple[int, int],
+    lines: Mapping[ElementTree.Element, int],
+    frame: Frame,
     names: Sequence[str] | None,
     path: Path,
-    skip: bool,
-) -> list[BoxLabel]:
-    found = []
+    bad_boxes: BadBoxes,
+) -> Iterator[tuple[str, list[float] | None, bool]]:
+    """Yield (class, box or None where it is left out, difficult) of each object."""
     for item in root.iter("object"):
         line = lines[item]
-        name = class_named(_text(item, "name"), names, path, line)
+        name = require_class(text_of(item, "name"), names, path, line)
         box = item.find("bndbox")
         if box is None:
             raise fault(path, line, "a bndbox in each object", "none")
-        try:
-            corners = [float(_text(box, tag)) for tag in _CORNERS]
-        except ValueError:
-            shown = ", ".join(f"{tag} {_text(box, tag)!r}" for tag in _CORNERS)
-            raise fault(path, lines[box], "four numbers", shown) from None
-        kept = box_inside(corners, size, 0.0, path, lines[box], skip=skip)
-        if kept is not None:
-            found.append({"label": name, "box": kept})
-    return found
+        corners = [number_in(text_of(box, tag)) for tag in _CORNERS]
+        numbers = [value for value in corners if value is not None]
+        if len(numbers) < len(corners):
+            shown = ", ".join(f"{tag} {text_of(box, tag)!r}"[:60] for tag in _CORNERS)
+            raise fault(path, lines[box], "four numbers", shown)
+        kept = frame.fit(numbers, bad_boxes, path, lines[box])
+        yield name, kept, text_of(item, "difficult").lower() in ("1", "true")

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from altasks._internal.extras import require
-from altasks.data.boxes.boxed import (
-    BoxedImages,
-    BoxLabel,
-    box_inside,
-    check_class_list,
-    copy_image,
-    existing_image,
-    labelled_sizes,
-    relative,
-    require_folder,
-    size_of,
-    skips,
-    target,
-    with_suffix,
-    within,
+from altasks.data.boxes.boxed import BoxedImages, BoxLabel, labelled_sizes
+from altasks.data.boxes.classes import check_class_files, check_class_list
+from altasks.data.boxes.frames import ReadingNotes, check_bad_boxes, frame_of
+from altasks.data.boxes.paths import copy_image, label_files, output_path, require_folder
+from altasks.data.boxes.yolo_rows import (
+    LabelFiles,
+    check_sixth_column,
+    looks_like_boxes,
+    read_rows,
+    require_images,
+    text_files,
 )
-from altasks.data.images import IMAGE_SUFFIXES
-from altasks.data.text_files import fault, read_lines
-from altasks.errors import first_line, invalid
-
-#: Six decimals, as most tools write them, put an edge out by less than this share of the side.
-_ROUNDING = 2e-6
+from altasks.data.boxes.yolo_yaml import (
+    classes_of,
+    images_of_split,
+    label_folder,
+    label_path,
+    read_data_yaml,
+)
+from altasks.data.folders import list_images
+from altasks.data.text_files import fault
+from altasks.errors import invalid
 
 
 def read_yolo(
@@ -41,65 +39,176 @@ def read_yolo(
     root: str | PathLike[str] | None = None,
     images: str | PathLike[str] | None = None,
     names: Sequence[str] | None = None,
-    bad_boxes: Literal["error", "skip"] = "error",
+    bad_boxes: Literal["error", "skip", "clip"] = "error",
+    sixth_column: Literal["error", "ignore"] = "error",
 ) -> BoxedImages:
     """Return the images of an Ultralytics data YAML, or of a folder of YOLO's text files.
 
     Ids are paths relative to the folder of images, with `/`. An image without a text file isn't
-    labelled; an empty text file says that nothing is on it.
+    labelled; an empty text file says that nothing is on it. Text files are looked for where
+    Ultralytics looks: in `labels` instead of the last folder `images` of the path. Where they lie
+    beside the images instead, that is an error.
 
     Args:
-        source: a data YAML, or a folder of text files, which then needs `images` and `names`.
+        source: a data YAML, or a folder of text files, which then needs `images`.
         split: of a YAML: `"train"`, `"val"` or `"test"`.
         root: of a YAML: where its data is, instead of its own `path`, which may not lead out of
             the folder it is in.
         images: of a folder: where the images are, under the same names.
-        names: the classes, in the order of their numbers; of a YAML, what its own must be.
-        bad_boxes: `"error"` refuses a box without an area or outside its image; `"skip"` leaves
-            it out.
+        names: the classes, in the order of their numbers; of a YAML or a folder with `classes.txt`,
+            what its own must be. Without either they are needed.
+        bad_boxes: `"error"` refuses a box without an area or outside its image; `"clip"` cuts what
+            is outside; `"skip"` leaves the box out. Less than a pixel outside is always cut.
+        sixth_column: whether a sixth number in a row, which is a confidence or a track's id, is an
+            `"error"`, or passed over (`"ignore"`).
+
+    An image of which every box was left out stays unlabelled, with a warning: it isn't one with
+    nothing on it.
 
     Raises:
         InvalidInputError: naming file and line: a missing image, a class that there isn't, a box
-            outside its image, a path that leads out of the folder.
+            outside its image, a path that leads out of the folder, a file with other classes.
     """
-    path, skip = Path(source), skips(bad_boxes)
+    path, bad_boxes = Path(source), check_bad_boxes(bad_boxes)
+    sixth_column = check_sixth_column(sixth_column)
+    notes = ReadingNotes(path)
     if path.is_dir():
-        if images is None or names is None:
-            raise invalid("images, names", "both, for a folder of text files", "not both")
-        folder = require_folder(Path(images), "images")
-        known = check_class_list(names)
-        files = _images_of(folder)
-        texts = {name: path / Path(name).with_suffix(".txt") for name in files}
-        _require_images(path, texts.values())
-        # Both kinds of files may lie in one folder: only what has a text file or none at all.
-        return _read(files, texts, known, skip)
-    if images is not None:
+        known, files, texts = _find_in_folder(path, images, names, notes)
+    elif images is not None:
+        raise invalid("images", "None for a data YAML, which names its folders", repr(str(images)))
+    else:
+        known, files, texts = _find_by_yaml(path, split, root, names, notes)
+    labels: dict[str, list[BoxLabel]] = {}
+    for name, text in texts.items():
+        frame = frame_of(files[name], None, text)
+        kept, rows = [], read_rows(text, len(known), sixth_column, bad_boxes)
+        for row in rows:
+            box = frame.fit(row.corners(frame.size), bad_boxes, text, row.line)
+            if box is not None:
+                kept.append({"label": known[row.number], "box": box})
+        if kept or not rows:
+            labels[name] = kept
+        else:
+            notes.unlabelled(name, f"its boxes were left out ({len(rows)})")
+    notes.warn()
+    return BoxedImages(known, files, labels, notes.passed_over)
+
+
+def _find_in_folder(
+    path: Path,
+    images: str | PathLike[str] | None,
+    names: Sequence[str] | None,
+    notes: ReadingNotes,
+) -> tuple[list[str], dict[str, Path], dict[str, Path]]:
+    """Return the classes, and id -> image and id -> text file, of a folder of text files."""
+    known = check_class_files(path, None if names is None else check_class_list(names))
+    if images is None or known is None:
         raise invalid(
-            "images", "None for a data YAML, which says where they are", repr(str(images))
-        )
-    return _read_described(path, split, root, names, skip)
+            "images, names", "both, for a folder of text files", "not both",
+            hint="names= isn't needed where a classes.txt lies beside the labels.",
+        )  # fmt: skip
+    folder = require_folder(Path(images), "images")
+    listing = list_images(folder)
+    if not listing.files:
+        raise invalid("images", "a folder with images", f"none in {folder}")
+    notes.passed_over.update(listing.passed_over)
+    finder = LabelFiles()
+    found = {name: finder.find((path / name).with_suffix(".txt")) for name in listing.files}
+    texts = {name: text for name, text in found.items() if text is not None}
+    require_images(text_files(path), texts.values())
+    return known, listing.files, texts
 
 
-def count_yolo(folder: str | PathLike[str], classes: int) -> list[int]:
+def _find_by_yaml(
+    path: Path,
+    split: str,
+    root: str | PathLike[str] | None,
+    names: Sequence[str] | None,
+    notes: ReadingNotes,
+) -> tuple[list[str], dict[str, Path], dict[str, Path]]:
+    """Return the classes, and id -> image and id -> text file, of a split of a data YAML."""
+    data = read_data_yaml(path)
+    known = classes_of(data, names)
+    folder, part = images_of_split(data, split, root)
+    notes.passed_over.update(part.passed_over)
+    finder = LabelFiles()
+    found = {name: finder.find(label_path(image)) for name, image in part.images.items()}
+    texts = {name: text for name, text in found.items() if text is not None}
+    _refuse_misplaced(part.images, texts, finder, [folder, *part.folders])
+    for place in dict.fromkeys(label_folder(images) for images in part.folders):
+        check_class_files(place, known)
+        require_images(text_files(place), texts.values())
+    return known, part.images, texts
+
+
+def _refuse_misplaced(
+    files: Mapping[str, Path],
+    texts: Mapping[str, Path],
+    finder: LabelFiles,
+    folders: Sequence[Path],
+) -> None:
+    """Refuse labels that are there, but not where they are looked for.
+
+    They may lie beside their images; or, if no image of the split has any, in a folder `labels`.
+    """
+    for name, image in files.items():
+        beside = finder.find(image.absolute().with_suffix(".txt"))
+        if name not in texts and beside is not None and looks_like_boxes(beside):
+            raise fault(
+                beside,
+                None,
+                f"the labels of {name!r} in {label_path(image)}, where Ultralytics looks",
+                "them beside the image",
+                "Move them, or read the folder itself: read_yolo(folder, images=folder, "
+                "names=[...]).",
+            )
+    if texts:
+        return
+    stems = {image.stem: image for image in files.values()}
+    near = [place / "labels" for folder in folders for place in (folder, folder.parent)]
+    for place in dict.fromkeys(near):
+        for text in text_files(place) if place.is_dir() else ():
+            if text.stem in stems:
+                raise fault(
+                    text,
+                    None,
+                    f"labels in {label_path(stems[text.stem])}, where Ultralytics looks",
+                    "them here, and for no image there",
+                    "Move them, or read the folder itself: read_yolo(folder, images=..., "
+                    "names=[...]).",
+                )
+
+
+def count_yolo(
+    folder: str | PathLike[str],
+    classes: int | Sequence[str],
+    *,
+    sixth_column: Literal["error", "ignore"] = "error",
+) -> list[int]:
     """Return how many boxes of each class a folder of YOLO's text files has; needs no images.
 
     Args:
         folder: searched with the folders in it.
-        classes: how many classes there are.
+        classes: how many classes there are; or their names, which a `classes.txt` beside the
+            labels must then agree with.
+        sixth_column: as of `read_yolo`.
 
     Raises:
         InvalidInputError: for a folder without text files, or a line that isn't a box of one of
             these classes.
     """
     place = require_folder(Path(folder), "folder")
-    texts = sorted(path for path in place.rglob("*.txt") if path.name != "classes.txt")
+    sixth_column = check_sixth_column(sixth_column)
+    if not isinstance(classes, int):
+        check_class_files(place, check_class_list(list(classes)))
+        classes = len(classes)
+    counts = [0] * classes
+    texts = list(text_files(place))
     if not texts:
         raise invalid("folder", "a folder of YOLO's text files", f"none in {place}")
-    counts = [0] * classes
     for text in texts:
-        for line, number, _ in _lines(text, classes):
-            del line
-            counts[number] += 1
+        for row in read_rows(text, classes, sixth_column):
+            counts[row.number] += 1
     return counts
 
 
@@ -129,11 +238,11 @@ def write_yolo(
     root = Path(folder)
     parts = _parts_with(root, split, boxed.names)
     sizes = labelled_sizes(boxed)
-    texts = with_suffix(boxed.images, ".txt")
+    texts = label_files(boxed.images, ".txt")
     number = {name: place for place, name in enumerate(boxed.names)}
     for name, image in boxed.images.items():
         if copy_images:
-            copy_image(image, target(root / "images" / split, name))
+            copy_image(image, output_path(root / "images" / split, name))
         if name not in boxed.labels:
             continue
         width, height = sizes[name]
@@ -146,14 +255,14 @@ def write_yolo(
             shares += [(x2 - x1) / width, (y2 - y1) / height]
             lines.append(" ".join([str(number[entry["label"]]), *(f"{s:.9g}" for s in shares)]))
         text = "".join(line + "\n" for line in lines)
-        place = target(root / "labels" / split, texts[name])
+        place = output_path(root / "labels" / split, texts[name])
         place.write_text(text, encoding="ascii")
-    described = root / "data.yaml"
+    data_yaml = root / "data.yaml"
     root.mkdir(parents=True, exist_ok=True)
     # JSON is YAML, and quotes whatever a class is called.
     content = {**parts, "names": boxed.names}
-    described.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return described
+    data_yaml.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return data_yaml
 
 
 def _parts_with(root: Path, split: str, names: Sequence[str]) -> dict[str, str]:
@@ -163,166 +272,10 @@ def _parts_with(root: Path, split: str, names: Sequence[str]) -> dict[str, str]:
         for part in ("train", "val", "test")
         if part != split and any((root / kind / part).is_dir() for kind in ("images", "labels"))
     ]
-    described = root / "data.yaml"
-    if others and described.is_file() and (found := _read_yaml(described)[1]) != list(names):
+    data_yaml = root / "data.yaml"
+    if others and data_yaml.is_file() and (found := read_data_yaml(data_yaml).names) != list(names):
         raise invalid("names", f"the classes of {others[0]!r} in {root}, {found!r}", f"{names!r}")
     parts = {part: f"images/{part}" for part in (*others, split)}
     parts.setdefault("train", f"images/{split}")
     parts.setdefault("val", parts["train"])
     return parts
-
-
-def _images_of(folder: Path) -> dict[str, Path]:
-    found = {
-        path.relative_to(folder).as_posix(): path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
-    }
-    for path in found.values():
-        within(folder, path.relative_to(folder).as_posix(), folder)
-    if not found:
-        raise invalid("images", "a folder with images", f"none in {folder}")
-    return found
-
-
-def _require_images(folder: Path, wanted: Any) -> None:
-    """Refuse a text file that no image goes with: a label would be lost without a word."""
-    known = set(wanted)
-    for text in sorted(folder.rglob("*.txt")):
-        if text not in known and text.name != "classes.txt":
-            raise fault(text, None, "an image of the same name", "none")
-
-
-def _read(
-    files: dict[str, Path], texts: dict[str, Path], names: list[str], skip: bool
-) -> BoxedImages:
-    labels: dict[str, list[BoxLabel]] = {}
-    for name, image in files.items():
-        text = texts[name]
-        if not text.is_file():
-            continue
-        size = size_of(image, text)
-        labels[name] = []
-        for line, number, shares in _lines(text, len(names), skip=skip):
-            x, y, w, h = (value * side for value, side in zip(shares, size * 2, strict=True))
-            corners = [x - w / 2, y - h / 2, x + w / 2, y + h / 2]
-            box = box_inside(corners, size, _ROUNDING * max(size), text, line, skip=skip)
-            if box is not None:
-                labels[name].append({"label": names[number], "box": box})
-    return BoxedImages(names, files, labels)
-
-
-def _lines(text: Path, classes: int, *, skip: bool = False) -> list[tuple[int, int, list[float]]]:
-    found = []
-    for line, content in read_lines(text):
-        fields = content.split()
-        if not fields:
-            continue
-        if len(fields) != 5:
-            raise fault(
-                text, line, "class x y width height", f"{len(fields)} fields",
-                "Polygons and oriented boxes are other tasks." if len(fields) > 5 else "",
-            )  # fmt: skip
-        try:
-            number = int(fields[0])
-            shares = [float(value) for value in fields[1:]]
-        except ValueError:
-            raise fault(text, line, "a class number and four shares", repr(content)) from None
-        if not 0 <= number < classes:
-            raise fault(text, line, f"a class from 0 to {classes - 1}", f"{number}")
-        if not all(-_ROUNDING <= share <= 1 + _ROUNDING for share in shares):
-            if skip and all(map(math.isfinite, shares)):
-                continue
-            hint = "bad_boxes='skip' leaves such boxes out."
-            raise fault(text, line, "shares of the image, in [0, 1]", repr(content), hint)
-        found.append((line, number, shares))
-    return found
-
-
-def _read_described(
-    path: Path,
-    split: str,
-    root: str | PathLike[str] | None,
-    names: Sequence[str] | None,
-    skip: bool,
-) -> BoxedImages:
-    content, known = _read_yaml(path)
-    if names is not None and list(names) != known:
-        raise fault(path, None, f"the classes {list(names)!r}", f"{known!r}")
-    if split not in content or content[split] is None:
-        parts = [key for key in ("train", "val", "test") if content.get(key)]
-        raise fault(path, None, f"a part {split!r}", f"the parts {parts}")
-    folder = path.parent if root is None else require_folder(Path(root), "root")
-    if root is None and content.get("path"):
-        folder = within(path.parent, str(content["path"]), path)
-    entries = content[split] if isinstance(content[split], list) else [content[split]]
-    files: dict[str, Path] = {}
-    texts: dict[str, Path] = {}
-    for entry in entries:
-        place = within(folder, str(entry), path)
-        if place.is_dir():
-            for name, image in _images_of(place).items():
-                _add(files, texts, name, image, folder, path)
-            labels = _label_path(place / "x.png", folder).parent
-            if labels.is_dir() and len(entries) == 1:
-                _require_images(labels, texts.values())
-        elif place.is_file():
-            for name, image in _listed(place, folder):
-                _add(files, texts, name, image, folder, path)
-        else:
-            raise fault(path, None, f"the images of {split!r}", f"{place}, which isn't there")
-    return _read(files, texts, known, skip)
-
-
-def _read_yaml(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """Return what a data YAML says, and its classes."""
-    yaml = require("yaml", "detection", "Reading a data YAML")
-    text = "\n".join(line for _, line in read_lines(path))
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise fault(path, None, "a data YAML", first_line(error)) from error
-    if not isinstance(content, dict) or "names" not in content:
-        raise fault(path, None, "a data YAML with names", type(content).__name__)
-    listed = content["names"]
-    if isinstance(listed, dict):
-        numbered = {str(key): name for key, name in listed.items()}
-        if set(numbered) != {str(i) for i in range(len(listed))}:
-            raise fault(path, None, "names numbered from 0", f"{sorted(numbered)}")
-        listed = [numbered[str(i)] for i in range(len(listed))]
-    if isinstance(listed, list):
-        listed = [str(name) if isinstance(name, int) else name for name in listed]
-    return content, check_class_list(listed, f"{path}: names")
-
-
-def _listed(file: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (id, image) of a text file with a path a line."""
-    for line, content in read_lines(file):
-        if content.strip():
-            image = within(folder, content.strip(), file, line)
-            existing_image(image, file, line)
-            yield relative(image, folder).as_posix(), image
-
-
-def _add(
-    files: dict[str, Path],
-    texts: dict[str, Path],
-    name: str,
-    image: Path,
-    folder: Path,
-    source: Path,
-) -> None:
-    if name in files:
-        raise fault(source, None, "images of different names", f"{name!r} twice")
-    files[name] = image
-    texts[name] = _label_path(image, folder)
-
-
-def _label_path(image: Path, folder: Path) -> Path:
-    """Return where the labels of an image are: `labels` instead of the last `images`."""
-    parts = list(relative(image, folder).parts)
-    for place in reversed(range(len(parts) - 1)):
-        if parts[place] == "images":
-            parts[place] = "labels"
-            break
-    return folder.joinpath(*parts).with_suffix(".txt")

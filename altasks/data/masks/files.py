@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from altasks._internal.extras import require
-from altasks.data.boxes.boxed import check_class_list
-from altasks.data.boxes.coco import (
+from altasks.data.boxes.classes import check_class_list
+from altasks.data.boxes.coco_entries import (
     categories_of,
     content_of,
     field_of,
@@ -21,7 +20,14 @@ from altasks.data.boxes.coco import (
     is_number,
     known_kind,
 )
-from altasks.data.images import IMAGE_SUFFIXES, image_size
+from altasks.data.boxes.frames import (
+    Frame,
+    ReadingNotes,
+    check_turned,
+    frame_of,
+    stated_size,
+)
+from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.masks.masks import encode_mask
 from altasks.data.pool import Pool, as_pool
 from altasks.data.text_files import fault, read_lines
@@ -160,11 +166,14 @@ def read_coco_masks(
     *,
     background: str | None = "background",
     void: int = 255,
+    turned: Literal["error", "stored", "upright"] = "error",
 ) -> MaskedImages:
     """Return the images of a COCO file of instances, its polygons drawn as masks of classes.
 
     A polygon covers the pixels whose centres lie in it. Larger objects are drawn first, so that a
-    small one in front of them stays visible. A crowd (`iscrowd`) is void. An image without an
+    small one in front of them stays visible; where no `area` is given, or 0, it is that of the
+    polygons themselves. Polygons of an image that was resized after labelling are scaled, with a
+    warning. A crowd (`iscrowd`) is void. An image without an
     object is background; without `background=` it has no mask.
 
     Args:
@@ -173,6 +182,7 @@ def read_coco_masks(
         background: the name of class 0, of all that no polygon covers; None leaves that void, and
             the categories are numbered from 0.
         void: the number of unlabelled pixels.
+        turned: of photographs that EXIF turns, as of `read_coco`.
 
     Raises:
         InvalidInputError: for a file that is none of COCO's, an image whose name leads out of the
@@ -181,13 +191,15 @@ def read_coco_masks(
     """
     path, folder = Path(annotations), Path(images).resolve()
     told = content_of(path)
-    classes = categories_of(told["categories"], path)
+    classes = categories_of(told, path)
     first = 0 if background is None else 1
     names = [] if background is None else [background]
     names += classes.values()
     numbers = {number: place for place, number in enumerate(classes, start=first)}
     files: dict[str, Path] = {}
     keys: dict[Any, str] = {}
+    frames: dict[str, Frame] = {}
+    notes, turned = ReadingNotes(path), check_turned(turned)
     for place, one in enumerate(told["images"]):
         what = f"images[{place}]"
         name, number = field_of(one, "file_name", str, what, path), identity_of(one, what, path)
@@ -199,6 +211,8 @@ def read_coco_masks(
             raise invalid("annotations", "images with an id and a name of their own",
                           repr(name), where=str(path))  # fmt: skip
         keys[number], files[key] = key, file
+        size = stated_size(one.get("width"), one.get("height"), path, None, f"for {name!r} ")
+        frames[key] = frame_of(file, size, path, name=name, turned=turned, notes=notes)
     drawn: dict[str, list[Any]] = {} if background is None else {name: [] for name in files}
     for place, one in enumerate(told["annotations"]):
         if not isinstance(one, Mapping):
@@ -207,45 +221,64 @@ def read_coco_masks(
         category, image = known_kind(one.get("category_id")), known_kind(one.get("image_id"))
         if category not in numbers or image not in keys:
             raise invalid("annotations", "a known category and image", f"{one}"[:80], where=where)
-        area = one.get("area", 0)
-        if not is_number(area) or not math.isfinite(area):
+        area = one.get("area") or 0
+        if not is_number(area):
             raise invalid("annotations", "an area that is a number", repr(area), where=where)
         drawn.setdefault(keys[image], []).append(one)
-    masks = {
-        name: _drawn(drawn[name], image_size(files[name]), numbers, path, first, void)
-        for name in drawn
-    }
+    masks = {name: _drawn(drawn[name], frames[name], numbers, path, first, void) for name in drawn}
+    notes.warn()
     return MaskedImages(files, masks, names, void)
 
 
 def _drawn(
     objects: Sequence[Mapping[str, Any]],
-    size: tuple[int, int],
+    frame: Frame,
     numbers: Mapping[Any, int],
     path: Path,
     first: int,
     void: int,
 ) -> dict[str, Any]:
-    width, height = size
+    width, height = frame.size
     canvas = np.full((height, width), 0 if first else void, np.int32)
-    for one in sorted(objects, key=lambda one: -float(one.get("area", 0))):
-        polygons = one.get("segmentation")
-        where = f"{path}, annotation {one.get('id')}"
-        value = void if one.get("iscrowd") else numbers[one["category_id"]]
-        if isinstance(polygons, Mapping):
-            canvas[_runs(polygons, size, where)] = value
+    shapes = [(one, _shape(one, frame, f"{path}, annotation {one.get('id')}")) for one in objects]
+    for one, shape in sorted(shapes, key=lambda pair: -_area(*pair)):
+        value = void if one.get("iscrowd") else numbers[known_kind(one["category_id"])]
+        if isinstance(shape, np.ndarray):
+            canvas[shape] = value
             continue
-        try:
-            corners = [np.asarray(points, dtype=float).reshape(-1, 2) for points in polygons or ()]
-        except (TypeError, ValueError) as error:
-            raise invalid("annotations", "polygons [x, y, ...]", f"{error}", where=where) from error
-        if not corners or min(map(len, corners)) < 3:
-            raise invalid("annotations", "polygons of 3 corners or more", "none", where=where)
-        for points in corners:
-            if not np.isfinite(points).all():
-                raise invalid("annotations", "finite corners", "others", where=where)
-            _fill(canvas, points, value)
+        for points in shape:
+            _fill(canvas, frame.place_points(points), value)
     return encode_mask(canvas)
+
+
+def _shape(one: Mapping[str, Any], frame: Frame, where: str) -> np.ndarray | list[np.ndarray]:
+    """Return what an object covers: a mask `[H, W]`, or polygons `[n, 2]` of the frame."""
+    polygons = one.get("segmentation")
+    if isinstance(polygons, Mapping):
+        return _runs(polygons, frame.size, where)
+    try:
+        corners = [np.asarray(points, dtype=float).reshape(-1, 2) for points in polygons or ()]
+    except (TypeError, ValueError) as error:
+        raise invalid("annotations", "polygons [x, y, ...]", f"{error}", where=where) from error
+    if not corners or min(map(len, corners)) < 3:
+        raise invalid("annotations", "polygons of 3 corners or more", "none", where=where)
+    for points in corners:
+        if not np.isfinite(points).all():
+            raise invalid("annotations", "finite corners", "others", where=where)
+    return corners
+
+
+def _area(one: Mapping[str, Any], shape: np.ndarray | list[np.ndarray]) -> float:
+    """Return the area that is stated, or that of the shape itself, in pixels of the frame."""
+    if one.get("area"):
+        return float(one["area"])
+    if isinstance(shape, np.ndarray):
+        return float(shape.sum())
+    total = 0.0
+    for points in shape:  # by the shoelace formula
+        x, y = points[:, 0], points[:, 1]
+        total += abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return total
 
 
 def _fill(canvas: np.ndarray, corners: np.ndarray, value: int) -> None:

@@ -15,7 +15,7 @@ from altasks.data import (
     write_voc,
     write_yolo,
 )
-from altasks.errors import InvalidInputError, UnknownNameError
+from altasks.errors import DataWarning, InvalidInputError, UnknownNameError
 
 PIL = pytest.importorskip("PIL.Image", reason="needs the extra vision")
 
@@ -346,12 +346,13 @@ class TestCoco:
     def test_crowds_and_bad_boxes_can_be_left_out(self, read):
         found = read(lambda c: c["annotations"][0].update(iscrowd=1), skip_crowds=True)
         assert found.counts() == [1, 0]
-        found = read(
-            lambda c: c["annotations"][1].update(bbox=[0, 0, 0, 0]),
-            skip_crowds=True,
-            bad_boxes="skip",
-        )
-        assert found.counts() == [0, 0]
+        with pytest.warns(DataWarning, match=r"1 images stay unlabelled.*a\.png"):
+            found = read(
+                lambda c: c["annotations"][1].update(bbox=[0, 0, 0, 0]),
+                skip_crowds=True,
+                bad_boxes="skip",
+            )
+        assert found.labels == {"b/c.png": []}
 
     def test_the_order_of_classes_can_be_given(self, read):
         assert read(lambda content: None, names=NAMES[::-1]).counts() == [1, 1]

@@ -188,7 +188,7 @@ def test_images_whose_names_have_no_suffix_are_told_apart(coco):
         (lambda told: told["categories"][0].update(name="cat"), "distinct class names"),
         (lambda told: told["annotations"].append([]), r"annotations\[3\] to be an object"),
         (lambda told: told["annotations"][0].update(image_id=[9]), "annotation 1"),
-        (lambda told: told["annotations"][0].update(area=None), "an area.*annotation 1"),
+        (lambda told: told["annotations"][0].update(area="9"), "an area.*annotation 1"),
         (lambda told: told["annotations"][0].update(area=np.nan), "an area.*annotation 1"),
     ],
 )
