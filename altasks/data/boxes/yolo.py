@@ -19,6 +19,7 @@ from altasks.data.boxes.yolo_rows import (
     read_rows,
     require_images,
     text_files,
+    without_repeats,
 )
 from altasks.data.boxes.yolo_yaml import (
     classes_of,
@@ -47,7 +48,7 @@ def read_yolo(
     Ids are paths relative to the folder of images, with `/`. An image without a text file isn't
     labelled; an empty text file says that nothing is on it. Text files are looked for where
     Ultralytics looks: in `labels` instead of the last folder `images` of the path. Where they lie
-    beside the images instead, that is an error.
+    beside the images instead, that is an error. A row that is there twice is read once.
 
     Args:
         source: a data YAML, or a folder of text files, which then needs `images`.
@@ -81,7 +82,8 @@ def read_yolo(
     labels: dict[str, list[BoxLabel]] = {}
     for name, text in texts.items():
         frame = frame_of(files[name], None, text)
-        kept, rows = [], read_rows(text, len(known), sixth_column, bad_boxes)
+        rows = without_repeats(read_rows(text, len(known), sixth_column, bad_boxes))
+        kept = []
         for row in rows:
             box = frame.fit(row.corners(frame.size), bad_boxes, text, row.line)
             if box is not None:

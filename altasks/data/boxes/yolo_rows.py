@@ -46,7 +46,7 @@ def read_rows(
     sixth_column: SixthColumn = "error",
     bad_boxes: BadBoxes = "error",
 ) -> list[YoloRow]:
-    """Return the boxes of a text file; a row that is there twice is read once, as Ultralytics does.
+    """Return the boxes of a text file, in its order.
 
     Args:
         text: the file.
@@ -57,7 +57,7 @@ def read_rows(
     Raises:
         InvalidInputError: naming the line that is no box of one of the classes.
     """
-    found: dict[tuple[int, tuple[float, ...]], YoloRow] = {}
+    found: list[YoloRow] = []
     for line, content in read_lines(text):
         fields = content.split()
         if not fields:
@@ -86,7 +86,15 @@ def read_rows(
                 "Pixels have to be divided by the image's width and height; bad_boxes='skip' "
                 "leaves such boxes out.",
             )  # fmt: skip
-        found.setdefault((number, shares), YoloRow(line, number, shares))
+        found.append(YoloRow(line, number, shares))
+    return found
+
+
+def without_repeats(rows: Iterable[YoloRow]) -> list[YoloRow]:
+    """Return rows without those that are there already, which Ultralytics leaves out as well."""
+    found: dict[tuple[int, tuple[float, ...]], YoloRow] = {}
+    for row in rows:
+        found.setdefault((row.number, row.shares), row)
     return list(found.values())
 
 

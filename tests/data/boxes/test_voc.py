@@ -74,7 +74,9 @@ class TestWhatIsVoc:
     def test_difficult_objects_are_a_choice(self, lay):
         hard = OBJECT.format("c", "<difficult>1</difficult>")
         easy = OBJECT.format("c", "<difficult>0</difficult>")
-        folders = lay("a.jpg", "b.jpg", **{"a.xml": annotation("", hard), "b.xml": annotation("", hard, easy)})
+        folders = lay(
+            "a.jpg", "b.jpg", **{"a.xml": annotation("", hard), "b.xml": annotation("", hard, easy)}
+        )
         assert read_voc(*folders).labels == {"a.jpg": BOX, "b.jpg": BOX * 2}
         with pytest.warns(DataWarning, match=r"1 images stay unlabelled.*a\.jpg"):
             found = read_voc(*folders, skip_difficult=True)
