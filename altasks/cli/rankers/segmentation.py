@@ -91,7 +91,8 @@ def count_pixels(folder: Path, task: Segmentation) -> list[int]:
     from altasks.data.folders import list_images
     from altasks.data.masks.masks import MaskReader
 
-    masks = list(list_images(folder, "--class-weights").files.values())
+    found = list_images(folder, "--class-weights").files if folder.is_dir() else {}
+    masks = list(found.values())
     if not masks:
         raise invalid("--class-weights", "a folder with masks of class numbers", f"{folder}")
     return MaskReader(len(task.labels), task.void).counts(masks)
