@@ -41,7 +41,11 @@ class BoxedImages:
         """Return the images as a pool, with the labels there are."""
         ids = list(self.images)
         return Pool(
-            ids, lambda i: self.images[ids[i]], labels=self.labels, passed_over=self.passed_over
+            ids,
+            lambda i: self.images[ids[i]],
+            labels=self.labels,
+            in_memory=True,
+            passed_over=self.passed_over,
         )
 
     def pairs(self) -> tuple[list[Path], list[list[BoxLabel]]]:
