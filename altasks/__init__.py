@@ -48,8 +48,11 @@ _HOMES = {
     "get_acquisition": "altasks.registry",
     "get_committee": "altasks.registry",
     "get_oracle": "altasks.registry",
+    "get_picture": "altasks.registry",
+    "get_reader": "altasks.registry",
     "get_strategy": "altasks.registry",
     "get_task": "altasks.registry",
+    "read": "altasks.data",
     "score": "altasks.scoring.score",
     "select_within": "altasks.strategies.budget",
 }

@@ -33,6 +33,7 @@ from altasks.committees import (
 from altasks.data import (
     Pool as Pool,
     as_pool as as_pool,
+    read as read,
 )
 from altasks.errors import (
     AltasksError as AltasksError,
@@ -56,6 +57,8 @@ from altasks.registry import (
     get_acquisition as get_acquisition,
     get_committee as get_committee,
     get_oracle as get_oracle,
+    get_picture as get_picture,
+    get_reader as get_reader,
     get_strategy as get_strategy,
     get_task as get_task,
 )
@@ -186,12 +189,15 @@ __all__ = [
     "get_acquisition",
     "get_committee",
     "get_oracle",
+    "get_picture",
+    "get_reader",
     "get_strategy",
     "get_task",
     "least_confidence",
     "margin",
     "mnlp",
     "near_boundary",
+    "read",
     "score",
     "select_within",
     "sequence_variation_ratio",

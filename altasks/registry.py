@@ -328,10 +328,36 @@ TASKS = Registry(
 RANKERS = Registry("ranker", "altasks.rankers", {})
 
 #: A file format, read into samples with their labels.
-READERS = Registry("reader", "altasks.readers", {})
+READERS = Registry(
+    "reader",
+    "altasks.readers",
+    {
+        "coco": "altasks.data.readers:coco",
+        "coco_masks": "altasks.data.readers:coco_masks",
+        "conll": "altasks.data.readers:conll",
+        "line_folder": "altasks.data.readers:line_folder",
+        "line_table": "altasks.data.readers:line_table",
+        "masks": "altasks.data.readers:masks",
+        "snips": "altasks.data.readers:snips",
+        "srl": "altasks.data.readers:srl",
+        "table": "altasks.data.readers:table",
+        "tagged_jsonl": "altasks.data.readers:tagged_jsonl",
+        "voc": "altasks.data.readers:voc",
+        "yolo": "altasks.data.readers:yolo",
+    },
+)
 
 #: How a sample of a task is drawn with a prediction or label on it, by the task's name.
-PICTURES = Registry("picture", "altasks.pictures", {})
+PICTURES = Registry(
+    "picture",
+    "altasks.pictures",
+    {
+        "image-classification": "altasks.tasks.image_classification.picture:picture",
+        "object-detection": "altasks.tasks.object_detection.picture:picture",
+        "ocr": "altasks.tasks.ocr.picture:picture",
+        "segmentation": "altasks.tasks.segmentation.picture:picture",
+    },
+)
 
 
 def get_acquisition(name: str) -> Any:
@@ -357,6 +383,17 @@ def get_committee(name: str) -> Any:
 def get_task(name: str) -> Any:
     """Return the task class called `name`, such as `"text-classification"`."""
     return TASKS.get(name)
+
+
+def get_reader(name: str) -> Any:
+    """Return the reader of the format called `name`, such as `"coco"`."""
+    found = READERS.get(name)
+    return found() if isinstance(found, type) else found
+
+
+def get_picture(name: str) -> Any:
+    """Return the function that draws samples of the task called `name`."""
+    return PICTURES.get(name)
 
 
 def get_oracle(name: str) -> Any:

@@ -44,7 +44,8 @@ def show_pictures(
     if request.sheet is not None:
         from altasks.report.contact_sheet import MOST, contact_sheet
 
-        contact_sheet(rows, task, request.sheet, pool=pool, **ranker.sheet)
+        sheet: dict[str, Any] = dict(ranker.sheet)
+        contact_sheet(rows, task, request.sheet, pool=pool, **sheet)
         shown = f"the first {MOST:,}" if len(rows) > MOST else "all of them"
         console.print(plain(f"Pictures of {shown} are in {request.sheet}."), soft_wrap=True)
 

@@ -13,6 +13,7 @@ from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks.masks import decode_mask, encode_mask
 from altasks.data.masks.regions import Division, ImageRegion, clicks, region_labels, region_pool
 from altasks.data.pool import Pool, as_pool
+from altasks.data.reading import LabelledPool, Reader, formats, read
 from altasks.data.tagging.conll import read_conll, write_conll
 from altasks.data.tagging.records import from_dataset, read_tagged_jsonl
 from altasks.data.tagging.snips import read_snips
@@ -25,8 +26,10 @@ __all__ = [
     "Division",
     "Frame",
     "ImageRegion",
+    "LabelledPool",
     "MaskedImages",
     "Pool",
+    "Reader",
     "SRLSentence",
     "Span",
     "TaggedSentences",
@@ -35,8 +38,10 @@ __all__ = [
     "count_yolo",
     "decode_mask",
     "encode_mask",
+    "formats",
     "from_dataset",
     "lines_from_dataset",
+    "read",
     "read_coco",
     "read_coco_masks",
     "read_conll",

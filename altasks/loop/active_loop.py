@@ -15,8 +15,8 @@ from altasks.abilities import (
     ChecksLabels,
     DefaultAcquisition,
     DefaultStrategy,
-    JointDraws,
     Evaluates,
+    JointDraws,
     Trainable,
     provides,
 )

@@ -12,6 +12,7 @@ from altasks.report.curves import (
     labels_to_reach,
 )
 from altasks.report.error_rates import ErrorRates, error_rates
+from altasks.report.picture import Picture
 from altasks.report.plots import plot_calibration, plot_learning_curves
 from altasks.report.results import ResultRows, code_version
 
@@ -20,6 +21,7 @@ __all__ = [
     "Consensus",
     "ErrorRates",
     "Interval",
+    "Picture",
     "ResultRows",
     "area_under_curve",
     "bootstrap_mean",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from altasks._internal.extras import require
 from altasks.abilities import DrawsPictures, provides
 from altasks.data.images import open_image
 from altasks.errors import UnreadableSampleError, invalid
+from altasks.registry import get_picture
 
 #: The most pictures on a sheet; what is further down a queue is not looked at on one page.
 MOST = 200
@@ -45,6 +47,7 @@ def contact_sheet(
     columns: int = 5,
     tile: int = 220,
     most: int = MOST,
+    classes: Sequence[str] = (),
 ) -> Path:
     """Save the pictures of a query in a grid, each with its rank, score and id, as a PNG.
 
@@ -55,17 +58,20 @@ def contact_sheet(
     Args:
         query: a `Query` of a loop, or rows of a queue that `altasks rank` wrote: mappings with
             `id`, `rank`, `score`, `prediction` and, unless there is a pool, `path`.
-        task: draws what it sees; None shows the plain pictures.
+        task: draws what it sees; or the name of a registered picture, such as
+            `"object-detection"`, which needs no model; None shows the plain pictures.
         path: where to write; the folder is made.
         pool: id -> sample, for rows whose samples are no files.
         columns: how many pictures in a row of the grid.
         tile: how wide and high a picture may be, in pixels.
         most: how many pictures at most; the others are counted below the sheet.
+        classes: all classes, for a picture by name: each keeps its colour from sheet to sheet.
 
     Returns:
         The path that was written.
 
     Raises:
+        UnknownNameError: for the name of a picture that isn't registered.
         InvalidInputError: for an empty query, rows without an image, or a size out of range.
         MissingExtraError: if Pillow is not installed.
 
@@ -81,7 +87,7 @@ def contact_sheet(
             raise invalid(name, f"a whole number from 1 to {top:,}", repr(value))
     if tile < 40:
         raise invalid("tile", "at least 40 pixels", f"{tile}")
-    draws = task.picture if provides(task, DrawsPictures) else None
+    draws = _drawing(task, classes)
     tiles, count = _tiles_of(query, pool, most, said=draws is not None)
     if not tiles:
         raise invalid("query", "at least one sample", "none")
@@ -125,6 +131,13 @@ def contact_sheet(
     finally:
         temporary.unlink(missing_ok=True)
     return target
+
+
+def _drawing(task: Any, classes: Sequence[str]) -> Any:
+    """Return what draws a sample with its description, or None."""
+    if isinstance(task, str):
+        return partial(get_picture(task), classes=classes)
+    return task.picture if provides(task, DrawsPictures) else None
 
 
 def _tiles_of(query: Any, pool: Any, most: int, *, said: bool) -> tuple[list[_Tile], int]:

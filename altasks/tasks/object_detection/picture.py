@@ -7,9 +7,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from altasks._internal.extras import require
+from altasks.data.images import open_image
 
 #: Small images are enlarged to this, so that letters can be read on them.
 _LEAST = 320
+
+
+def picture(sample: Any, description: Mapping[str, Any], *, classes: Sequence[str] = ()) -> Any:
+    """Return the image with the boxes of `ObjectDetection.describe` drawn on it, a PIL image.
+
+    Args:
+        sample: an image, or its path.
+        description: with `boxes`, each with `label` and `box`.
+        classes: all classes, so that each keeps its colour from image to image; by default those
+            that are on this one.
+    """
+    boxes = description["boxes"]
+    names = list(classes) or sorted({entry["label"] for entry in boxes})
+    return draw_boxes(open_image(sample), boxes, names)
 
 
 def draw_boxes(image: Any, boxes: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks._internal.extras import require
+from altasks.tasks.ocr.lines import open_lines
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 #: The height at which the line is shown, the size of the letters, and the space around.
 _LINE, _LETTERS, _SPACE = 48, 20, 6
 _INK, _DIFFERENT, _PAPER = (20, 20, 20), (190, 20, 20), (255, 255, 255)
+
+
+def picture(sample: Any, description: Mapping[str, Any], *, classes: Sequence[str] = ()) -> Any:
+    """Return the line with the readings under it, what differs from the consensus coloured.
+
+    Args:
+        sample: an image of a line, or its path.
+        description: what `OCR.describe` gave.
+        classes: not used: readings are of no class.
+    """
+    del classes
+    return draw_readings(open_lines([sample])[0], description)
 
 
 def draw_readings(line: Image, description: Mapping[str, Any]) -> Image:

@@ -13,6 +13,7 @@ from torch import Tensor
 from altasks._internal.extras import require
 from altasks.acquisition._kernels import entropy_of, mutual_information
 from altasks.data.masks.masks import decode_mask, encode_mask
+from altasks.tasks.segmentation.regions import shown
 
 #: Cells of the disagreement along an image's longer side.
 CELLS = 32
@@ -97,6 +98,24 @@ def colours(count: int) -> np.ndarray:
     golden = 0.618034  # steps of the golden ratio keep any number of hues apart
     found = [colorsys.hsv_to_rgb(i * golden % 1, 0.75, 1 - 0.3 * (i % 2)) for i in range(count)]
     return np.round(np.array(found) * 255).astype(np.uint8)
+
+
+def picture(
+    sample: Any, description: Mapping[str, Any], *, classes: Sequence[str] = (), void: int = 255
+) -> Any:
+    """Return the mask drawn over the image and, beside it, where the model is unsure.
+
+    Args:
+        sample: an image, its path, or a region of one; of one or three channels.
+        description: what `Segmentation.describe` gave.
+        classes: all classes, so that each keeps its colour from image to image; by default as
+            many as the mask shows.
+        void: what stands in the mask where nothing was predicted.
+    """
+    mask = decode_mask(description["mask"])
+    known = mask[mask != void]
+    names = list(classes) or [str(i) for i in range(int(known.max(initial=0)) + 1)]
+    return draw(shown(sample, 3), description, names, void)
 
 
 def draw(image: Any, description: Mapping[str, Any], names: Sequence[Any], void: int) -> Any:

@@ -1,0 +1,249 @@
+"""Every built-in reader behaves, and the suite catches one that doesn't."""
+
+import json
+
+import numpy as np
+import pytest
+
+import altasks as al
+from altasks.data import LabelledPool, formats
+from altasks.errors import InvalidInputError, UnknownNameError
+from altasks.registry import READERS, get_reader
+from altasks.testing.readers import ReaderSuite
+
+Image = pytest.importorskip("PIL.Image")
+
+
+def save_images(folder, *names, size=(32, 24)):
+    folder.mkdir(parents=True, exist_ok=True)
+    for shade, name in enumerate(names):
+        Image.new("RGB", size, (shade * 40, 0, 0)).save(folder / name)
+    return folder
+
+
+def write_coco(folder):
+    save_images(folder / "images", "a.png", "b.png")
+    one = {"id": 1, "image_id": 1, "category_id": 7, "bbox": [1, 2, 10, 12], "area": 120}
+    one |= {"iscrowd": 0, "segmentation": [[1, 2, 11, 2, 11, 14, 1, 14]]}
+    images = [
+        {"id": number, "file_name": name, "width": 32, "height": 24}
+        for number, name in ((1, "a.png"), (2, "b.png"))
+    ]
+    path = folder / "boxes.json"
+    path.write_text(
+        json.dumps(
+            {"images": images, "annotations": [one], "categories": [{"id": 7, "name": "cat"}]}
+        )
+    )
+    return path, {"images": folder / "images"}
+
+
+def write_voc(folder):
+    save_images(folder / "images", "a.png", "b.png")
+    (folder / "xml").mkdir()
+    box = "<xmin>2</xmin><ymin>3</ymin><xmax>12</xmax><ymax>15</ymax>"
+    cat = f"<object><name>cat</name><bndbox>{box}</bndbox></object>"
+    for name, objects in (("a", cat), ("b", "")):
+        (folder / "xml" / f"{name}.xml").write_text(
+            f"<annotation><filename>{name}.png</filename>"
+            "<size><width>32</width><height>24</height><depth>3</depth></size>"
+            f"{objects}</annotation>"
+        )
+    return folder / "xml", {"images": folder / "images"}
+
+
+def write_yolo(folder):
+    save_images(folder / "set" / "images", "a.png", "b.png")
+    (folder / "set" / "labels").mkdir()
+    (folder / "set" / "labels" / "a.txt").write_text("0 0.5 0.5 0.25 0.5\n")
+    return folder / "set" / "labels", {"images": folder / "set" / "images", "names": ["cat"]}
+
+
+def write_masks(folder):
+    save_images(folder / "images", "a.png", "b.png")
+    (folder / "masks").mkdir()
+    mask = np.zeros((24, 32), np.uint8)
+    mask[4:9, 3:20] = 1
+    Image.fromarray(mask).save(folder / "masks" / "a.png")
+    return folder / "images", {"masks": folder / "masks", "classes": ["sky", "cat"]}
+
+
+def write_conll(folder):
+    path = folder / "tagged.conll"
+    path.write_text("Ada B-PER\nwrote O\n\nParis B-LOC\n")
+    return path, {}
+
+
+def write_tagged(folder):
+    path = folder / "tagged.jsonl"
+    rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path, {}
+
+
+def write_snips(folder):
+    inside = folder / "snips" / "GetWeather"
+    inside.mkdir(parents=True)
+    rows = [
+        {"data": [{"text": "rain in "}, {"text": "Paris", "entity": "city"}]},
+        {"data": [{"text": "is it cold"}]},
+    ]
+    (inside / "train_GetWeather_full.json").write_text(json.dumps({"GetWeather": rows}))
+    return folder / "snips", {}
+
+
+def write_srl(folder):
+    path = folder / "roles.jsonl"
+    frame = {"verb": 1, "roleset": "sell.01", "tags": ["B-ARG0", "B-V", "B-ARG1"]}
+    rows = [
+        {"tokens": ["Ada", "sold", "it"], "frames": [frame]},
+        {"tokens": ["What", "a", "day"], "frames": []},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path, {}
+
+
+def write_lines(folder):
+    save_images(folder / "lines", "a.png", "b.png")
+    (folder / "lines" / "a.gt.txt").write_text("the text\n")
+    return folder / "lines", {}
+
+
+def write_line_table(folder):
+    save_images(folder, "a.png", "b.png")
+    path = folder / "lines.csv"
+    path.write_text("image,text\na.png,the text\nb.png,\n")
+    return path, {}
+
+
+def write_table(folder):
+    path = folder / "texts.csv"
+    path.write_text("text,topic\nhot soup,food\nrain and wind,\n")
+    return path, {"label_column": "topic"}
+
+
+WRITERS = {
+    "coco": (write_coco, ("cat",)),
+    "coco_masks": (write_coco, ("background", "cat")),
+    "conll": (write_conll, ("LOC", "PER")),
+    "line_folder": (write_lines, ()),
+    "line_table": (write_line_table, ()),
+    "masks": (write_masks, ("sky", "cat")),
+    "snips": (write_snips, ("city",)),
+    "srl": (write_srl, ("ARG0", "ARG1")),
+    "table": (write_table, ("food",)),
+    "tagged_jsonl": (write_tagged, ("PER",)),
+    "voc": (write_voc, ("cat",)),
+    "yolo": (write_yolo, ("cat",)),
+}
+
+
+@pytest.mark.parametrize("format", sorted(WRITERS))
+class TestBuiltin(ReaderSuite):
+    @pytest.fixture
+    def written(self, format, tmp_path):
+        return WRITERS[format][0](tmp_path)
+
+    @pytest.fixture
+    def reader(self, format):
+        return get_reader(format)
+
+    @pytest.fixture
+    def path(self, written):
+        return written[0]
+
+    @pytest.fixture
+    def options(self, written):
+        return written[1]
+
+    @pytest.fixture
+    def make_task(self, reader, tiny_encoder):
+        """Of the tasks that are made in no time."""
+        names = {"ner": al.NER, "srl": al.SRL}
+        kinds = [names[name] for name in reader.tasks if name in names]
+        labels = ["ARG0", "ARG1"] if "srl" in reader.tasks else ["LOC", "PER", "city"]
+        return (lambda: kinds[0](tiny_encoder, labels=labels)) if kinds else None
+
+    def test_classes_are_those_of_the_file(self, format, path, options):
+        assert al.read(path, format, **options).classes == WRITERS[format][1]
+
+
+def test_every_builtin_reader_is_tried():
+    assert {*WRITERS} == {*READERS.builtin}
+
+
+def test_formats_are_listed_with_what_they_read():
+    listed = formats()
+    assert {*READERS.builtin} <= {*listed}
+    assert listed["voc"] == "a folder of Pascal VOC's XML files"
+
+
+def test_an_option_that_is_missing_or_misspelt_is_named(tmp_path):
+    path, _ = write_coco(tmp_path)
+    with pytest.raises(InvalidInputError, match="images="):
+        al.read(path, "coco")
+    with pytest.raises(InvalidInputError, match=r"bad_boxes.*'image'"):
+        al.read(path, "coco", image=tmp_path)
+    with pytest.raises(UnknownNameError, match="Did you mean 'coco'"):
+        al.read(path, "cocoa")
+
+
+def test_what_srl_reads_trains_the_task_and_shows_it_no_role(tmp_path):
+    path, _ = write_srl(tmp_path)
+    data = al.read(path, "srl")
+    assert data.pool["0"] == {"tokens": ["Ada", "sold", "it"], "verbs": [1]}
+    assert data.pairs()[1][0][0]["tags"] == ["B-ARG0", "B-V", "B-ARG1"]
+    assert data.pairs()[1][1] == []
+
+
+def test_a_reader_may_be_a_class_and_has_to_return_a_labelled_pool(monkeypatch, tmp_path):
+    class Own:
+        reads = "one word a line"
+        tasks = ("text-classification",)
+
+        def read(self, path, **options):
+            return path.read_text().split()
+
+    monkeypatch.setitem(READERS._targets, "own", Own)
+    path = tmp_path / "words.txt"
+    path.write_text("a b")
+    assert isinstance(get_reader("own"), Own)
+    with pytest.raises(InvalidInputError, match=r"LabelledPool from the reader 'own', found list"):
+        al.read(path, "own")
+
+
+def test_a_labelled_pool_is_checked_when_made():
+    pool = al.Pool(["a"], ["x"].__getitem__, labels={})
+    with pytest.raises(InvalidInputError, match="distinct"):
+        LabelledPool(pool, ["cat", "cat"])
+
+
+class Careless:
+    """Reads what isn't there as empty, and passes over options."""
+
+    reads = "words"
+    tasks = ("text-classification",)
+
+    def read(self, path, **options):
+        words = path.read_text().split() if hasattr(path, "exists") and path.exists() else []
+        path = path if hasattr(path, "with_name") else None
+        if path:
+            path.with_name("cache").write_text("x")
+        return LabelledPool(al.Pool(words or ["x"], lambda i: i, labels={}))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "test_labels_are_of_samples",
+        "test_nothing_is_written",
+        "test_what_is_not_there_is_named",
+        "test_an_unknown_option_is_refused",
+        "test_a_path_may_be_a_string",
+    ],
+)
+def test_a_careless_reader_is_caught(check, tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("a b c")
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        getattr(ReaderSuite(), check)(Careless(), path, {})
