@@ -178,9 +178,9 @@ def lines_from_dataset(
         InvalidInputError: for a missing column (those there are are listed), an id that is
             missing or there twice, or a transcript that is no text.
     """
-    columns = frame_columns(dataset, "dataset") if is_frame(dataset) else dataset
-    listed = columns if columns is not dataset else getattr(dataset, "column_names", None)
-    if (isinstance(listed, Mapping) and listed is not columns) or listed is None:
+    frame = frame_columns(dataset, "dataset") if is_frame(dataset) else None
+    listed = frame or getattr(dataset, "column_names", None)
+    if not listed or (frame is None and isinstance(listed, Mapping)):
         raise invalid(
             "dataset", "a Hugging Face Dataset or a data frame", type(dataset).__name__,
             hint='Of several splits, choose one: dataset["train"].' if listed else "",
@@ -189,6 +189,7 @@ def lines_from_dataset(
                              ("id_column", id_column)):  # fmt: skip
         if column is not None and column not in listed:
             raise invalid(argument, f"one of {', '.join(map(repr, listed))}", repr(column))
+    columns: Any = dataset if frame is None else frame
     ids = [str(i) for i in range(len(dataset))]
     if id_column is not None:
         ids = ids_of(columns[id_column], id_column)
@@ -203,9 +204,7 @@ def lines_from_dataset(
         labels[ids[row]] = str(text)
 
     def fetch(position: int) -> Any:
-        if columns is dataset:
-            return dataset[position][image_column]
-        return columns[image_column][position]
+        return dataset[position][image_column] if frame is None else frame[image_column][position]
 
     return Pool(ids, fetch, positional=id_column is None, labels=labels)
 

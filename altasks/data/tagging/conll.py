@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
+from altasks.data.tagging.conll_lines import (
+    DOCSTART,
+    LineFormat,
+    LineReader,
+    all_have_tabs,
+    are_numbered,
+)
+from altasks.data.tagging.conll_writer import write_conll
+from altasks.data.tagging.schemes import known_scheme
 from altasks.data.tagging.tagged import TaggedSentences, as_iob2
-from altasks.data.tagging.tags import convert
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import invalid
 
-DOCSTART = "-DOCSTART-"
-# As a tag may look like in any scheme.
-_TAG = re.compile(r"O|[BIESLU]-.+", re.DOTALL)
+__all__ = ["DOCSTART", "read_conll", "read_conllu", "write_conll"]
 
 
 def read_conll(
@@ -27,6 +31,7 @@ def read_conll(
     scheme: str | None = None,
     repair: bool = False,
     comments: str | None = None,
+    tag_key: str | None = None,
     encoding: str = "utf-8",
 ) -> TaggedSentences:
     r"""Read sentences from a file with one word a line.
@@ -36,7 +41,9 @@ def read_conll(
     documents: they are no words, and `extra["document"]` then says how many of them stand before
     each sentence.
 
-    No line is a comment unless you say so: in tweets `#hashtag` and `#` are words.
+    No line is a comment unless you say so: in tweets `#hashtag` and `#` are words. Where the first
+    column counts the words of every sentence, as in CoNLL-U, the lines of ranges (`1-2`) and empty
+    nodes (`2.1`) are no words and are passed over; a tag that stands nowhere else is an error.
 
     Args:
         path: the file; a `.gz` is unpacked.
@@ -46,10 +53,13 @@ def read_conll(
         token_column: the column of the words, from 0; negative ones count from the last.
         tag_column: the column of the tags, the same.
         scheme: how the tags are written (see `altasks.data.tagging.tags`); found from all of them
-            if not given. They are returned in IOB2.
+            if not given, unless they are labels without letters (`"PLAIN"`). They are returned in
+            IOB2.
         repair: read ill-formed tag sequences as `conlleval` does, see `spans_of`.
         comments: what a comment line begins with, such as `"# "` in CoNLL-U. A line that begins
             so and could as well be a word with its tag is an error.
+        tag_key: where the tag is one of several features, such as `NER=B-PER|SpaceAfter=No`: its
+            name. Words without it are outside.
         encoding: of the file.
 
     Raises:
@@ -74,216 +84,97 @@ def read_conll(
             raise invalid(name, "the number of a column", repr(column))
     if token_column == tag_column:
         raise invalid("tag_column", "another column than the words'", str(tag_column))
+    reader = _read(
+        path, encoding,
+        LineFormat(delimiter, token_column, tag_column, tag_key, comments, _is_plain(scheme)),
+    )  # fmt: skip
+    return _sentences(reader, scheme, repair)
+
+
+def read_conllu(
+    path: str | PathLike[str],
+    *,
+    tag_column: int = -1,
+    tag_key: str | None = None,
+    scheme: str | None = None,
+    repair: bool = False,
+    encoding: str = "utf-8",
+) -> TaggedSentences:
+    r"""Read sentences from a CoNLL-U file: `read_conll` with its tabs, comments and columns.
+
+    The words are the forms; ranges (`1-2`) and empty nodes (`2.1`) are none. The ids are the
+    `sent_id`s, if every sentence has one.
+
+    Args:
+        path: the file; a `.gz` is unpacked.
+        tag_column: the column of the tags; by default the last, MISC.
+        tag_key: where the tag is one of the features of its column: its name.
+        scheme: how the tags are written; found from all of them if not given.
+        repair: read ill-formed tag sequences as `conlleval` does, see `spans_of`.
+        encoding: of the file.
+
+    Raises:
+        InvalidInputError: as `read_conll`, and for a `sent_id` that occurs twice.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> rows = [("1-2", "du", "_"), ("1", "de", "_"), ("2", "le", "NER=B-LOC")]
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "fr.conllu"
+        ...     lines = [f"{number}\t{form}\t{misc}\n" for number, form, misc in rows]
+        ...     _ = file.write_text("# sent_id = a\n" + "".join(lines))
+        ...     sentences = read_conllu(file, tag_key="NER")
+        >>> sentences.ids, sentences.tokens, sentences.tags
+        (['a'], [['de', 'le']], [['O', 'B-LOC']])
+    """
+    path = Path(path)
+    form = LineFormat("\t", 1, tag_column, tag_key, "#", _is_plain(scheme))
+    reader = _read(path, encoding, form, numbered=True)
+    sentences = _sentences(reader, scheme, repair)
+    ids = [name for name in reader.sentence_ids if name]
+    if len(ids) < len(sentences):
+        return sentences
+    first: dict[str, int] = {}
+    for row, name in enumerate(ids):
+        if first.setdefault(name, row) != row:
+            lines = [reader.lines[i][0] for i in (first[name], row)]
+            raise file_error(
+                path, lines[1], "distinct sent_ids", f"{name!r}, as before line {lines[0]}"
+            )
+    return TaggedSentences(sentences.tokens, sentences.tags, ids, sentences.extra, False)
+
+
+def _is_plain(scheme: str | None) -> bool:
+    return scheme is not None and known_scheme(scheme) == "PLAIN"
+
+
+def _read(
+    path: Path, encoding: str, form: LineFormat, *, numbered: bool | None = None
+) -> LineReader:
     lines = list(read_lines(path, encoding, keep_nul=True))
-    if delimiter is None and _all_have_tabs((line for _, line in lines), comments):
-        delimiter = "\t"
-    reader = _Reader(path, delimiter, token_column, tag_column, comments)
+    if form.delimiter is None and all_have_tabs((line for _, line in lines), form.comments):
+        form = replace(form, delimiter="\t")
+    if numbered is None:
+        numbered = are_numbered([line for _, line in lines], form)
+    reader = LineReader(path, form, numbered=numbered)
     for number, line in lines:
         reader.take(number, line)
     reader.end_sentence()
     if not reader.tokens:
-        raise fault(path, None, "lines with a word and its tag", "none")
+        raise file_error(path, None, "lines with a word and its tag", "none")
+    if form.tag_key is not None and form.tag_key not in reader.features:
+        listed = ", ".join(sorted(reader.features)) or "none"
+        raise file_error(path, None, f"a feature {form.tag_key!r}", f"the features {listed}")
+    return reader
+
+
+def _sentences(reader: LineReader, scheme: str | None, repair: bool) -> TaggedSentences:
     tags = as_iob2(
         reader.tags,
         scheme,
         repair=repair,
-        place=lambda sentence, word: f"{path}, line {reader.lines[sentence][word]}",
+        place=lambda sentence, word: f"{reader.path}, line {reader.lines[sentence][word]}",
     )
     ids = [str(i) for i in range(len(tags))]
     extra = {"document": reader.documents} if reader.document else {}
     return TaggedSentences(reader.tokens, tags, ids, extra)
-
-
-def _all_have_tabs(lines: Iterable[str], comments: str | None) -> bool:
-    return all(
-        "\t" in line
-        for line in lines
-        if line.strip()
-        and not line.startswith(DOCSTART)
-        and not (comments and line.startswith(comments))
-    )
-
-
-class _Reader:
-    """What has been read of a file so far."""
-
-    def __init__(
-        self,
-        path: Path,
-        delimiter: str | None,
-        token_column: int,
-        tag_column: int,
-        comments: str | None,
-    ) -> None:
-        self.path, self.delimiter, self.comments = path, delimiter, comments
-        self.token_column, self.tag_column = token_column, tag_column
-        self.tokens: list[list[str]] = []
-        self.tags: list[list[str]] = []
-        self.lines: list[list[int]] = []
-        self.documents: list[int] = []
-        self.document = 0
-        self.first: tuple[int, int] | None = None  # (line, its columns) of the first word
-        self.open: tuple[list[str], list[str], list[int]] = ([], [], [])
-
-    def take(self, number: int, line: str) -> None:
-        """Read one line."""
-        if not line.strip():
-            self.end_sentence()
-            return
-        cells = self.cells(line)
-        if self.comments is not None and line.startswith(self.comments):
-            if not self.is_word_too(cells):
-                return
-            raise fault(
-                self.path,
-                number,
-                f"a comment or a word, told apart by {self.comments!r}",
-                f"{line!r}, which could be either",
-                "Take comments out of the file, or name the delimiter if it is a tab.",
-            )
-        # Its columns may be separated otherwise than those of words.
-        alone = len(cells) == 1 and line.split()[:1] == [DOCSTART]
-        if line.startswith(DOCSTART) and (cells[0] == DOCSTART or alone):
-            self.end_sentence()
-            self.document += 1
-            return
-        token = cells[self.column(cells, self.token_column, "token_column", number)]
-        tag = cells[self.column(cells, self.tag_column, "tag_column", number)]
-        if (self.token_column - self.tag_column) % len(cells) == 0:  # one counted from the end
-            raise fault(
-                self.path,
-                number,
-                f"two columns (token_column={self.token_column}, tag_column={self.tag_column})",
-                f"the same one of {len(cells)} in {line!r}",
-                self.advice(line),
-            )
-        if _TAG.fullmatch(tag) is None:
-            raise fault(
-                self.path,
-                number,
-                "a tag (O, or a letter such as B, a hyphen and a label)",
-                f"{tag!r} in {line!r}",
-                self.advice(line),
-            )
-        if self.first is None:
-            self.first = (number, len(cells))
-        elif self.first[1] != len(cells):
-            raise fault(
-                self.path,
-                number,
-                f"{self.first[1]} columns, as in line {self.first[0]}",
-                f"{len(cells)} in {line!r}",
-                self.advice(line),
-            )
-        tokens, tags, lines = self.open
-        tokens.append(token)
-        tags.append(tag)
-        lines.append(number)
-
-    def end_sentence(self) -> None:
-        """Close the sentence that is being read, if there is one."""
-        tokens, tags, lines = self.open
-        if tokens:
-            self.tokens.append(tokens)
-            self.tags.append(tags)
-            self.lines.append(lines)
-            self.documents.append(self.document)
-        self.open = ([], [], [])
-
-    def cells(self, line: str) -> list[str]:
-        """Return the columns of a line."""
-        if self.delimiter is None:
-            return re.split(r"[ \t]+", line.strip(" \t"))
-        return line.split(self.delimiter)
-
-    def column(self, cells: list[str], column: int, argument: str, number: int) -> int:
-        """Return the index of a column that is there."""
-        wanted = column + 1 if column >= 0 else -column
-        # A line with one column has no tag, though its last column exists.
-        least = max(wanted, 2)
-        if len(cells) < least:
-            line = " ".join(cells)
-            raise fault(
-                self.path, number, f"at least {least} columns ({argument}={column})",
-                f"{len(cells)} in {line!r}", self.advice(line),
-            )  # fmt: skip
-        return column
-
-    def is_word_too(self, cells: list[str]) -> bool:
-        """Whether what begins like a comment could be a word with its tag."""
-        alike = self.first is None or len(cells) == self.first[1]
-        return alike and len(cells) > 1 and _TAG.fullmatch(cells[-1]) is not None
-
-    def advice(self, line: str) -> str:
-        """Return what may help with a line of the wrong number of columns."""
-        if self.comments is None and line.startswith("#"):
-            return "If it is a comment, say what comments begin with: comments='# '."
-        if self.delimiter is None:
-            return "If not spaces separate the columns, name what does, such as delimiter='\\t'."
-        return f"The delimiter is {self.delimiter!r}."
-
-
-def write_conll(
-    path: str | PathLike[str],
-    sentences: TaggedSentences,
-    *,
-    scheme: str = "IOB2",
-    delimiter: str = "\t",
-    overwrite: bool = False,
-) -> None:
-    r"""Write sentences to a file in UTF-8, a word and its tag a line.
-
-    `read_conll` with the same delimiter and scheme reads the same words, tags and documents back
-    (documents in ascending order: others have no place in the file, nor have ids and other
-    extras).
-
-    Args:
-        path: the file.
-        sentences: what to write.
-        scheme: how to write the tags.
-        delimiter: what to put between word and tag.
-        overwrite: whether an existing file is replaced.
-
-    Raises:
-        InvalidInputError: for an existing file, or a word or label that the file can't hold
-            (with a line break or the delimiter in it, ...), naming the sentence.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> sentences = TaggedSentences([["Ada"]], [["B-PER"]], ["0"])
-        >>> with TemporaryDirectory() as folder:
-        ...     write_conll(Path(folder) / "one.conll", sentences, scheme="BIOES")
-        ...     (Path(folder) / "one.conll").read_text()
-        'Ada\tS-PER\n\n'
-    """
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise fault(path, None, "a new file", "an existing one", "Or say overwrite=True.")
-    if not delimiter or "\n" in delimiter or "\r" in delimiter:
-        raise invalid("delimiter", "at least one character and no line break", repr(delimiter))
-    parts = []
-    document = 0
-    for row, (tokens, tags) in enumerate(zip(sentences.tokens, sentences.tags, strict=True)):
-        for now in sentences.extra.get("document", [0] * len(sentences))[row : row + 1]:
-            parts.extend([f"{DOCSTART}{delimiter}O\n\n"] * (now - document))
-            document = now
-        for token, tag in zip(tokens, convert(tags, "IOB2", scheme), strict=True):
-            _require_writable(token, tag, delimiter, sentences.ids[row])
-            parts.append(f"{token}{delimiter}{tag}\n")
-        parts.append("\n")
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        file.writelines(parts)
-    temporary.replace(path)
-
-
-def _require_writable(token: str, tag: str, delimiter: str, name: Any) -> None:
-    for kind, text in (("word", token), ("tag", tag)):
-        for bad in ("\n", "\r", delimiter):
-            if bad in text:
-                raise invalid(
-                    "sentences", f"no {bad!r} in a {kind}", repr(text), where=f"sentence {name!r}",
-                    hint="Another delimiter may do." if bad == delimiter else "",
-                )  # fmt: skip
-    if token == DOCSTART or (not token and not delimiter.strip(" ")):
-        raise invalid("sentences", "words that a file can hold", repr(token), where=f"{name!r}")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from altasks.data.frames import frame_columns, is_frame
+from altasks.data.tagging.annotated_texts import (
+    ANSWERS,
+    is_annotated_text,
+    read_annotated_text,
+)
 from altasks.data.tagging.tagged import TaggedSentences, as_iob2, check_words
-from altasks.data.tagging.words import tag_text
-from altasks.data.text_files import fault, read_json_lines
-from altasks.errors import InvalidInputError, invalid
+from altasks.data.text_files import file_error, read_json_lines
+from altasks.errors import InvalidInputError, SkippedDataWarning, invalid
 
 _TAG_FIELDS = ("tags", "ner_tags")
 
@@ -31,10 +37,14 @@ def read_tagged_jsonl(
 
     - `{"tokens": [...], "tags": [...]}`, with `ner_tags` as another name of `tags`;
     - `{"text": "...", "spans": [{"start": 0, "end": 3, "label": "PER"}, ...]}`, in characters
-      (Python's: code points), end exclusive. The text is split by `altasks.data.tagging.words`;
-      `extra["text"]` and `extra["offsets"]` then keep it and where its words stand.
+      (Python's: code points), end exclusive; or doccano's `"label": [[0, 3, "PER"]]`. The text is
+      split by `altasks.data.tagging.words`, or as Prodigy's `tokens` have it; `extra["text"]` and
+      `extra["offsets"]` then keep it and where its words stand. See
+      `altasks.data.tagging.annotated_texts` for offsets as browsers count them.
 
-    An `id` in every object, a string or a number, becomes the sentence's.
+    An `id` in every object, a string or a number, becomes the sentence's. Objects with an `answer`
+    of Prodigy's other than `accept` are no gold labels: they are left out, and a warning counts
+    and names them.
 
     Args:
         path: the file; a `.gz` is unpacked.
@@ -61,19 +71,27 @@ def read_tagged_jsonl(
     rows: list[_Row] = []
     lines: list[int] = []
     kept: dict[str, list[Any]] = {name: [] for name in extra}
+    left_out: dict[str, list[int]] = {}
     for number, record in read_json_lines(path, encoding):
         try:
+            answer = _answer(record)
+            if answer != "accept":
+                left_out.setdefault(answer, []).append(number)
+                continue
             rows.append(_row(record, names, cut))
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}, line {number}: {error}") from error
         lines.append(number)
         for name, column in kept.items():
             column.append(record.get(name))
+    if left_out:
+        warnings.warn(f"{path}: {_left_out(left_out)}.", SkippedDataWarning, stacklevel=2)
     if not rows:
-        raise fault(path, None, "an object on each line", "none")
+        found = _left_out(left_out) if left_out else "none"
+        raise file_error(path, None, "an object on each line", found)
     for name in extra:
         if all(value is None for value in kept[name]):
-            raise fault(path, None, f"a field {name!r}", "none in any line")
+            raise file_error(path, None, f"a field {name!r}", "none in any line")
     # Spans are in IOB2 already and say nothing about the scheme of the others.
     by_tags = [i for i, row in enumerate(rows) if row.text is None]
     iob2 = as_iob2(
@@ -93,8 +111,26 @@ def read_tagged_jsonl(
     )
 
 
+def _answer(record: Mapping[str, Any]) -> str:
+    """Return what an annotator said of a row; `accept` where there is no such field."""
+    answer = record.get("answer", "accept")
+    if isinstance(answer, str) and answer in ANSWERS:
+        return answer
+    if not is_annotated_text(record):  # of a data set of questions, say
+        return "accept"
+    raise invalid("answer", ", ".join(map(repr, ANSWERS)), repr(answer)[:80])
+
+
+def _left_out(lines: Mapping[str, Sequence[int]]) -> str:
+    parts = []
+    for answer, numbers in sorted(lines.items()):
+        named = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
+        parts.append(f"{len(numbers)} with the answer {answer!r} (line {named})")
+    return f"left out {' and '.join(parts)}"
+
+
 class _Row:
-    """What a record says."""
+    """One sentence of a record."""
 
     def __init__(self, tokens: list[str], tags: list[str], name: Any) -> None:
         self.tokens, self.tags, self.id = tokens, tags, name
@@ -110,13 +146,8 @@ def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _
             tags = _named(tags, names)
         check_words(tokens, tags, lambda *said: invalid(f"tokens, {fields[0]}", *said))
         return _Row(list(tokens), list(tags), record.get("id"))
-    if "tokens" not in record and isinstance(record.get("text"), str) and "spans" in record:
-        text, spans = record["text"], record["spans"]
-        try:
-            triples = [(span["start"], span["end"], span["label"]) for span in spans]
-        except (TypeError, KeyError):
-            raise invalid("spans", "a list of {start, end, label}", repr(spans)[:200]) from None
-        offsets, tags = tag_text(text, triples, cut=cut)
+    if is_annotated_text(record):
+        text, offsets, tags = read_annotated_text(record, cut=cut)
         tokens = [text[start:end] for start, end in offsets]
         check_words(tokens, tags, lambda *said: invalid("text", *said))
         row = _Row(tokens, tags, record.get("id"))
@@ -166,10 +197,10 @@ def from_dataset(
     repair: bool = False,
     extra: Sequence[str] = (),
 ) -> TaggedSentences:
-    """Return the sentences of a Hugging Face `Dataset` for token classification.
+    """Return the sentences of a Hugging Face `Dataset` for token classification, or of a frame.
 
     Args:
-        dataset: one split, with a column of words and one of tags.
+        dataset: one split, or a data frame, with a column of words and one of tags.
         tokens_column: the column of the words.
         tags_column: the column of the tags; by default `ner_tags`, or else `tags`.
         id_column: the column of the ids; by default positions.
@@ -190,7 +221,8 @@ def from_dataset(
         >>> from_dataset(Dataset.from_dict(rows, features=features)).tags
         [['B-PER', 'O']]
     """
-    columns = getattr(dataset, "column_names", None)
+    frame = frame_columns(dataset, "dataset") if is_frame(dataset) else None
+    columns = getattr(dataset, "column_names", None) if frame is None else list(frame)
     if not isinstance(columns, list) or not hasattr(dataset, "__len__"):
         raise invalid(
             "dataset",
@@ -207,10 +239,12 @@ def from_dataset(
         {"tokens_column": tokens_column, "tags_column": tags_column, "id_column": id_column},
         extra,
     )
-    feature = dataset.features[tags_column]
-    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
-    names = names if names is not None else getattr(inner, "names", None)
-    tokens, tags = list(dataset[tokens_column]), list(dataset[tags_column])
+    if frame is None:
+        feature = dataset.features[tags_column]
+        inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", None)
+        names = names if names is not None else getattr(inner, "names", None)
+    rows: Any = dataset if frame is None else frame
+    tokens, tags = ([_plain_list(row) for row in rows[c]] for c in (tokens_column, tags_column))
     for row, words in enumerate(tokens):
         if names is not None:
             try:
@@ -221,14 +255,19 @@ def from_dataset(
             f"{tokens_column}, {tags_column}", *said, where=f"row {row}"  # noqa: B023 - called now
         ))  # fmt: skip
     ids, positional = _ids(
-        [None] * len(tokens) if id_column is None else list(dataset[id_column]),
+        [None] * len(tokens) if id_column is None else list(rows[id_column]),
         lambda row: f"row {row}",
     )
     iob2 = as_iob2(
         tags, scheme, repair=repair, place=lambda sentence, word: f"row {sentence}, word {word}"
     )
-    kept = {name: list(dataset[name]) for name in extra}
+    kept = {name: list(rows[name]) for name in extra}
     return TaggedSentences([list(words) for words in tokens], iob2, ids, kept, positional)
+
+
+def _plain_list(row: Any) -> Any:
+    # Parquet files and NumPy formats hold arrays.
+    return row.tolist() if hasattr(row, "tolist") else row
 
 
 def _require_columns(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from altasks.data.tagging.tagged import check_words
-from altasks.data.tagging.tags import find_fault, spans_of
+from altasks.data.tagging.tags import find_tag_problem, spans_of
 from altasks.data.text_files import fault, read_json_lines
 from altasks.errors import InvalidInputError, describe_fault, invalid
 
@@ -104,7 +104,7 @@ def check_srl(sentence: SRLSentence) -> None:
             raise invalid(
                 "tags", f"a tag for each of {len(tokens)} words", f"{len(tags)}", where=where
             )
-        broken = find_fault(tags)
+        broken = find_tag_problem(tags)
         if broken is not None:
             raise InvalidInputError(broken.describe("tags", f"{where}, word {broken.word}"))
         starts = [span.start for span in spans_of(tags) if span.label == "V"]

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from altasks._internal.natural_order import in_natural_order
 from altasks.data.frames import is_series, series_values
 from altasks.data.pool import Pool
-from altasks.data.tagging.tags import Span, convert, find_fault, scheme_found, spans_of
+from altasks.data.tagging.tags import Span, convert, find_tag_problem, scheme_found, spans_of
 from altasks.data.text_files import cut_character
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
@@ -61,10 +62,10 @@ class TaggedSentences:
             check_words(words, tags, lambda expected, found: invalid(
                 "tokens", expected, found, where=f"sentence {name!r}"  # noqa: B023 - called now
             ))  # fmt: skip
-            fault = find_fault(tags)
-            if fault is not None:
-                where = f"sentence {name!r}, word {fault.word}"
-                raise InvalidInputError(fault.describe("tags", where))
+            problem = find_tag_problem(tags)
+            if problem is not None:
+                where = f"sentence {name!r}, word {problem.word}"
+                raise InvalidInputError(problem.describe("tags", where))
 
     def __len__(self) -> int:
         """Return N, the number of sentences."""
@@ -77,8 +78,8 @@ class TaggedSentences:
 
     @property
     def labels(self) -> list[str]:
-        """The distinct labels of the spans, sorted."""
-        return sorted({tag[2:] for tags in self.tags for tag in tags} - {""})
+        """The distinct labels of the spans, in alphabetical order, numbers in theirs."""
+        return in_natural_order({tag[2:] for tags in self.tags for tag in tags} - {""})
 
     def spans(self, row: int) -> list[Span]:
         """Return the spans of the sentence in a row."""
@@ -153,7 +154,7 @@ def as_iob2(
     if scheme is None:
         scheme = scheme_found(tags, place, repair=repair)
     for i, sentence in enumerate(tags):
-        fault = find_fault(sentence, scheme, repair=repair)
-        if fault is not None:
-            raise InvalidInputError(fault.describe("tags", place(i, fault.word)))
+        problem = find_tag_problem(sentence, scheme, repair=repair)
+        if problem is not None:
+            raise InvalidInputError(problem.describe("tags", place(i, problem.word)))
     return [convert(sentence, scheme, "IOB2", repair=repair) for sentence in tags]

@@ -1,4 +1,4 @@
-"""Spans over words and the tag schemes that write them: IOB1, IOB2 (BIO), BIOES and BILOU.
+"""Spans over words and the tag schemes that write them: IOB1, IOB2 (BIO), BIOES, BILOU and others.
 
 A tag is `O` or a letter, a hyphen and a label (`B-PER`, `I-ARGM-TMP`). What the letters say:
 
@@ -8,8 +8,13 @@ A tag is `O` or a letter, a hyphen and a label (`B-PER`, `I-ARGM-TMP`). What the
 | IOB2 (Tjong Kim Sang and Veenstra 1999) | B | B I I | B, then I |
 | BIOES | S | B I E | the same |
 | BILOU (Ratinov and Roth 2009) | U | B I L | the same |
+| BMES (Xue 2003, of characters) | S | B M E | the same |
+| BMEWO | W | B M E | the same |
+| IO | I | I I I | cannot be written |
+| PLAIN: tags are labels, without a letter | PER | PER PER PER | cannot be written |
 
-`BIO` is read as another name of IOB2, `IOBES` of BIOES, `BILUO` of BILOU.
+`BIO` is read as another name of IOB2, `IOBES` of BIOES, `BILUO` of BILOU, `BMESO` of BMES, `BMEOW`
+of BMEWO.
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from typing import Any, NamedTuple
 
 from altasks.data.tagging.schemes import (
     LETTERS,
+    OTHER_SCHEMES,
     READ_AS,
     SCHEMES,
     described,
@@ -31,12 +37,15 @@ from altasks.data.tagging.schemes import (
 from altasks.errors import InvalidInputError, describe_fault, invalid
 
 __all__ = [
+    "OTHER_SCHEMES",
     "SCHEMES",
     "Fault",
     "Span",
+    "TagProblem",
     "convert",
     "find_fault",
     "find_scheme",
+    "find_tag_problem",
     "scheme_found",
     "spans_of",
     "tags_of",
@@ -78,9 +87,9 @@ def spans_of(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = False)
         >>> spans_of(["O", "I-PER"], repair=True)
         [Span(start=1, end=2, label='PER')]
     """
-    fault = find_fault(tags, scheme, repair=repair)
-    if fault is not None:
-        raise InvalidInputError(fault.describe("tags", f"word {fault.word}"))
+    problem = find_tag_problem(tags, scheme, repair=repair)
+    if problem is not None:
+        raise InvalidInputError(problem.describe("tags", f"word {problem.word}"))
     spans: list[Span] = []
     letter, label, start = "O", "", 0  # of the word before
     for i, (now, label_now) in enumerate(_read(tags, scheme)):
@@ -127,12 +136,14 @@ def tags_of(spans: Iterable[Sequence[Any]], length: int, scheme: str = "IOB2") -
                 f"{_show(before)} and {_show(span)}",
                 hint="A word has one tag: keep one of the two.",
             )
-        first, inside, last, single = _written(
-            scheme, touching=before is not None and before[1:] == (span.start, span.label)
-        )
-        tags[span.start : span.end] = [f"{inside}-{span.label}"] * (span.end - span.start)
-        tags[span.end - 1] = f"{last}-{span.label}"
-        tags[span.start] = f"{first if span.end - span.start > 1 else single}-{span.label}"
+        touching = before is not None and before[1:] == (span.start, span.label)
+        if len(LETTERS[scheme]) < 2 and (touching or span.label == "O"):
+            found = _show(span) if before is None else f"{_show(before)} and {_show(span)}"
+            raise invalid("spans", f"spans that {scheme} can write", found, hint="Use IOB2.")
+        first, inside, last, single = _prefixes(scheme, touching=touching)
+        tags[span.start : span.end] = [inside + span.label] * (span.end - span.start)
+        tags[span.end - 1] = last + span.label
+        tags[span.start] = (first if span.end - span.start > 1 else single) + span.label
         before = span
     return tags
 
@@ -156,8 +167,8 @@ def convert(tags: Sequence[str], source: str, target: str, *, repair: bool = Fal
     return tags_of(spans_of(tags, source, repair=repair), len(tags), target)
 
 
-class Fault(NamedTuple):
-    """What is wrong with a sentence's tags, found by `find_fault`.
+class TagProblem(NamedTuple):
+    """The first tag of a sentence that its scheme forbids, found by `find_tag_problem`.
 
     Attributes:
         word: the index of the word.
@@ -176,8 +187,10 @@ class Fault(NamedTuple):
         return describe_fault(argument, self.expected, self.found, where=where, hint=self.hint)
 
 
-def find_fault(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = False) -> Fault | None:
-    """Return what is wrong with the tags, or None: why `spans_of` would refuse them.
+def find_tag_problem(
+    tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = False
+) -> TagProblem | None:
+    """Return why `spans_of` would refuse the tags, or None if it reads them.
 
     For whoever can say more about the place than the word's index, such as a file's line.
 
@@ -190,9 +203,9 @@ def find_fault(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = Fals
         InvalidInputError: for an unknown scheme, or a string in place of the tags.
 
     Example:
-        >>> find_fault(["O", "I-PER"]).found
+        >>> find_tag_problem(["O", "I-PER"]).found
         "'I-PER' after 'O'"
-        >>> find_fault(["O", "I-PER"], "IOB1") is None
+        >>> find_tag_problem(["O", "I-PER"], "IOB1") is None
         True
     """
     scheme = known_scheme(scheme)
@@ -200,11 +213,16 @@ def find_fault(tags: Sequence[str], scheme: str = "IOB2", *, repair: bool = Fals
         raise invalid("tags", "a sequence of tags, one a word", f"the string {tags!r}")
     for i, tag in enumerate(tags):
         if parts_of(tag, LETTERS[scheme]) is None:
-            return Fault(i, described(LETTERS[scheme], f" of {scheme}"), repr(tag), "")
+            return TagProblem(i, described(LETTERS[scheme], f" of {scheme}"), repr(tag), "")
     return None if repair else _ill_formed(tags, scheme)
 
 
-def _ill_formed(tags: Sequence[str], scheme: str) -> Fault | None:
+#: Their names until version 0.2.
+Fault = TagProblem
+find_fault = find_tag_problem
+
+
+def _ill_formed(tags: Sequence[str], scheme: str) -> TagProblem | None:
     """Return the first place where tags of a scheme follow each other as it forbids."""
     hint = f"With repair=True it is read as conlleval does; are these tags {scheme}?"
     letter, label = "O", ""  # of the word before
@@ -214,18 +232,18 @@ def _ill_formed(tags: Sequence[str], scheme: str) -> Fault | None:
         open_before = letter in "BI" and label == label_now
         if scheme == "IOB1":
             if now == "B" and not open_before:
-                return Fault(
+                return TagProblem(
                     i, f"B- only directly after a span of its label ({scheme})", after, hint
                 )
-        elif now in "IE" and not open_before:
-            return Fault(
+        elif now in "IE" and not open_before and len(LETTERS[scheme]) > 1:
+            return TagProblem(
                 i, f"{tags[i][0]}- only inside a span of its label ({scheme})", after, hint
             )
         if len(LETTERS[scheme]) == 4 and letter in "BI" and not (open_before and now in "IE"):
-            return Fault(i - 1, _ended(scheme), f"{tags[i - 1]!r} before {tags[i]!r}", hint)
+            return TagProblem(i - 1, _ended(scheme), f"{tags[i - 1]!r} before {tags[i]!r}", hint)
         letter, label = now, label_now
     if len(LETTERS[scheme]) == 4 and letter in "BI":
-        return Fault(len(tags) - 1, _ended(scheme), f"{tags[-1]!r} at the end", hint)
+        return TagProblem(len(tags) - 1, _ended(scheme), f"{tags[-1]!r} at the end", hint)
     return None
 
 
@@ -241,15 +259,17 @@ def _ended(scheme: str) -> str:
     return f"a span of several words to end in {end}- ({scheme})"
 
 
-def _written(scheme: str, *, touching: bool) -> tuple[str, str, str, str]:
-    """Return the letters of a span's first, inner and last word, and of a single one."""
-    if scheme == "IOB1":
-        first = "B" if touching else "I"
-        return first, "I", "I", first
+def _prefixes(scheme: str, *, touching: bool) -> tuple[str, str, str, str]:
+    """Return what stands before the label of a span's first, inner, last and only word."""
+    if scheme == "PLAIN":
+        return "", "", "", ""
+    if scheme in ("IOB1", "IO"):
+        first = "B-" if touching else "I-"
+        return first, "I-", "I-", first
     if scheme == "IOB2":
-        return "B", "I", "I", "B"
-    letters = LETTERS[scheme]
-    return letters[0], letters[1], letters[2], letters[3]
+        return "B-", "I-", "I-", "B-"
+    begin, inside, end, single = (f"{letter}-" for letter in LETTERS[scheme])
+    return begin, inside, end, single
 
 
 def _span(span: Sequence[Any], i: int, length: int) -> Span:

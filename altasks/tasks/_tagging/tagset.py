@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from altasks.data.tagging.schemes import known_scheme
+from altasks.data.tagging.schemes import ALL_LETTERS, LETTERS, known_scheme
 from altasks.data.tagging.tags import convert, spans_of, tags_of
 from altasks.errors import invalid
 
-_LETTERS = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES", "BILOU": "BILU"}
-_LIKE_A_TAG = re.compile(r"[BIESLU]-.+", re.DOTALL)
+_LIKE_A_TAG = re.compile(rf"[{ALL_LETTERS}]-.+", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ class TagSet:
                 raise invalid("labels", "distinct labels", f"{name!r} twice")
         if scheme is not None:
             scheme = known_scheme(scheme)
+            if not LETTERS[scheme]:
+                raise invalid("scheme", "a scheme with letters, such as BIO", repr(scheme))
         if "O" not in names:
             if not names:
                 raise invalid("labels", "at least one label", "none")
@@ -66,7 +67,7 @@ class TagSet:
                     "'O' among the tags, or span labels ('PER')",
                     f"tags without it, such as {names[0]!r}",
                 )
-            letters = _LETTERS[scheme or "IOB2"]
+            letters = LETTERS[scheme or "IOB2"]
             return cls(
                 ("O", *(f"{letter}-{name}" for name in names for letter in letters)),
                 scheme or "IOB2",
@@ -74,11 +75,11 @@ class TagSet:
         found = scheme or _scheme_of(names)
         for place, name in enumerate(names):
             letter, hyphen, label = name.partition("-")
-            known = len(letter) == 1 and letter in _LETTERS[found]
+            known = len(letter) == 1 and letter in LETTERS[found]
             if name != "O" and not (known and hyphen and label):
                 raise invalid(
                     "labels",
-                    f"'O' and tags of the form B-PER, with the letters {_LETTERS[found]} ({found})",
+                    f"'O' and tags of the form B-PER, with the letters {LETTERS[found]} ({found})",
                     repr(name),
                     where=f"label {place}",
                     hint="Leave 'O' out to have the tags made from span labels.",
@@ -148,6 +149,10 @@ def _scheme_of(tags: Iterable[str]) -> str:
     letters = {tag[0] for tag in tags if tag != "O"}
     if letters & {"L", "U"}:
         return "BILOU"
+    if "W" in letters:
+        return "BMEWO"
+    if "M" in letters:
+        return "BMES"
     if letters & {"E", "S"}:
         return "BIOES"
     return "IOB2" if "B" in letters or not letters else "IOB1"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from altasks.data.tagging.conll import read_conll, write_conll
+from altasks.data.tagging.conll import read_conll, read_conllu, write_conll
 from altasks.data.tagging.tagged import TaggedSentences
 from altasks.data.tagging.tags import SCHEMES, tags_of
 from altasks.errors import InvalidInputError
@@ -226,3 +226,93 @@ def test_real_files(name, sentences, words, labels):
     ]
     if "twitter" in name:
         assert any(word.startswith("#") for tokens in read.tokens for word in tokens)
+
+
+CONLLU = (
+    "# sent_id = {name}-1\n# text = du Mans\n1-2\tdu\t_\t_\n1\tde\tde\t_\n2\tle\tle\t_\n"
+    "2.1\tville\tville\t_\n3\tMans\tMans\tSpaceAfter=No|NER=B-LOC\n\n"
+    "# sent_id = {name}-2\n1\tOui\toui\tNER=O\n"
+)
+
+
+def test_ranges_and_empty_nodes_are_no_words(read, tmp_path):
+    text = CONLLU.format(name="a")
+    found = read(text, token_column=1, tag_key="NER", comments="# ")
+    assert found.tokens == [["de", "le", "Mans"], ["Oui"]]
+    assert found.tags == [["O", "O", "B-LOC"], ["O"]]
+    (tmp_path / "a.conllu").write_text(text)
+    sentences = read_conllu(tmp_path / "a.conllu", tag_key="NER")
+    assert (sentences.tokens, sentences.tags) == (found.tokens, found.tags)
+    assert sentences.ids == ["a-1", "a-2"]
+    assert not sentences.positional
+    # Without all the names the ids are positions.
+    (tmp_path / "a.conllu").write_text(text.replace("# sent_id = a-2\n", ""))
+    assert read_conllu(tmp_path / "a.conllu", tag_key="NER").ids == ["0", "1"]
+
+
+def test_ranges_are_words_where_nothing_counts(read):
+    text = "1-2\tB-SCORE\nfor\tO\n2.1\tB-SCORE\n"
+    assert read(text).tokens == [["1-2", "for", "2.1"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "says"),
+    [
+        ("1-2\tdu\tB-LOC\n1\tde\tO\n2\tle\tO\n", {}, r"words 1 to 2.*'B-LOC' at their range"),
+        ("1\tde\tO\n2\tle\tO\n2.1\tx\tB-LOC\n", {}, r"'B-LOC' at the empty node 2\.1.*line 3"),
+        ("1\tde\tO\n2\tle\tO\n3\tx\tO\n", {"token_column": 0}, r"'1', the number of a word.*=1"),
+        ("1\ta\tNER=B-X\n", {}, r"'NER=B-X'.*tag_key='NER'"),
+        ("1\ta\tX=B-X|Y=1\n", {"tag_key": "NER"}, "a feature 'NER', found the features X, Y"),
+        ("1\ta\t_\n", {"tag_key": "NER"}, "found the features none"),
+        ("Ada PER\n", {"token_column": 0}, r"found 'PER' in.*scheme='PLAIN'"),
+        ("Ada B-PER\rwrote O\nit O\n", {"token_column": 0}, r"line ends of one kind.*line 1"),
+    ],
+)
+def test_faults_of_numbered_lines(read, text, options, says):
+    with pytest.raises(InvalidInputError, match=says):
+        read(text, **{"token_column": 1, **options})
+
+
+def test_a_span_of_a_range_may_be_repeated_at_its_words(read):
+    text = "1-2\tdu\tB-LOC\n1\tde\tB-LOC\n2\tle\tI-LOC\n"
+    assert read(text, token_column=1).spans(0) == [(0, 2, "LOC")]
+
+
+def test_a_sentence_id_twice(tmp_path):
+    path = tmp_path / "a.conllu"
+    path.write_text(CONLLU.format(name="a").replace("a-2", "a-1"))
+    with pytest.raises(InvalidInputError, match=r"distinct sent_ids, found 'a-1'.*line 10"):
+        read_conllu(path, tag_key="NER")
+
+
+@pytest.mark.parametrize(
+    ("tags", "scheme", "spans"),
+    [
+        ("B-NAME M-NAME E-NAME O S-LOC", None, [(0, 3, "NAME"), (4, 5, "LOC")]),  # BMES
+        ("B-A E-A S-A S-A O", None, [(0, 2, "A"), (2, 3, "A"), (3, 4, "A")]),
+        ("B-A M-A M-A E-A W-B", None, [(0, 4, "A"), (4, 5, "B")]),  # BMEWO
+        ("B-A E-A O W-B W-B", None, [(0, 2, "A"), (3, 4, "B"), (4, 5, "B")]),
+        ("B-A I-A L-A U-B O", None, [(0, 3, "A"), (3, 4, "B")]),  # BILOU
+        ("I-A I-A O I-B I-A", None, [(0, 2, "A"), (3, 4, "B"), (4, 5, "A")]),  # IO
+        ("I-A I-A O I-B I-A", "IO", [(0, 2, "A"), (3, 4, "B"), (4, 5, "A")]),
+        ("PER PER O LOC PER", "PLAIN", [(0, 2, "PER"), (3, 4, "LOC"), (4, 5, "PER")]),
+        ("B-1 B-1 O O B-1", "PLAIN", [(0, 2, "B-1"), (4, 5, "B-1")]),
+    ],
+)
+def test_schemes_of_other_corpora(read, tags, scheme, spans):
+    text = "".join(f"w{i} {tag}\n" for i, tag in enumerate(tags.split()))
+    assert read(text, scheme=scheme).spans(0) == spans
+
+
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ("B-A M-A O", r"BMES.*'M-A' before 'O'.*line 2"),
+        ("M-A E-A", r"M- only inside a span.*BMES.*line 1"),
+        ("B-A M-A L-A", r"'M-A' as only BMES has it.*'L-A' as only BILOU has it"),
+        ("S-A W-A", r"'S-A' as only BIOES.*'W-A' as only BMEWO"),
+    ],
+)
+def test_tags_that_no_scheme_has(read, tags, says):
+    with pytest.raises(InvalidInputError, match=says):
+        read("".join(f"w{i} {tag}\n" for i, tag in enumerate(tags.split())))

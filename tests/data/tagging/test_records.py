@@ -184,3 +184,25 @@ def test_what_is_no_dataset():
         from_dataset(splits)
     with pytest.raises(InvalidInputError, match="a Hugging Face Dataset, found list"):
         from_dataset([])
+
+
+def test_a_data_frame_of_sentences():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    numpy = pytest.importorskip("numpy")
+    frame = pandas.DataFrame(
+        {
+            "tokens": [["Ada", "wrote"], numpy.array(["Paris"], object)],
+            "ner_tags": [["B-PER", "O"], ["B-LOC"]],
+            "key": ["x", "y"],
+        },
+        index=[1, 0],
+    )
+    sentences = from_dataset(frame, id_column="key")
+    assert (sentences.ids, sentences.tokens) == (["x", "y"], [["Ada", "wrote"], ["Paris"]])
+    with pytest.raises(InvalidInputError, match="'ner_tags', 'key', found 'words'"):
+        from_dataset(frame, tokens_column="words")
+
+
+def test_labels_with_numbers_are_in_the_order_of_the_numbers(read):
+    tags = [f"B-{label}" for label in ("c10", "c2", "PER", "c1")]
+    assert read({"tokens": list("abcd"), "tags": tags}).labels == ["PER", "c1", "c2", "c10"]

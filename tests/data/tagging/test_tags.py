@@ -1,5 +1,7 @@
 """Every scheme against the others, and against seqeval, which the tasks are evaluated with."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -225,3 +227,39 @@ def test_nothing_is_well_formed():
         assert spans_of([], scheme) == []
         assert tags_of([], 0, scheme) == []
     assert find_scheme([]) == find_scheme([[], ["O"]]) == "IOB2"
+
+
+@given(sentence=sentences(), scheme=st.sampled_from(["BMES", "BMEWO", "BMESO", "BMEOW"]))
+def test_schemes_with_m_write_and_read_all_spans(sentence, scheme):
+    spans, length = sentence
+    tags = tags_of(spans, length, scheme)
+    assert spans_of(tags, scheme) == sorted(spans)
+    assert {tag[0] for tag in tags} <= set("OBMESW")
+    if any(tag[0] in "MW" for tag in tags):  # else they are BIOES as well
+        assert spans_of(tags, find_scheme([tags])) == sorted(spans)
+
+
+@given(sentence=sentences(), scheme=st.sampled_from(["IO", "PLAIN"]))
+def test_schemes_that_cannot_part_neighbours_refuse_them(sentence, scheme):
+    spans, length = sentence
+    ordered = sorted(spans)
+    touching = any(a.end == b.start and a.label == b.label for a, b in pairwise(ordered))
+    if touching:
+        with pytest.raises(InvalidInputError, match=f"spans that {scheme} can write.*IOB2"):
+            tags_of(spans, length, scheme)
+    else:
+        assert spans_of(tags_of(spans, length, scheme), scheme) == ordered
+
+
+def test_plain_tags_are_labels():
+    assert tags_of([(0, 1, "B-1"), (1, 2, "PER")], 3, "PLAIN") == ["B-1", "PER", "O"]
+    with pytest.raises(InvalidInputError, match="O or a label of PLAIN, found ' '"):
+        spans_of(["PER", " "], "PLAIN")
+    with pytest.raises(InvalidInputError, match=r"can write, found .*'O'"):
+        tags_of([(0, 1, "O")], 1, "PLAIN")
+
+
+def test_earlier_names_still_import():
+    from altasks.data.tags import Fault, find_fault
+
+    assert isinstance(find_fault(["I-A"]), Fault)
