@@ -100,10 +100,6 @@ class ScoringInterruptedError(AltasksError, KeyboardInterrupt):
         self.partial = partial
 
 
-class SkippedDataWarning(UserWarning):
-    """A reader left out rows or objects of a file; the message counts and names them."""
-
-
 class LoopWarning(UserWarning):
     """Something about a loop that its user should know and that is no error."""
 

@@ -16,7 +16,7 @@ from altasks.data.tagging.annotated_texts import (
 )
 from altasks.data.tagging.tagged import TaggedSentences, as_iob2, check_words
 from altasks.data.text_files import file_error, read_json_lines
-from altasks.errors import InvalidInputError, SkippedDataWarning, invalid
+from altasks.errors import InvalidInputError, DataWarning, invalid
 
 _TAG_FIELDS = ("tags", "ner_tags")
 
@@ -85,7 +85,7 @@ def read_tagged_jsonl(
         for name, column in kept.items():
             column.append(record.get(name))
     if left_out:
-        warnings.warn(f"{path}: {_left_out(left_out)}.", SkippedDataWarning, stacklevel=2)
+        warnings.warn(f"{path}: {_left_out(left_out)}.", DataWarning, stacklevel=2)
     if not rows:
         found = _left_out(left_out) if left_out else "none"
         raise file_error(path, None, "an object on each line", found)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altasks.data import read_tagged_jsonl
-from altasks.errors import AltasksError, InvalidInputError, SkippedDataWarning
+from altasks.errors import AltasksError, InvalidInputError, DataWarning
 
 TEXT = "Ada saw Paris"
 WORDS = [
@@ -61,15 +61,15 @@ def test_an_accepted_text_without_spans_has_no_entity(read):
 def test_rejected_and_ignored_rows_are_left_out_and_named(read):
     row = {"text": TEXT, "spans": [PARIS]}
     rows = [{**row, "answer": answer} for answer in ("reject", "accept", "ignore", "reject")]
-    with pytest.warns(SkippedDataWarning, match=r"1 with the answer 'ignore' \(line 3\) and 2 .*"
+    with pytest.warns(DataWarning, match=r"1 with the answer 'ignore' \(line 3\) and 2 .*"
                                                 r"'reject' \(line 1, 4\)"):  # fmt: skip
         sentences = read(*rows, extra=["answer"])
     assert (sentences.tags, sentences.extra["answer"]) == (GOLD, ["accept"])
     tagged = {"tokens": ["Ada"], "tags": ["B-PER"]}
-    with pytest.warns(SkippedDataWarning, match=r"line 2"):
+    with pytest.warns(DataWarning, match=r"line 2"):
         assert len(read(tagged, {**tagged, "answer": "reject"})) == 1
     with (
-        pytest.warns(SkippedDataWarning),
+        pytest.warns(DataWarning),
         pytest.raises(InvalidInputError, match="found left out 1 with the answer 'reject'"),
     ):
         read(rows[0])
@@ -160,7 +160,7 @@ RECORDS = st.dictionaries(
 )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore::altasks.errors.SkippedDataWarning")
+@pytest.mark.filterwarnings("ignore::altasks.errors.DataWarning")
 @given(records=st.lists(RECORDS, min_size=1, max_size=2), cut=st.booleans())
 @settings(
     max_examples=int(os.environ.get("ALTASKS_FUZZ", "60")),
