@@ -335,6 +335,8 @@ READERS = Registry(
         "coco": "altasks.data.readers:coco",
         "coco_masks": "altasks.data.readers:coco_masks",
         "conll": "altasks.data.readers:conll",
+        "conllu": "altasks.data.readers:conllu",
+        "label_studio": "altasks.data.readers:label_studio",
         "line_folder": "altasks.data.readers:line_folder",
         "line_table": "altasks.data.readers:line_table",
         "masks": "altasks.data.readers:masks",

@@ -15,6 +15,7 @@ from altasks.data.masks.regions import Division, ImageRegion, clicks, region_lab
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool, Reader, formats, read
 from altasks.data.tagging.conll import read_conll, read_conllu, write_conll
+from altasks.data.tagging.label_studio import read_label_studio
 from altasks.data.tagging.records import from_dataset, read_tagged_jsonl
 from altasks.data.tagging.snips import read_snips
 from altasks.data.tagging.srl import Frame, SRLSentence, read_srl
@@ -46,6 +47,7 @@ __all__ = [
     "read_coco_masks",
     "read_conll",
     "read_conllu",
+    "read_label_studio",
     "read_line_folder",
     "read_line_table",
     "read_masks",

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.natural_order import in_natural_order
 from altasks.data.boxes.coco import read_coco
 from altasks.data.boxes.voc import read_voc
 from altasks.data.boxes.yolo import read_yolo
@@ -16,7 +17,8 @@ from altasks.data.lines import read_line_folder, read_line_table
 from altasks.data.masks.files import read_coco_masks, read_masks
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool
-from altasks.data.tagging.conll import read_conll
+from altasks.data.tagging.conll import read_conll, read_conllu
+from altasks.data.tagging.label_studio import read_label_studio
 from altasks.data.tagging.records import read_tagged_jsonl
 from altasks.data.tagging.snips import read_snips
 from altasks.data.tagging.srl import SRLSentence, read_srl
@@ -91,7 +93,7 @@ def _of_lines(pool: Pool) -> LabelledPool:
 
 
 def _strings(labels: Sequence[Any]) -> list[str]:
-    return sorted(set(labels)) if all(isinstance(label, str) for label in labels) else []
+    return in_natural_order(set(labels)) if all(isinstance(label, str) for label in labels) else []
 
 
 def _of_frames(sentences: list[SRLSentence]) -> LabelledPool:
@@ -104,7 +106,7 @@ def _of_frames(sentences: list[SRLSentence]) -> LabelledPool:
     ]
     labels = {name: one["frames"] for name, one in zip(ids, sentences, strict=True)}
     tags = {tag for one in sentences for frame in one["frames"] for tag in frame["tags"]}
-    roles = sorted({tag[2:] for tag in tags} - {"", "V"})
+    roles = in_natural_order({tag[2:] for tag in tags} - {"", "V"})
     pool = Pool(ids, samples.__getitem__, positional=not named, labels=labels)
     return LabelledPool(pool, roles, sentences)
 
@@ -121,6 +123,10 @@ coco_masks = FunctionReader(
     read_coco_masks, "a JSON file in COCO's form, with outlines", _MASKS, _of_masks
 )
 conll = FunctionReader(read_conll, "a file with one word and its tag a line", _TAGS, _of_tags)
+conllu = FunctionReader(read_conllu, "a CoNLL-U file with a tag for each word", _TAGS, _of_tags)
+label_studio = FunctionReader(
+    read_label_studio, "Label Studio's JSON export of named entities", _TAGS, _of_tags
+)
 tagged_jsonl = FunctionReader(
     read_tagged_jsonl, "JSON lines of sentences with tags or spans", _TAGS, _of_tags
 )

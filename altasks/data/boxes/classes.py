@@ -143,16 +143,3 @@ def number_in(text: str) -> float | None:
         return None
     value = float(text)
     return value if abs(value) < 1e300 else None
-
-
-def natural_key(value: Any) -> tuple[Any, ...]:
-    """Return a key that sorts numbers before texts, and the numbers in texts as numbers.
-
-    Example:
-        >>> sorted(["c10", "c2", 3, "c1"], key=natural_key)
-        [3, 'c1', 'c2', 'c10']
-    """
-    if isinstance(value, int):
-        return (0, value)
-    parts = re.split(r"([0-9]+)", value)
-    return (1, [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts], value)

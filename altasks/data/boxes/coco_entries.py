@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from altasks.data.boxes.classes import check_class_list, natural_key
+from altasks._internal.natural_order import natural_key
+from altasks.data.boxes.classes import check_class_list
 from altasks.data.boxes.paths import existing_image, is_file, path_inside, without_first
 from altasks.data.text_files import fault, read_lines
 from altasks.errors import InvalidInputError

@@ -16,7 +16,7 @@ from altasks.data.tagging.annotated_texts import (
 )
 from altasks.data.tagging.tagged import TaggedSentences, as_iob2, check_words
 from altasks.data.text_files import file_error, read_json_lines
-from altasks.errors import InvalidInputError, DataWarning, invalid
+from altasks.errors import DataWarning, InvalidInputError, invalid
 
 _TAG_FIELDS = ("tags", "ner_tags")
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from altasks.data import read_tagged_jsonl
-from altasks.errors import AltasksError, InvalidInputError, DataWarning
+from altasks.errors import AltasksError, DataWarning, InvalidInputError
 
 TEXT = "Ada saw Paris"
 WORDS = [
