@@ -188,8 +188,7 @@ def _code_points(text: str, marks: Sequence[_Mark]) -> Callable[[Any], int]:
             raise invalid("spans", "offsets between characters", f"{offset}")
         return points[offset]
 
-    ends = [(points.get(mark.start), points.get(mark.end), mark.surface) for mark in told]
-    if all(start is not None and text[start:end] == surface for start, end, surface in ends):
+    if all(_stands_at(text, mark, points) for mark in told):
         return point
     mark = wrong[0]
     raise invalid(
@@ -197,6 +196,11 @@ def _code_points(text: str, marks: Sequence[_Mark]) -> Callable[[Any], int]:
         repr(text[mark.start : mark.end]),
         hint="Was the text changed after it was labelled?",
     )  # fmt: skip
+
+
+def _stands_at(text: str, mark: _Mark, points: Mapping[Any, int]) -> bool:
+    start, end = points.get(mark.start), points.get(mark.end)
+    return start is not None and end is not None and text[start:end] == mark.surface
 
 
 def _edges(

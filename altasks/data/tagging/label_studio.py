@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from altasks.data.tagging.annotated_texts import read_annotated_text
+from altasks.data.tagging.annotated_texts import TaggedText, read_annotated_text
 from altasks.data.tagging.tagged import TaggedSentences, check_words
 from altasks.data.text_files import file_error, parse_json, read_text
 from altasks.errors import DataWarning, InvalidInputError, invalid
@@ -61,7 +61,7 @@ def read_label_studio(
         raise file_error(path, None, "JSON", str(error)) from error
     if not isinstance(tasks, list):
         raise file_error(path, None, "a list of tasks", type(tasks).__name__)
-    tokens, tags, ids, texts, offsets = [], [], [], [], []
+    found: dict[str, TaggedText] = {}
     left_out: list[str] = []
     for place, task in enumerate(tasks):
         name = _name(task, place)
@@ -71,24 +71,30 @@ def read_label_studio(
                 left_out.append(name)
                 continue
             read = read_annotated_text({"text": text, "spans": spans}, cut=cut)
-            words = [text[start:end] for start, end in read.offsets]
-            check_words(words, read.tags, lambda *said: invalid("text", *said))
+            check_words(_words(read), read.tags, lambda *said: invalid("text", *said))
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}, task {name}: {error}") from error
-        if name in ids:
+        if name in found:
             raise file_error(path, None, "distinct ids of tasks", f"{name!r} twice")
-        for column, value in zip(
-            (tokens, tags, ids, texts, offsets),
-            (words, read.tags, name, text, read.offsets), strict=True,
-        ):  # fmt: skip
-            column.append(value)
+        found[name] = read
     if left_out:
         named = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
         message = f"{path}: left out {len(left_out)} tasks without an annotation ({named})."
         warnings.warn(message, DataWarning, stacklevel=2)
-    if not ids:
+    if not found:
         raise file_error(path, None, "a labelled task", f"{len(tasks)} tasks without an annotation")
-    return TaggedSentences(tokens, tags, ids, {"text": texts, "offsets": offsets}, False)
+    texts = list(found.values())
+    return TaggedSentences(
+        [_words(read) for read in texts],
+        [read.tags for read in texts],
+        list(found),
+        {"text": [read.text for read in texts], "offsets": [read.offsets for read in texts]},
+        positional=False,
+    )
+
+
+def _words(read: TaggedText) -> list[str]:
+    return [read.text[start:end] for start, end in read.offsets]
 
 
 def _name(task: Any, place: int) -> str:
