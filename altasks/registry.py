@@ -325,7 +325,22 @@ TASKS = Registry(
 )
 
 #: How `altasks rank` reads, scores and shows the samples of a task, by the task's name.
-RANKERS = Registry("ranker", "altasks.rankers", {})
+RANKERS = Registry(
+    "ranker",
+    "altasks.rankers",
+    {
+        "image-classification": (
+            "altasks.cli.rankers.image_classification:ImageClassificationRanker"
+        ),
+        "ner": "altasks.cli.rankers.tagging:NERRanker",
+        "object-detection": "altasks.cli.rankers.object_detection:ObjectDetectionRanker",
+        "ocr": "altasks.cli.rankers.ocr:OCRRanker",
+        "regression": "altasks.cli.rankers.regression:RegressionRanker",
+        "segmentation": "altasks.cli.rankers.segmentation:SegmentationRanker",
+        "srl": "altasks.cli.rankers.srl:SRLRanker",
+        "text-classification": ("altasks.cli.rankers.text_classification:TextClassificationRanker"),
+    },
+)
 
 #: A file format, read into samples with their labels.
 READERS = Registry(

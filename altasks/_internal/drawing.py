@@ -1,4 +1,4 @@
-"""Letters on pictures: a font, and other people's text made fit to be drawn."""
+"""Letters on pictures: a font, and texts cut to a width."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ def font(size: float) -> Any:
         return fonts.truetype("DejaVuSans.ttf", legible)
     except OSError:
         return fonts.load_default(legible)
-
-
-def plain(text: str) -> str:
-    """Return someone's text on one line, without what a font can't show."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
 
 
 def shortened(text: str, face: Any, width: float) -> str:

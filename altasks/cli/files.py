@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from altasks.errors import InvalidInputError, invalid
@@ -39,6 +39,53 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
         raise invalid(
             argument, "a path in a folder that can be written to", f"{str(path)!r}: {error}"
         ) from error
+
+
+def check_distinct(
+    targets: Mapping[str, Path | None],
+    sources: Mapping[str, Path | None],
+    *,
+    replaceable: Callable[[Path], bool],
+) -> None:
+    """Refuse to write where something is read, or two things to one place.
+
+    Files are compared, not spellings: a link, a relative path, or another case on a disk that
+    doesn't tell cases apart, is the same file. `--force` does not help.
+
+    Args:
+        targets: option -> the file it writes.
+        sources: option -> the file or folder it reads.
+        replaceable: whether a file that lies in a folder of `sources` is an earlier result.
+
+    Raises:
+        InvalidInputError: naming both options.
+    """
+    written: list[tuple[str, Path]] = []
+    for option, path in targets.items():
+        if path is None:
+            continue
+        for other, source in sources.items():
+            if source is None or not path.exists() or not source.exists():
+                continue  # what is read exists, so what doesn't exist isn't read
+            inside = source.is_dir() and source.resolve() in path.resolve().parents
+            if path.samefile(source) or (inside and not replaceable(path)):
+                found = f"in the folder of {other}" if inside else f"the file of {other}"
+                raise invalid(
+                    option,
+                    f"a path that is not read as {other}",
+                    f"{str(path)!r}, {found}",
+                    hint="Choose another; --force doesn't overwrite what is read.",
+                )
+        for other, taken in written:
+            if _same_place(path, taken):
+                raise invalid(option, "a path of its own", f"{str(path)!r}, which is {other}'s")
+        written.append((option, path))
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:

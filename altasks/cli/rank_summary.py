@@ -1,81 +1,99 @@
-"""What `altasks rank` says at the end: what was scored, what is on top and why, pictures of it."""
+"""The end of `altasks rank`: how scores spread, which classes are on top and why, and warnings."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from altasks.cli.rank_request import Ranker, RankRequest
+from altasks._internal.text import printable
+from altasks.cli.rankers.base import Ranker, RankRequest, Scorer
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
     from altasks.scoring import Scores
 
 #: How many of the picks are shown, and how much of each text.
 SHOWN = 5
 TEXT_WIDTH = 60
+#: How many classes are counted by name.
+_CLASSES = 12
 
 
-def unreadable_lines(skipped: Mapping[str, str], count: int) -> str:
-    """Return which samples can't be read, and why."""
-    named = "".join(f"\n  {name}: {found}" for name, found in list(skipped.items())[:SHOWN])
-    more = f"\n  and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-    return f"{len(skipped):,} of {count:,} samples can't be read:{named}{more}\n"
+@dataclass(frozen=True)
+class Say:
+    """Prints lines that may hold other people's text: no markup, no emoji or control codes.
+
+    A line that begins with `Warning:` is set off.
+    """
+
+    console: Console
+
+    def __call__(self, text: str) -> None:
+        """Print one line."""
+        style = "bold yellow" if text.startswith("Warning:") else ""
+        self.console.print(plain(text, style), soft_wrap=True)
 
 
-def show_pictures(
-    console: Console,
-    request: RankRequest,
-    ranker: Ranker,
-    task: Any,
-    pool: Pool,
-    scores: Scores,
-    rows: list[dict[str, Any]],
-) -> None:
-    """Say what was left out, and write the contact sheet if one is wanted."""
-    if scores.skipped:
-        for line in unreadable_lines(scores.skipped, len(pool)).splitlines():
-            console.print(plain(line), soft_wrap=True)
-    if request.sheet is not None:
-        from altasks.report.contact_sheet import MOST, contact_sheet
+@dataclass(frozen=True)
+class Queue:
+    """What is written, and what is shown of it.
 
-        sheet: dict[str, Any] = dict(ranker.sheet)
-        contact_sheet(rows, task, request.sheet, pool=pool, **sheet)
-        shown = f"the first {MOST:,}" if len(rows) > MOST else "all of them"
-        console.print(plain(f"Pictures of {shown} are in {request.sheet}."), soft_wrap=True)
+    Attributes:
+        rows: the rows of the file, best first.
+        ranker: says what is in a description.
+        described: id -> the task's whole description; {} if it describes nothing.
+    """
+
+    rows: list[dict[str, Any]]
+    ranker: Ranker
+    described: Mapping[str, Any]
+
+    def reasons(self) -> list[str]:
+        """Return why the first few score as they do."""
+        found = [self.described.get(row["id"]) for row in self.rows[:SHOWN]]
+        return ["" if one is None else self.ranker.reason(one) for one in found]
+
+    def classes(self) -> Counter[str]:
+        """Return how often each class is predicted."""
+        return Counter(name for one in self.described.values() for name in self.ranker.classes(one))
 
 
 def summarise(
-    console: Console,
+    say: Say,
     request: RankRequest,
-    ranker: Ranker,
+    queue: Queue,
     scores: Scores,
-    rows: list[dict[str, Any]],
-    reasons: list[str],
     acquisition: str,
-    found: list[str],
+    scorer: Scorer | None,
 ) -> None:
     """Print how the scores spread, what is among the picks, and why the first are first."""
-
-    def say(text: str) -> None:
-        console.print(plain(text), soft_wrap=True)
-
-    say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(scores.values.tolist())}")
-    for line in found:
+    values = scores.values.tolist()
+    rows = queue.rows
+    say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(values)}")
+    for line in () if scorer is None else scorer.lines():
         say(line)
+    if len(values) > 1 and min(values) == max(values):
+        say(
+            f"Warning: all {len(values):,} samples have the same score, {values[0]:.4g}, so the "
+            "scores order nothing and the queue is drawn by chance. Look at the model and at "
+            "--acquisition before you pay for labels."
+        )
     if len(rows) < request.number:
         say(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
     say(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
-    counts = Counter(name for row in rows for name in ranker.classes(row["prediction"]))
-    if counts:
-        listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(12))
-        more = f", and {len(counts) - 12} more classes" if len(counts) > 12 else ""
+    if counts := queue.classes():
+        listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_CLASSES))
+        more = f", and {len(counts) - _CLASSES} more classes" if len(counts) > _CLASSES else ""
         say(f"Predicted classes among them: {listed}{more}")
+    say.console.print(_table(rows, queue.reasons()))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> Table:
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("rank", justify="right")
     table.add_column("score", justify="right", no_wrap=True)
@@ -86,18 +104,28 @@ def summarise(
         if len(shown) > TEXT_WIDTH:
             shown = shown[: TEXT_WIDTH - 3] + "..."
         table.add_row(str(row["rank"]), f"{row['score']:.4g}", plain(shown), plain(reason))
-    console.print(table)
+    return table
 
 
-def _spread(values: list[float]) -> str:
+def _spread(values: Sequence[float]) -> str:
     mean = sum(values) / len(values)
     return f"score mean {mean:.4g}, from {min(values):.4g} to {max(values):.4g}."
 
 
-def plain(text: str) -> Text:
-    """Return other people's text as what it says: no markup, no emoji codes, no control codes.
+def unreadable_lines(skipped: Mapping[str, str], count: int) -> str:
+    """Return which samples can't be read, and why."""
+    named = "".join(f"\n  {name}: {found}" for name, found in list(skipped.items())[:SHOWN])
+    more = f"\n  and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    return f"{len(skipped):,} of {count:,} samples can't be read:{named}{more}\n"
 
-    A pool is untrusted: an escape sequence in it could clear or recolour the terminal, and a
-    change of direction could make it say something else.
-    """
-    return Text("".join(char if char.isprintable() else "\ufffd" for char in text))
+
+def note_unreadable(say: Say, scores: Scores, count: int) -> None:
+    """Print which samples were left out because they can't be read."""
+    if scores.skipped:
+        for line in unreadable_lines(scores.skipped, count).splitlines():
+            say(line)
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Return other people's text as it is: no markup, no emoji codes, no control codes."""
+    return Text(printable(text), style)

@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from altasks._internal.drawing import font, plain, shortened
+from altasks._internal.drawing import font, shortened
 from altasks._internal.extras import require
+from altasks._internal.text import one_line
 from altasks.abilities import DrawsPictures, provides
 from altasks.data.images import open_image
 from altasks.errors import UnreadableSampleError, invalid
@@ -213,5 +214,5 @@ def _write(
     pen: Any, face: Any, lines: list[str], at: tuple[int, int], width: int, line: int
 ) -> None:
     for place, text in enumerate(lines):
-        shown = shortened(plain(text), face, width)
+        shown = shortened(one_line(text), face, width)
         pen.text((at[0], at[1] + place * line), shown, fill=_FAINT if place else _INK, font=face)

@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
-from altasks.cli.rank import _read_ids, run_rank
-from altasks.cli.rank_request import RankRequest
-from altasks.cli.rankers.table import RANKERS
+from altasks.cli.labelled import read_ids
+from altasks.cli.rank import run_rank
+from altasks.cli.rankers import RankRequest
 from altasks.errors import InvalidInputError
-from altasks.registry import TASKS
+from altasks.registry import RANKERS, TASKS
 
 pytest.importorskip("transformers", reason="needs the extra text")
 
@@ -277,10 +277,10 @@ def test_a_list_of_ids_is_read_as_a_pool_names_them(tmp_path):
     path = tmp_path / "done.txt"
     names = ["a\u2028b.png", "c\x85d.png", "e f.png"]  # str.splitlines breaks inside
     path.write_text("\ufeff" + "\r\n".join(names), encoding="utf-8", newline="")
-    assert _read_ids(path, None) == names
+    assert read_ids(path, None) == names
     path.write_bytes(b"one\ncaf\xe9\n")
     with pytest.raises(InvalidInputError, match=r"done\.txt: expected utf-8 .*line 2"):
-        _read_ids(path, None)
+        read_ids(path, None)
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
@@ -330,11 +330,11 @@ def test_an_option_that_would_not_be_read_is_refused(tasks, options, named, tmp_
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool" / "a.png").touch()
     for task in tasks.split():
-        given = {"model": str(tmp_path), "pool": "pool", **options}
-        given["pool"] = tmp_path / given["pool"]
-        out = tmp_path / "queue.jsonl"
+        own = dict(options)
+        pool, out = tmp_path / own.pop("pool", "pool"), tmp_path / "queue.jsonl"
+        request = RankRequest(task=task, model=str(tmp_path), pool=pool, out=out, options=own)
         with pytest.raises(InvalidInputError, match=named):
-            run_rank(RankRequest(task=task, out=out, **given))
+            run_rank(request)
         assert not out.exists()
 
 
@@ -353,11 +353,15 @@ def test_a_model_that_is_not_there_is_one_message(rank, tmp_path):
     assert "Traceback" not in result.output
 
 
-def test_a_task_the_shell_cannot_rank_says_how_from_python(rank, monkeypatch):
-    monkeypatch.setitem(TASKS._targets, "own-task", object)
+def test_a_task_that_needs_more_than_a_model_says_how_from_python(rank, monkeypatch):
+    class Own:
+        def __init__(self, labels): ...
+
+    monkeypatch.setitem(TASKS._targets, "own-task", Own)
     result = rank(task="own-task")
     assert result.exit_code == 2
     assert 'al.get_task("own-task")' in result.output
+    assert "needs labels" in result.output
 
 
 def test_a_missing_extra_says_what_to_install(rank, monkeypatch):
@@ -420,8 +424,8 @@ def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
     assert set(rows[0]) == {"rank", "id", "score", "text"}
 
 
-def test_every_ranker_is_of_a_registered_task():
-    assert set(RANKERS) <= set(TASKS.names())
+def test_every_task_of_ours_has_a_ranker():
+    assert set(RANKERS) == set(TASKS.builtin)
     assert callable(run_rank)
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import altasks as al
-from altasks._internal.drawing import font, plain, shortened
+from altasks._internal.drawing import font, shortened
+from altasks._internal.text import one_line
 from altasks.errors import InvalidInputError
 from altasks.loop import Query
 from altasks.report import contact_sheet
@@ -145,7 +146,7 @@ def test_what_is_no_query_is_named(tmp_path, given, options, message):
 
 def test_text_is_made_fit_to_be_drawn():
     face = font(12)
-    assert plain("a\nb\x1b[2J\u202ec") == "a b\ufffd[2J\ufffdc"
+    assert one_line("a\nb\x1b[2J\u202ec") == "a b\ufffd[2J\ufffdc"
     assert shortened("short", face, 500) == "short"
     cut = shortened("a/very/long/path/" * 9 + "end.png", face, 120)
     assert face.getlength(cut) <= 120

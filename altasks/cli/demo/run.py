@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from altasks._internal.extras import require
-from altasks.cli.demo.board import Board
+from altasks.cli.demo.live_table import LiveTable
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ def run_demo(
     import torch
 
     from altasks.cli.demo.report import report
-    from altasks.cli.quiet import quiet_transformers
+    from altasks.cli.silence import silence_transformers
     from altasks.data.samples.chatterbot import load_chatterbot
     from altasks.report import ResultRows
 
-    quiet_transformers()
+    silence_transformers()
     if threads is not None:
         torch.set_num_threads(threads)
     corpus = load_chatterbot()
@@ -151,18 +151,18 @@ def _run_seed(
     answers = {str(row): corpus.labels[row] for row in kept}
     test = [corpus.texts[row] for row in held], [corpus.labels[row] for row in held]
     title = f"seed {seed}: {len(kept):,} sentences to ask, {len(held):,} to test on"
-    board = Board(
+    table = LiveTable(
         console, list(ARMS), metric=METRIC, title=title, rounds=len(settings.label_counts)
     )
     points: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    with board:
-        board.status("loading the model")
+    with table:
+        table.status("loading the model")
         pool = {str(row): corpus.texts[row] for row in kept}
         loops = {arm: _build_loop(settings, seed, corpus, pool, arm) for arm in ARMS}
         for labels in settings.label_counts:
             for arm, loop in loops.items():
-                points[arm].append(_one_round(board, settings, loop, arm, labels, answers, test))
-                board.add(labels, arm, points[arm][-1][METRIC])
+                points[arm].append(_one_round(table, settings, loop, arm, labels, answers, test))
+                table.add(labels, arm, points[arm][-1][METRIC])
     for arm, loop in loops.items():
         loop.close()
         rows.add(
@@ -177,7 +177,7 @@ def _run_seed(
 
 
 def _one_round(
-    board: Board,
+    table: LiveTable,
     settings: DemoSettings,
     loop: ActiveLoop,
     arm: str,
@@ -188,14 +188,14 @@ def _one_round(
     """Ask, answer, fit and test once; return what was measured."""
     started = time.monotonic()
     first = labels == settings.start
-    board.status(f"{arm}: choosing what to ask")
+    table.status(f"{arm}: choosing what to ask")
     query = loop.ask(settings.start if first else settings.batch)
     asked = time.monotonic()
     loop.tell({name: answers[name] for name in query.ids})
-    board.status(f"{arm}: fine-tuning on {labels} labels")
+    table.status(f"{arm}: fine-tuning on {labels} labels")
     loop.fit()
     fitted = time.monotonic()
-    board.status(f"{arm}: testing")
+    table.status(f"{arm}: testing")
     metrics = loop.evaluate(test)
     return {
         **metrics,

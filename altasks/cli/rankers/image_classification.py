@@ -1,4 +1,4 @@
-"""What `altasks rank` must know of image classification: a folder of images in, classes out."""
+"""Ranking images for classification: a folder of images in, classes out."""
 
 from __future__ import annotations
 
@@ -6,41 +6,83 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rank_request import kind_of, settings_of
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.options import (
+    DROPOUT,
+    DROPOUT_LAYERS,
+    FEW_PASSES,
+    SHEET,
+    check_dropout,
+    mc_dropout,
+)
+from altasks.cli.rankers.saved import kind_of, settings_of
+from altasks.cli.rankers.text_classification import predicted_classes
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
     from altasks.tasks.image_classification.task import ImageClassification
 
+VIEWS: RankOption[bool] = RankOption(
+    "--views", bool, "Make the committee of ten views of each image (parts, mirrored).", False
+)
 
-def build_image_classification(request: RankRequest) -> ImageClassification:
-    """Return the task for the options of the shell.
 
-    Raises:
-        InvalidInputError: for a model that was never fine-tuned, weights without their network,
-            or an option of texts.
-    """
-    from altasks.committees import MCDropout, Views
+class ImageClassificationRanker(Ranker):
+    """Ranks the images of a folder."""
 
-    if request.truncate:
-        raise invalid("--truncate", "not to be given: images have no length", "it")
-    if request.views and request.passes:
-        raise invalid("--views", "one committee", "it and --passes")
-    if not request.passes and (request.dropout is not None or request.dropout_layers != "all"):
-        raise invalid("--dropout, --dropout-layers", "--passes beside them", "none")
-    committee: Any = Views() if request.views else None
-    if request.passes:
-        committee = MCDropout(
-            request.passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
-        )
-    options = {"committee": committee, "device": request.device, "batch_size": request.batch_size}
-    folder = Path(request.checkpoint)
-    settings = settings_of(folder, "image-classification", "ImageClassification")
-    if settings and not (folder / "config.json").is_file():
-        return _of_timm(folder, settings, options)
-    return _of_checkpoint(request.checkpoint, folder, settings, options)
+    options: tuple[RankOption[Any], ...] = (
+        VIEWS, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
+    )  # fmt: skip
+
+    def check(self, request: RankRequest) -> None:
+        """Refuse two committees at once, and dropout without passes."""
+        super().check(request)
+        if request.value(VIEWS) and request.value(FEW_PASSES):
+            raise invalid("--views", "one committee", "it and --passes")
+        check_dropout(request, FEW_PASSES)
+
+    def read(self, request: RankRequest) -> Pool:
+        """Return the images of a folder and those below it."""
+        return read_image_folder(request)
+
+    def build(self, request: RankRequest) -> ImageClassification:
+        """Return the task around a fine-tuned checkpoint, or a network of timm that was saved.
+
+        Raises:
+            InvalidInputError: for a model that was never fine-tuned, or weights without their
+                network.
+        """
+        from altasks.committees import Views
+
+        options = {
+            "committee": Views() if request.value(VIEWS) else mc_dropout(request, FEW_PASSES),
+            "device": request.device,
+            "batch_size": request.samples_at_once,
+        }
+        folder = Path(request.checkpoint)
+        settings = settings_of(folder, "image-classification", "ImageClassification")
+        if settings and not (folder / "config.json").is_file():
+            return _of_timm(folder, settings, options)
+        return _of_checkpoint(request.checkpoint, folder, settings, options)
+
+    def fields(self, sample: Any) -> dict[str, Any]:
+        """Return the path."""
+        return image_fields(sample)
+
+    def classes(self, description: Mapping[str, Any]) -> list[str]:
+        """Return the class or classes that are predicted."""
+        return predicted_classes(description)
+
+    def reason(self, description: Mapping[str, Any]) -> str:
+        """Return the likeliest classes, or the labels the model is least sure of."""
+        classes = description["classes"]
+        if isinstance(description["predicted"], list):
+            unsure = sorted(classes, key=lambda one: abs(float(one["probability"]) - 0.5))[:3]
+            return "unsure of " + ", ".join(_named(one) for one in unsure)
+        first = " or ".join(_named(one) for one in classes[:2])
+        return first + "".join(f", {_named(one)}" for one in classes[2:3])
 
 
 def _of_checkpoint(
@@ -110,37 +152,5 @@ def _of_timm(
     return task
 
 
-def read_image_folder(request: RankRequest) -> Pool:
-    """Return the images of a folder and those below it, their ids the relative paths."""
-    from altasks.data import as_pool
-    from altasks.data.images import IMAGE_SUFFIXES
-
-    if not request.pool.is_dir():
-        raise invalid("--pool", "a folder of images", repr(str(request.pool)))
-    return as_pool(request.pool, suffixes=IMAGE_SUFFIXES)
-
-
-def image_fields(sample: Any) -> dict[str, Any]:
-    """Return what of an image goes into its row of the queue."""
-    return {"path": str(sample)}
-
-
-def image_classes(description: Mapping[str, Any]) -> list[str]:
-    """Return the class or classes that are predicted."""
-    predicted = description["predicted"]
-    return [str(name) for name in (predicted if isinstance(predicted, list) else [predicted])]
-
-
-def closest_classes(description: Mapping[str, Any]) -> str:
-    """Return what the model can't decide between: the likeliest classes, or unsure labels."""
-    classes = description["classes"]
-    if isinstance(description["predicted"], list):
-        unsure = sorted(classes, key=lambda one: abs(float(one["probability"]) - 0.5))[:3]
-        return "unsure of " + ", ".join(_said(one) for one in unsure)
-    first = " or ".join(_said(one) for one in classes[:2])
-    rest = "".join(f", {_said(one)}" for one in classes[2:3])
-    return first + rest
-
-
-def _said(entry: Mapping[str, Any]) -> str:
+def _named(entry: Mapping[str, Any]) -> str:
     return f"{entry['label']} {entry['probability']:.2f}"

@@ -1,52 +1,118 @@
-"""What `altasks rank` must know of object detection: a folder of images in, boxes out."""
+"""Ranking images for object detection: a folder of images in, boxes out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
 from altasks.cli.rankers.class_weights import weights_line
+from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.options import SHEET
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from altasks.cli.rank_request import RankRequest
+    from altasks.data import Pool
     from altasks.tasks.object_detection.task import ObjectDetection
 
 #: How many boxes a reason names.
 _NAMED = 3
 
 
-def build_object_detection(request: RankRequest) -> ObjectDetection:
-    """Return the task for the options of the shell.
+class Reduce(StrEnum):
+    """How the scores of boxes become their image's."""
 
-    Raises:
-        InvalidInputError: for a model that is no trained detector, or an option of texts.
-    """
-    from altasks.tasks.object_detection.task import ObjectDetection
+    SUM = "sum"
+    MEAN = "mean"
+    MAX = "max"
+    TOP_K = "top_k"
 
-    if request.truncate:
-        raise invalid("--truncate", "not to be given: images have no length", "it")
-    if request.dropout is not None:
-        raise invalid("--dropout", "not to be given: YOLO has no dropout", f"{request.dropout}")
-    if Path(request.checkpoint).suffix.lower() in (".yaml", ".yml"):
-        raise invalid(
-            "--model",
-            "a trained detector: a .pt file, or a folder that ObjectDetection.save wrote",
-            repr(request.checkpoint),
-            hint="A description has no weights; drawn at random they rank at random.",
+
+CLASS_WEIGHTS: RankOption[Path | None] = RankOption(
+    "--class-weights",
+    Path,
+    "A folder of labels (YOLO's .txt, VOC's .xml); classes that are rare there weigh more.",
+    None,
+)
+REDUCE: RankOption[Reduce] = RankOption(
+    "--reduce", Reduce, "How the scores of boxes become their image's.", Reduce.SUM
+)
+CONF: RankOption[float | None] = RankOption(
+    "--conf", float, "The least confidence of a box; the task's own by default.", None
+)
+IMAGE_SIZE: RankOption[int | None] = RankOption(
+    "--image-size", int, "The longer side that the model sees; its own by default.", None
+)
+
+
+class ObjectDetectionRanker(Ranker):
+    """Ranks the images of a folder by the boxes found in them."""
+
+    options: tuple[RankOption[Any], ...] = (
+        CLASS_WEIGHTS, REDUCE, CONF, IMAGE_SIZE, SHEET,
+    )  # fmt: skip
+
+    def check(self, request: RankRequest) -> None:
+        """Refuse the description of a network, which has no weights."""
+        if Path(request.checkpoint).suffix.lower() in (".yaml", ".yml"):
+            raise invalid(
+                "--model",
+                "a trained detector: a .pt file, or a folder that ObjectDetection.save wrote",
+                repr(request.checkpoint),
+                hint="A description has no weights; drawn at random they rank at random.",
+            )
+
+    def read(self, request: RankRequest) -> Pool:
+        """Return the images of a folder and those below it."""
+        return read_image_folder(request)
+
+    def build(self, request: RankRequest) -> ObjectDetection:
+        """Return the task around a trained detector."""
+        from altasks.tasks.object_detection.task import ObjectDetection
+
+        conf = request.value(CONF)
+        chosen: dict[str, Any] = {} if conf is None else {"conf": conf}
+        return ObjectDetection(
+            request.checkpoint,
+            imgsz=request.value(IMAGE_SIZE),
+            device=request.device,
+            batch_size=request.samples_at_once,
+            **chosen,
         )
-    chosen: dict[str, Any] = {} if request.conf is None else {"conf": request.conf}
-    return ObjectDetection(
-        request.checkpoint,
-        imgsz=request.image_size,
-        device=request.device,
-        batch_size=request.batch_size,
-        **chosen,
-    )
+
+    def scorer(self, request: RankRequest, task: Any) -> BoxScorer:
+        """Return what scores images and counts the boxes found."""
+        return BoxScorer(request, task)
+
+    def fields(self, sample: Any) -> dict[str, Any]:
+        """Return the path."""
+        return image_fields(sample)
+
+    def classes(self, description: Mapping[str, Any]) -> list[str]:
+        """Return the classes of the boxes that are predicted."""
+        return [entry["label"] for entry in description["boxes"]]
+
+    def reason(self, description: Mapping[str, Any]) -> str:
+        """Return how many boxes there are, and those whose two likeliest classes are closest."""
+        boxes = description["boxes"]
+        if not boxes:
+            return "nothing found"
+
+        def gap(entry: Mapping[str, Any]) -> float:
+            return float(abs(entry["probability"] - entry["runner_up"]["probability"]))
+
+        shown = [
+            f"{entry['label']} {entry['probability']:.2f} or "
+            f"{entry['runner_up']['label']} {entry['runner_up']['probability']:.2f}"
+            for entry in sorted(boxes, key=gap)[:_NAMED]
+        ]
+        count = f"{len(boxes)} box" + ("es" if len(boxes) > 1 else "")
+        return f"{count}; closest: {', '.join(shown)}"
 
 
 class BoxScorer:
@@ -63,15 +129,16 @@ class BoxScorer:
         name = request.acquisition or task.default_acquisition
         self._function = get_acquisition(name)
         self._labels = task.labels
-        self._options: dict[str, Any] = {"reduce": request.reduce or "sum"}
+        self._options: dict[str, Any] = {"reduce": str(request.value(REDUCE))}
         self.__name__ = name
         if name == "margin":
             self._options["power"] = 2
         self.weights: list[float] | None = None
-        if request.class_weights is not None:
+        labelled = request.value(CLASS_WEIGHTS)
+        if labelled is not None:
             from altasks.acquisition.class_weights import class_weights_from_counts
 
-            counts = count_labels(request.class_weights, self._labels)
+            counts = count_labels(labelled, self._labels)
             self.weights = class_weights_from_counts(counts)
             self._options["class_weights"] = self.weights
         self.images = self.boxes = self.empty = 0
@@ -96,7 +163,13 @@ class BoxScorer:
             + (f": {found}" if found else "")
             + "."
         ]
-        if self.empty:
+        if self.images and not self.boxes:
+            lines.append(
+                f"Warning: no box was found in any of {self.images:,} images, so the queue is in "
+                "no order. Is it the right model, and are these its images? A lower --conf keeps "
+                "boxes the model is less sure of."
+            )
+        elif self.empty:
             lines.append("An image without a box scores 0, so it comes last.")
         if self.weights is not None:
             lines.append(weights_line(self._labels, self.weights))
@@ -119,26 +192,3 @@ def count_labels(source: Path, labels: list[str]) -> list[int]:
     if list_folder(source, (".xml",), argument="--class-weights").files:
         return count_voc(source, labels)
     return count_yolo(source, labels)
-
-
-def box_labels(description: Mapping[str, Any]) -> list[str]:
-    """Return the classes of the boxes that are predicted."""
-    return [entry["label"] for entry in description["boxes"]]
-
-
-def closest_calls(description: Mapping[str, Any]) -> str:
-    """Return how many boxes there are, and those whose two likeliest classes are closest."""
-    boxes = description["boxes"]
-    if not boxes:
-        return "nothing found"
-
-    def gap(entry: Mapping[str, Any]) -> float:
-        return float(abs(entry["probability"] - entry["runner_up"]["probability"]))
-
-    shown = [
-        f"{entry['label']} {entry['probability']:.2f} or "
-        f"{entry['runner_up']['label']} {entry['runner_up']['probability']:.2f}"
-        for entry in sorted(boxes, key=gap)[:_NAMED]
-    ]
-    count = f"{len(boxes)} box" + ("es" if len(boxes) > 1 else "")
-    return f"{count}; closest: {', '.join(shown)}"

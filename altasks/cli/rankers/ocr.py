@@ -1,42 +1,85 @@
-"""What `altasks rank` must know of OCR: readers and images of lines in, readings out."""
+"""Ranking images of lines for OCR: readers and images in, readings out."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.image_folder import image_fields
+from altasks.cli.rankers.options import SHEET
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
 
 _TABLES = (".csv", ".tsv")
 
+MEMBER: RankOption[Sequence[str]] = RankOption(
+    "--member",
+    list[str],
+    "Once for each reader: tesseract:LANGUAGE, a folder or a file.",
+    (),
+)
+IMAGE_COLUMN: RankOption[str | None] = RankOption(
+    "--text-column", str, "The column of a table with the images' paths; 'image' by default.", None
+)
 
-def build_ocr(request: RankRequest) -> Any:
-    """Return the task for the options of the shell.
 
-    Raises:
-        InvalidInputError: for no member, or one that can't be read.
-    """
-    from altasks.tasks.ocr.task import OCR
+class OCRRanker(Ranker):
+    """Ranks images of lines by how much several readers disagree."""
 
-    named = ([] if request.model is None else [request.model]) + list(request.members)
-    if not named:
-        raise invalid(
-            "--member", "a reader, such as tesseract:deu or the folder of a saved committee", "none"
+    options: tuple[RankOption[Any], ...] = (MEMBER, IMAGE_COLUMN, SHEET)
+    sheet: Mapping[str, int] = {"columns": 2, "tile": 600}  # lines are wide and flat
+
+    def check(self, request: RankRequest) -> None:
+        """Refuse a committee of nobody."""
+        if request.model is None and not request.value(MEMBER):
+            raise invalid(
+                "--member",
+                "a reader, such as tesseract:deu or the folder of a saved committee",
+                "none",
+            )
+
+    def read(self, request: RankRequest) -> Pool:
+        """Return the images of a folder, or of a table with a column of paths."""
+        from altasks.data import as_pool, read_line_table
+        from altasks.data.images import IMAGE_SUFFIXES
+
+        if request.pool.suffix.lower() in _TABLES:
+            return read_line_table(
+                request.pool,
+                image_column=request.value(IMAGE_COLUMN) or "image",
+                id_column=request.id_column,
+            )
+        return as_pool(request.pool, suffixes=IMAGE_SUFFIXES)
+
+    def build(self, request: RankRequest) -> Any:
+        """Return the task with its committee of readers.
+
+        Raises:
+            InvalidInputError: for a member that can't be read.
+        """
+        from altasks.tasks.ocr.task import OCR
+
+        named = ([] if request.model is None else [request.model]) + list(request.value(MEMBER))
+        return OCR(
+            members=[_member(name) for name in named],
+            device=request.device,
+            batch_size=request.samples_at_once,
         )
-    if request.truncate:
-        raise invalid("--truncate", "not to be given: lines are read whole", "it")
-    return OCR(
-        members=[_member(name) for name in named],
-        device=request.device,
-        batch_size=request.batch_size,
-    )
+
+    def fields(self, sample: Any) -> dict[str, Any]:
+        """Return the path."""
+        return image_fields(sample)
+
+    def reason(self, description: Mapping[str, Any]) -> str:
+        """Return the different readings, with how many members have each."""
+        counts = Counter(description["readings"])
+        return "; ".join(f"{count} x {text!r}" for text, count in counts.most_common(3))
 
 
 def _member(name: str) -> Any:
@@ -53,28 +96,3 @@ def _member(name: str) -> Any:
             repr(name),
         )
     return name
-
-
-def read_images(request: RankRequest) -> Pool:
-    """Return the images of a folder, or of a table with a column of paths."""
-    from altasks.data import as_pool, read_line_table
-    from altasks.data.images import IMAGE_SUFFIXES
-
-    if request.pool.suffix.lower() in _TABLES:
-        return read_line_table(
-            request.pool,
-            image_column=request.text_column or "image",
-            id_column=request.id_column,
-        )
-    return as_pool(request.pool, suffixes=IMAGE_SUFFIXES)
-
-
-def line_fields(sample: Any) -> dict[str, Any]:
-    """Return what of a line goes into its row of the queue."""
-    return {"path": str(sample)}
-
-
-def split_readings(description: Mapping[str, Any]) -> str:
-    """Return the different readings, with how many members have each."""
-    counts = Counter(description["readings"])
-    return "; ".join(f"{count} x {text!r}" for text, count in counts.most_common(3))

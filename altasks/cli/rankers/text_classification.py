@@ -1,4 +1,4 @@
-"""What `altasks rank` must know of text classification: a table of texts in, classes out."""
+"""Ranking texts for classification: a table of texts in, classes out."""
 
 from __future__ import annotations
 
@@ -6,52 +6,81 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rank_request import kind_of, settings_of
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.options import (
+    DROPOUT,
+    DROPOUT_LAYERS,
+    PASSES,
+    TEXT_COLUMN,
+    TRUNCATE,
+    check_dropout,
+    mc_dropout,
+)
+from altasks.cli.rankers.saved import kind_of, settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.cli.rank_request import RankRequest
     from altasks.data import Pool
 
-#: Passes of MC dropout, unless said otherwise.
-PASSES = 20
 
+class TextClassificationRanker(Ranker):
+    """Ranks the texts of a table, or the text files of a folder."""
 
-def build_text_classification(request: RankRequest) -> Any:
-    """Return the task for the options of the shell.
+    options: tuple[RankOption[Any], ...] = (
+        TEXT_COLUMN, TRUNCATE, PASSES, DROPOUT, DROPOUT_LAYERS,
+    )  # fmt: skip
 
-    Raises:
-        InvalidInputError: for a checkpoint without a trained head, or another task's.
-    """
-    from altasks.committees import MCDropout
-    from altasks.tasks.text_classification.task import TextClassification
+    def check(self, request: RankRequest) -> None:
+        """Refuse dropout without passes."""
+        super().check(request)
+        check_dropout(request, PASSES)
 
-    committee = None
-    if passes := PASSES if request.passes is None else request.passes:
-        committee = MCDropout(
-            passes, layers=request.dropout_layers, p=request.dropout, seed=request.seed
-        )
-    try:
-        return TextClassification(
-            request.checkpoint,
-            **_saved_settings(Path(request.checkpoint)),
-            committee=committee,
-            device=request.device,
-            batch_size=request.batch_size,
-            too_long="truncate" if request.truncate else "error",
-        )
-    except InvalidInputError as error:
-        if not str(error).startswith("labels:"):
-            raise
-        # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
-        raise invalid(
-            "--model",
-            "a checkpoint fine-tuned for classification",
-            "one without a classification head",
-            where=request.checkpoint,
-            hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
-            "TextClassification.save wrote.",
-        ) from error
+    def read(self, request: RankRequest) -> Pool:
+        """Return the texts of a table."""
+        return read_texts(request)
+
+    def build(self, request: RankRequest) -> Any:
+        """Return the task around a fine-tuned checkpoint.
+
+        Raises:
+            InvalidInputError: for a checkpoint without a trained head, or another task's.
+        """
+        from altasks.tasks.text_classification.task import TextClassification
+
+        try:
+            return TextClassification(
+                request.checkpoint,
+                **_saved_settings(Path(request.checkpoint)),
+                committee=mc_dropout(request, PASSES),
+                device=request.device,
+                batch_size=request.samples_at_once,
+                too_long="truncate" if request.value(TRUNCATE) else "error",
+            )
+        except InvalidInputError as error:
+            if not str(error).startswith("labels:"):
+                raise
+            # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
+            raise invalid(
+                "--model",
+                "a checkpoint fine-tuned for classification",
+                "one without a classification head",
+                where=request.checkpoint,
+                hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
+                "TextClassification.save wrote.",
+            ) from error
+
+    def fields(self, sample: Any) -> dict[str, Any]:
+        """Return the text."""
+        return text_fields(sample)
+
+    def classes(self, description: Mapping[str, Any]) -> list[str]:
+        """Return the class or classes that are predicted."""
+        return predicted_classes(description)
+
+    def reason(self, description: Mapping[str, Any]) -> str:
+        """Return the three likeliest classes."""
+        likeliest = description["classes"][:3]
+        return ", ".join(f"{entry['label']} {entry['probability']:.2f}" for entry in likeliest)
 
 
 def _saved_settings(folder: Path) -> dict[str, Any]:
@@ -62,21 +91,24 @@ def _saved_settings(folder: Path) -> dict[str, Any]:
 
 
 def read_texts(request: RankRequest) -> Pool:
-    """Return the texts of a table."""
+    """Return the texts of a table, or the files of a folder."""
     from altasks.data import as_pool
 
     if request.pool.is_dir():  # --id-column may be that of --labelled
         return as_pool(request.pool)
-    return as_pool(request.pool, text_column=request.text_column, id_column=request.id_column)
+    return as_pool(
+        request.pool, text_column=request.value(TEXT_COLUMN), id_column=request.id_column
+    )
 
 
-def text_classes(description: Mapping[str, Any]) -> list[str]:
+def text_fields(sample: Any) -> dict[str, Any]:
+    """Return a text as a field of the queue; a pair of texts is a list."""
+    if isinstance(sample, Path):
+        return {"path": str(sample)}
+    return {"text": sample if isinstance(sample, str) else list(sample)}
+
+
+def predicted_classes(description: Mapping[str, Any]) -> list[str]:
     """Return the class or classes that are predicted."""
     predicted = description["predicted"]
     return [str(name) for name in (predicted if isinstance(predicted, list) else [predicted])]
-
-
-def text_reason(description: Mapping[str, Any]) -> str:
-    """Return the three likeliest classes."""
-    likeliest = description["classes"][:3]
-    return ", ".join(f"{entry['label']} {entry['probability']:.2f}" for entry in likeliest)

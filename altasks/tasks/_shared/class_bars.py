@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from altasks._internal.drawing import font, plain, shortened
+from altasks._internal.drawing import font, shortened
 from altasks._internal.extras import require
+from altasks._internal.text import one_line
 
 #: The height of the letters, as a share of the picture's width.
 LETTERS = 0.075
@@ -41,6 +42,6 @@ def with_classes(image: Any, description: Mapping[str, Any]) -> Any:
         number = f"{share:.2f}"
         end = width - face.getlength(number) - 3
         pen.text((end, top), number, fill="black", font=face)
-        label = shortened(plain(str(entry["label"])), face, end - 8)
+        label = shortened(one_line(str(entry["label"])), face, end - 8)
         pen.text((3, top), label, fill="black", font=face)
     return sheet

@@ -7,7 +7,8 @@ import pytest
 
 import altasks as al
 from altasks.cli import app
-from altasks.cli.rank import RankRequest, run_rank
+from altasks.cli.rank import run_rank
+from altasks.cli.rankers import RankRequest
 from altasks.errors import InvalidInputError
 
 for _needed in ("transformers", "segmentation_models_pytorch"):
@@ -34,13 +35,17 @@ def folder(tmp_path_factory):
     return root
 
 
+SHARED = ("acquisition", "batch_size", "force", "number", "seed", "skip_unreadable", "strategy")
+
+
 def rank(folder, tmp_path, **options):
     request = RankRequest(
         task="segmentation",
         model=str(folder / "model"),
         pool=folder / "pool",
         out=tmp_path / "queue.jsonl",
-        **options,
+        **{name: options.pop(name) for name in SHARED if name in options},
+        options=options,
     )
     run_rank(request)
     return [json.loads(line) for line in request.out.read_text().splitlines()]

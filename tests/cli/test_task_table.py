@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 import altasks as al
-from altasks.cli.catalog import catalogue, print_tasks
+from altasks.cli.task_table import catalogue, print_tasks
 from altasks.registry import TASKS, Builtin
 
 ROOT = Path(__file__).parents[2]

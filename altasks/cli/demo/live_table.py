@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 
-class Board:
+class LiveTable:
     """Scores of several arms as they come in, side by side, one row for each label count.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def quiet_transformers() -> None:
+def silence_transformers() -> None:
     """Silence transformers' reports and bars in this process; errors still come through.
 
     Only commands call this: a library has no business changing its caller's logging.

@@ -3,21 +3,23 @@ import io
 import pytest
 from rich.console import Console
 
-from altasks.cli.demo.board import Board
+from altasks.cli.demo.live_table import LiveTable
 
 
-def board_on(terminal):
+def table_on(terminal):
     console = Console(file=io.StringIO(), width=80, force_terminal=terminal)
-    return console, Board(console, ["random", "BALD"], metric="accuracy", title="seed 7", rounds=2)
+    return console, LiveTable(
+        console, ["random", "BALD"], metric="accuracy", title="seed 7", rounds=2
+    )
 
 
 def test_away_from_a_terminal_each_finished_row_is_a_plain_line():
-    console, board = board_on(False)
-    with board:
-        board.status("fitting")
-        board.add(24, "random", 0.5)
+    console, table = table_on(False)
+    with table:
+        table.status("fitting")
+        table.add(24, "random", 0.5)
         assert "24 labels" not in console.file.getvalue()
-        board.add(24, "BALD", 0.625)
+        table.add(24, "BALD", 0.625)
     lines = console.file.getvalue().splitlines()
     assert lines[0] == "seed 7"
     assert lines[1].startswith("     24 labels   random 0.500   BALD 0.625   (0:0")
@@ -26,12 +28,12 @@ def test_away_from_a_terminal_each_finished_row_is_a_plain_line():
 
 
 def test_on_a_terminal_the_table_is_drawn_again_and_stays():
-    console, board = board_on(True)
-    with board:
-        board.status("BALD: fine-tuning on 24 labels")
-        board.add(24, "random", 0.5)
-        board._live.refresh()
-        board.add(24, "BALD", 0.625)
+    console, table = table_on(True)
+    with table:
+        table.status("BALD: fine-tuning on 24 labels")
+        table.add(24, "random", 0.5)
+        table._live.refresh()
+        table.add(24, "BALD", 0.625)
     text = console.file.getvalue()
     assert "BALD: fine-tuning on 24 labels" in text
     assert "..." in text  # the arm whose turn it is
@@ -42,13 +44,13 @@ def test_on_a_terminal_the_table_is_drawn_again_and_stays():
 
 
 def test_the_board_lets_go_of_the_terminal_after_an_error():
-    _, board = board_on(True)
+    _, table = table_on(True)
 
     def interrupted():
-        with board:
-            assert board._live.is_started
+        with table:
+            assert table._live.is_started
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert not board._live.is_started
+    assert not table._live.is_started

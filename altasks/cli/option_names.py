@@ -1,0 +1,109 @@
+"""Error messages in the shell's words: options where Python has arguments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from altasks.errors import (
+    CommitteeError,
+    InvalidInputError,
+    UnknownNameError,
+    UnreadableSampleError,
+)
+
+#: Argument of a task, a reader, scoring or a strategy -> the option that it comes from.
+_OPTION_OF = {
+    "acquisition": "--acquisition",
+    "batch_size": "--batch-size",
+    "checkpoint": "--model",
+    "class_weights": "--class-weights",
+    "committee": "--passes",
+    "conf": "--conf",
+    "device": "--device",
+    "directory": "--model",
+    "division": "--regions",
+    "dropout": "--dropout",
+    "id_column": "--id-column",
+    "image_column": "--text-column",
+    "imgsz": "--image-size",
+    "keep": "--strategy",
+    "layers": "--dropout-layers",
+    "members": "--member",
+    "model": "--model",
+    "p": "--dropout",
+    "passes": "--passes",
+    "path": "--pool",
+    "pool": "--pool",
+    "reduce": "--reduce",
+    "regions": "--regions",
+    "samples": "--pool",
+    "seed": "--seed",
+    "strategy": "--strategy",
+    "suffixes": "--pool",
+    "text_column": "--text-column",
+    "too_long": "--truncate",
+}
+#: A piece of advice for Python -> the option that follows it.
+_ADVICE = {
+    "too_long=": "--truncate",
+    "MCDropout(layers='head', p=": "--dropout",
+    "MCDropout(p=": "--dropout",
+    "layers='all'": "--dropout-layers all",
+    "layers='head'": "--dropout-layers head",
+    "passes=": "--passes",
+}
+#: Kinds of errors that are made again with another message.
+_PLAIN = (InvalidInputError, CommitteeError, UnknownNameError)
+
+
+@contextmanager
+def option_names(flags: Collection[str], *, otherwise: str | None = None) -> Iterator[None]:
+    """Raise the errors of what is inside with the shell's options for Python's arguments.
+
+    Args:
+        flags: the options that the command has.
+        otherwise: the option to name for an argument that no option stands for, such as the
+            `labels` of a model that is loaded: `"--model"`. None leaves the message as it is.
+    """
+    try:
+        yield
+    except UnreadableSampleError:
+        raise  # about samples, not arguments; it carries what was scored
+    except _PLAIN as error:
+        if type(error) not in _PLAIN:
+            raise
+        message = _translated(str(error), flags, otherwise)
+        notes = [*getattr(error, "__notes__", []), *_advice(str(error), flags)]
+        if message == str(error) and len(notes) == len(getattr(error, "__notes__", [])):
+            raise
+        translated = type(error)(message)
+        for note in notes:
+            translated.add_note(note)
+        raise translated from error
+
+
+def _translated(message: str, flags: Collection[str], otherwise: str | None) -> str:
+    found = re.match(r"([a-z_]\w*)(: (?:expected )?)", message)
+    if found is None:
+        return message
+    option = _OPTION_OF.get(found[1])
+    if option in flags:
+        return f"{option}: {message[len(found[1]) + 2 :]}"
+    if otherwise is None:
+        return message
+    return (
+        f"{otherwise}: its {found[1]!r} can't be used as it is: {message[len(found[1]) + 2 :]} "
+        "The shell has no option for that; from Python it is an argument of the task."
+    )
+
+
+def _advice(message: str, flags: Collection[str]) -> list[str]:
+    """Return what the message's advice for Python is called in the shell."""
+    options = [
+        option
+        for python, option in _ADVICE.items()
+        if python in message and option.partition(" ")[0] in flags
+    ]
+    return [f"In the shell, that is {' or '.join(dict.fromkeys(options))}."] if options else []

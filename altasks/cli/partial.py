@@ -1,0 +1,160 @@
+"""What was scored before an interruption: kept beside the queue, and gone on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from altasks._version import __version__
+from altasks.cli.files import keep_lines
+from altasks.errors import AltasksError
+
+if TYPE_CHECKING:
+    from altasks.cli.rankers.base import Ranker, RankRequest
+    from altasks.data import Pool
+    from altasks.scoring import Scores
+
+
+def partial_path(out: Path) -> Path:
+    """Return where the scores of an interrupted run are kept."""
+    return out.with_name(out.name + ".partial")
+
+
+@dataclass
+class Partial:
+    """The file of scores that an interrupted run leaves, and what of it this run may use.
+
+    Each row holds, beside the score, a check: a hash of what the score depends on. That is the
+    model, the options, the version of altasks, and the sample itself (its text, or the size and
+    time of its file). A row is used again if its check is still right, so a pool may have grown or
+    lost samples meanwhile.
+
+    Args:
+        request: of this run.
+        ranker: shows samples.
+        acquisition: the name of the function that scores.
+    """
+
+    request: RankRequest
+    ranker: Ranker
+    acquisition: str
+    _run: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._run = _digest(
+            {
+                "altasks": __version__,
+                "task": self.request.task,
+                "model": _stamp(self.request.model),
+                "acquisition": self.acquisition,
+                "batch_size": self.request.batch_size,
+                "device": self.request.device,
+                "seed": self.request.seed,
+                "options": {
+                    option.name: _stamp(self.request.value(option))
+                    for option in self.ranker.options
+                    if option.name != "sheet"
+                },
+            }
+        )
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return partial_path(self.request.out)
+
+    def read(self, pool: Pool) -> dict[str, float]:
+        """Return the scores that still hold, by id; {} if there is no such file."""
+        scores = {}
+        for row in read_queue(self.path) or ():
+            name = row["id"]
+            if "check" in row and name in pool and row["check"] == self._check(name, pool[name]):
+                scores[name] = float(row["score"])
+        return scores
+
+    def write(self, scores: Scores, pool: Pool) -> None:
+        """Keep scores, best first.
+
+        Raises:
+            InvalidInputError: if the file can't be written; it says where the scores are then.
+        """
+        value_of = dict(zip(scores.ids, scores.values.tolist(), strict=True))
+
+        def row(place: int, name: str) -> dict[str, Any]:
+            sample = pool[name]
+            return {
+                "rank": place,
+                "id": name,
+                "score": value_of[name],
+                **self.ranker.fields(sample),
+                "check": self._check(name, sample),
+            }
+
+        best = scores.top(len(scores), seed=self.request.seed)
+        lines = (
+            json.dumps(row(place, name), ensure_ascii=False)
+            for place, name in enumerate(best, start=1)
+        )
+        keep_lines(self.path, lines, force=True)
+
+    def remove(self) -> None:
+        """Remove the file once its queue is written, unless it is none of ours."""
+        if read_queue(self.path) is not None:
+            self.path.unlink(missing_ok=True)
+
+    def _check(self, name: str, sample: Any) -> str:
+        image = getattr(sample, "image", sample)  # of a region, its image
+        state = _state(image) if isinstance(image, Path) else None
+        return _digest([self._run, name, self.ranker.fields(sample), state])[:16]
+
+
+def read_queue(path: Path) -> list[Mapping[str, Any]] | None:
+    """Return the rows of a queue, or of the scores kept beside one; None of any other file."""
+    from altasks.data.text_files import read_json_lines
+
+    if not path.is_file():
+        return None
+    try:
+        rows: list[Mapping[str, Any]] = [row for _, row in read_json_lines(path)]
+    except (AltasksError, OSError):
+        return None
+    known = all(
+        isinstance(row.get("id"), str) and isinstance(row.get("score"), int | float) for row in rows
+    )
+    return rows if known else None
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stamp(value: Any) -> Any:
+    """Return an option's value, and where it is a file or folder, the state of what is there."""
+    if isinstance(value, list | tuple):
+        return [_stamp(one) for one in value]
+    if not isinstance(value, str | os.PathLike):
+        return value
+    path = Path(value)
+    try:
+        if path.is_file():
+            return [str(value), _state(path)]
+        if path.is_dir():
+            below = sorted(one for one in path.rglob("*") if one.is_file())
+            return [str(value), [(str(one.relative_to(path)), _state(one)) for one in below]]
+    except OSError:
+        pass  # no path, or one that can't be looked at
+    return str(value)
+
+
+def _state(path: Path) -> list[int]:
+    try:
+        state = path.stat()
+    except OSError:
+        return []
+    return [state.st_size, state.st_mtime_ns]

@@ -1,0 +1,47 @@
+"""From the name of a task to its ranker."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from altasks.cli.rankers.base import Ranker
+from altasks.errors import AltasksError, UnknownNameError
+from altasks.registry import RANKERS, TASKS
+
+
+def find_ranker(task: str) -> Ranker:
+    """Return the ranker that is registered for a task, or a plain one.
+
+    Raises:
+        UnknownNameError: if no task has that name, listing those there are.
+    """
+    if task in RANKERS.names():
+        made: Ranker = RANKERS.get(task)()
+        return made
+    if task in TASKS.names():
+        from altasks.cli.rankers.plain import PlainRanker
+
+        return PlainRanker(task)
+    known = task_names()
+    close = difflib.get_close_matches(task, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    raise UnknownNameError(f"--task: expected one of {', '.join(known)}, found {task!r}.{hint}")
+
+
+def task_names() -> list[str]:
+    """Return every task that can be ranked, sorted; imports none."""
+    return sorted({*RANKERS.names(), *TASKS.names()})
+
+
+def tasks_with(flag: str) -> list[str]:
+    """Return the tasks whose ranker has an option."""
+    names = []
+    for name in task_names():
+        try:
+            options: tuple[Any, ...] = find_ranker(name).options
+        except AltasksError:  # a package that can't be loaded has no say about another's option
+            continue
+        if any(option.flag == flag for option in options):
+            names.append(name)
+    return names

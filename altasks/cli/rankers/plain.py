@@ -1,0 +1,168 @@
+"""A ranker for any task that has none of its own: a table or a folder in, JSON lines out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.errors import invalid
+
+if TYPE_CHECKING:
+    from altasks.data import Pool
+
+#: How many entries of a description a reason shows.
+_SHOWN = 3
+
+_COLUMN: RankOption[str | None] = RankOption(
+    "--text-column",
+    str,
+    "The column of a table with the sample; by default 'text', or the whole row where there is"
+    " no such column.",
+    None,
+)
+
+
+class PlainRanker(Ranker):
+    """Ranks for a registered task without knowing what its samples are.
+
+    The task's class is made with `--model` as its `model`, if it has such a parameter. If it has
+    not, it is made without arguments and `--model` goes to its `load`.
+
+    Args:
+        task: its registered name.
+    """
+
+    options: tuple[RankOption[Any], ...] = (_COLUMN,)
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+
+    def check(self, request: RankRequest) -> None:
+        """Refuse nothing: whether a model is needed depends on the task's class."""
+
+    def read(self, request: RankRequest) -> Pool:
+        """Return the rows of a table, or the files of a folder."""
+        from altasks.data import as_pool
+        from altasks.data.tables import read_table
+
+        if request.pool.is_dir():
+            return as_pool(request.pool)
+        column = request.value(_COLUMN)
+        if column is None:
+            columns = read_table(request.pool).columns
+            if "text" not in columns:
+                return rows_of_table(columns, request)
+        return as_pool(request.pool, text_column=column, id_column=request.id_column)
+
+    def build(self, request: RankRequest) -> Any:
+        """Return the task with the model in it.
+
+        Raises:
+            InvalidInputError: if its class can't be made from what the shell has.
+        """
+        from altasks.registry import get_task
+
+        made_by = get_task(self.task)
+        parameters = inspect.signature(made_by).parameters
+        given: dict[str, Any] = {}
+        if request.device is not None:
+            if "device" not in parameters:
+                raise invalid("--device", f"not to be given: {self.task} has no such setting", "it")
+            given["device"] = request.device
+        if request.batch_size is not None and "batch_size" in parameters:
+            given["batch_size"] = request.batch_size
+        needed = [
+            name
+            for name, one in parameters.items()
+            if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        ]
+        if request.model is not None and "model" in parameters:
+            given["model"] = request.model
+        missing = [name for name in needed if name not in given]
+        if missing == ["model"]:
+            raise invalid("--model", f"the model of {self.task}", "none")
+        if missing:
+            raise invalid(
+                "--task",
+                "a task that can be made from --model alone",
+                f"{self.task!r}, which needs {', '.join(missing)}",
+                hint="Register a ranker for it (entry-point group 'altasks.rankers'), or rank "
+                f'from Python: al.score(al.get_task("{self.task}")(...), pool).',
+            )
+        task = made_by(**given)
+        if request.model is not None and "model" not in parameters:
+            if not hasattr(task, "load"):
+                raise invalid(
+                    "--model", f"not to be given: {self.task} loads no model", repr(request.model)
+                )
+            if not Path(request.model).exists():
+                raise invalid("--model", "an existing folder or file", repr(request.model))
+            task.load(request.model)
+        return task
+
+    def fields(self, sample: Any) -> dict[str, Any]:
+        """Return the text, the path or the row; nothing of a sample that is no JSON."""
+        from altasks._internal.jsonable import to_json
+        from altasks.errors import InvalidInputError
+
+        if isinstance(sample, Path):
+            return {"path": str(sample)}
+        if isinstance(sample, str):
+            return {"text": sample}
+        try:
+            return {"sample": to_json(sample, "sample")}
+        except InvalidInputError:
+            return {}
+
+    def classes(self, description: Mapping[str, Any]) -> list[str]:
+        """Return what `predicted` names, if it is a class or a list of them."""
+        predicted = description.get("predicted")
+        found = predicted if isinstance(predicted, list) else [predicted]
+        return [one for one in found if isinstance(one, str)]
+
+    def reason(self, description: Mapping[str, Any]) -> str:
+        """Return the first entries of the description."""
+        return ", ".join(
+            f"{name} {_short(value)}" for name, value in list(description.items())[:_SHOWN]
+        )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def rows_of_table(columns: Mapping[str, list[Any]], request: RankRequest) -> Pool:
+    """Return a pool of whole rows, each a mapping from column to cell, without the ids.
+
+    Raises:
+        InvalidInputError: for an empty table, or a column of ids that isn't there.
+    """
+    from altasks.data import Pool
+    from altasks.data.columns import ids_of
+
+    length = len(next(iter(columns.values()), []))
+    if not length:
+        raise invalid("--pool", "at least one row", "none", where=str(request.pool))
+    column = request.id_column or ("id" if "id" in columns else None)
+    if column is not None and column not in columns:
+        raise invalid(
+            "--id-column",
+            f"one of the columns {', '.join(map(repr, columns))}",
+            repr(column),
+            where=str(request.pool),
+        )
+    ids = [str(row) for row in range(length)]
+    if column is not None:
+        ids = ids_of(columns[column], column)
+    names = [name for name in columns if name != column]
+    return Pool(
+        ids,
+        lambda row: {name: columns[name][row] for name in names},
+        positional=column is None,
+    )
