@@ -108,7 +108,8 @@ def demo(
     ] = None,
 ) -> None:
     """Fine-tune a sentence encoder in the loop, BALD and random side by side (minutes)."""
-    from altasks.cli.demo.run import DemoSettings, run_demo
+    from altasks.cli.demo.run import run_demo
+    from altasks.cli.demo.settings import DemoSettings
 
     run_demo(
         DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, threads=threads

@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from altasks.cli.demo.settings import ARMS, DEFAULT_OUT, METRIC, METRICS, DemoSettings
 from altasks.report import Comparison, bootstrap_mean, compare, plot_learning_curves
 
 if TYPE_CHECKING:
-    from altasks.cli.demo.run import DemoSettings
     from altasks.report import ResultRows
-
-#: Where the demo writes unless told otherwise.
-DEFAULT_OUT = Path("altasks-demo")
 
 
 def report(
@@ -28,8 +25,6 @@ def report(
     seconds_per_seed: float | None,
 ) -> Path:
     """Print the comparison over all seeds, draw the picture, and return its path."""
-    from altasks.cli.demo.run import ARMS, METRIC, METRICS
-
     counts = settings.label_counts
     # metric -> arm -> S x B
     measured: dict[str, dict[str, list[list[float]]]] = {

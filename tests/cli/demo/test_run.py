@@ -6,8 +6,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from altasks.cli import app
-from altasks.cli.demo.report import DEFAULT_OUT, advice, report, verdict
-from altasks.cli.demo.run import ARMS, DemoSettings, run_demo
+from altasks.cli.demo.report import advice, report, verdict
+from altasks.cli.demo.run import run_demo
+from altasks.cli.demo.settings import ARMS, DEFAULT_OUT, DemoSettings
 from altasks.report import ResultRows, bootstrap_mean, compare
 
 runner = CliRunner()

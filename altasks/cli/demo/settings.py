@@ -1,0 +1,62 @@
+"""The settings of `altasks demo`: what is compared, by which metric, on how many labels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+#: Where the demo writes unless another folder is named.
+DEFAULT_OUT = Path("altasks-demo")
+
+#: Arm -> its acquisition function and strategy. Random reads no scores.
+ARMS: dict[str, dict[str, Any]] = {
+    "random": {"strategy": "random"},
+    "BALD": {"acquisition": "bald", "strategy": "top_k"},
+}
+
+#: What the table shows, and what else is kept: the topics are of very different sizes.
+METRIC = "accuracy"
+METRICS = (METRIC, "macro_f1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoSettings:
+    """What a demo measures. A seed's result is kept under these, and is run again if they change.
+
+    Attributes:
+        seeds: how many paired repetitions.
+        rounds: rounds of asking after the start.
+        start: random labels that both arms start from.
+        batch: labels asked for in each round.
+        test_share: the share of each topic held out for testing.
+        epochs: of each fit.
+        learning_rate: the highest; it falls linearly to 0.
+        train_batch: sentences per step.
+        frozen_layers: how many of the encoder's 6 layers, and its embeddings, stay as they are:
+            on so few labels it learns better so, and in half the time.
+        max_length: tokens read of each sentence; nine in ten have no more than 24.
+        passes: of MC dropout, over the input of the head.
+    """
+
+    seeds: int = 1
+    rounds: int = 6
+    start: int = 24
+    batch: int = 24
+    test_share: float = 0.25
+    epochs: int = 8
+    learning_rate: float = 1e-3
+    train_batch: int = 16
+    frozen_layers: int = 4
+    max_length: int = 24
+    passes: int = 20
+
+    @property
+    def label_counts(self) -> list[int]:
+        """At how many labels the arms are measured."""
+        return [self.start + self.batch * done for done in range(self.rounds + 1)]
+
+    def config(self, seed: int, arm: str) -> dict[str, Any]:
+        """Return the key of one arm's result with one seed."""
+        shared = {name: value for name, value in asdict(self).items() if name != "seeds"}
+        return {"demo": "chatterbot", "arm": arm, "seed": seed, **shared}
