@@ -186,6 +186,9 @@ def score_pool(
             unreadable="skip" if request.skip_unreadable else "error",
         )
     except (ScoringInterruptedError, UnreadableSampleError) as error:
+        if done and request.skip_unreadable and isinstance(error, UnreadableSampleError):
+            # None of the rest can be read, which is no error beside those that were.
+            return _joined(pool, done, None, skipped=error.skipped)
         raise _keep_partial(error, _joined(pool, done, error.partial), pool, kept) from error
     return _joined(pool, done, found) if done else found
 
@@ -196,7 +199,9 @@ def _values(ids: Sequence[str], value_of: Mapping[str, float]) -> Any:
     return np.array([value_of[name] for name in ids], dtype=np.float64)
 
 
-def _joined(pool: Pool, done: Mapping[str, float], found: Any) -> Scores:
+def _joined(
+    pool: Pool, done: Mapping[str, float], found: Any, *, skipped: Mapping[str, str] | None = None
+) -> Scores:
     """Return old and new scores in the pool's order; `found` may be None."""
     from altasks.scoring import Scores
 
@@ -204,7 +209,8 @@ def _joined(pool: Pool, done: Mapping[str, float], found: Any) -> Scores:
     if found is not None:
         value_of |= dict(zip(found.ids, found.values.tolist(), strict=True))
     ids = [name for name in pool.ids if name in value_of]
-    return Scores(ids, _values(ids, value_of), skipped={} if found is None else found.skipped)
+    left_out = skipped or ({} if found is None else found.skipped)
+    return Scores(ids, _values(ids, value_of), skipped=left_out)
 
 
 def _keep_partial(

@@ -65,7 +65,8 @@ class OCRRanker(Ranker):
         """
         from altasks.tasks.ocr.task import OCR
 
-        named = ([] if request.model is None else [request.model]) + list(request.value(MEMBER))
+        members = request.value(MEMBER)
+        named = [*([] if request.model is None else [request.model]), *members]
         return OCR(
             members=[_member(name) for name in named],
             device=request.device,
