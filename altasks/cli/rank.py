@@ -346,8 +346,9 @@ def draw_sheet(
         return
     from altasks.report.contact_sheet import MOST, contact_sheet
 
+    layout: dict[str, Any] = dict(ranker.sheet)
     try:
-        contact_sheet(queue.rows, task, sheet, pool=pool, **ranker.sheet)
+        contact_sheet(queue.rows, task, sheet, pool=pool, **layout)
     except OSError as error:  # a disk that is full; the queue is written
         raise invalid(
             "--sheet", "a path that can be written", f"{str(sheet)!r} ({error})",
