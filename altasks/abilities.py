@@ -161,6 +161,24 @@ class Costs(Protocol):
         ...
 
 
+@runtime_checkable
+class PredictsCosts(Protocol):
+    """A budget counts what the model expects to be labelled, such as the boxes of an image."""
+
+    def costs(self, samples: Sequence[Any]) -> Sequence[float]:
+        """Return what labelling each sample of one batch costs, predicted by the model as it is."""
+        ...
+
+
+@runtime_checkable
+class CountsLabels(Protocol):
+    """A budget counts what was labelled, once it is, instead of what was expected."""
+
+    def label_cost(self, label: Any) -> float:
+        """Return what a label cost, above 0, in the unit of `cost`."""
+        ...
+
+
 # Labels and training.
 
 

@@ -1,4 +1,4 @@
-"""The loop: ask, tell, fit, again."""
+"""The loop: ask, label, fit, again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from altasks.errors import (
     require_whole,
 )
 from altasks.loop.base import Event, LoggedFit, Store
-from altasks.loop.costs import Costs
+from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fit_log import FitLog, check_test
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class ActiveLoop:
-    """Which samples to label next, what was said of them, and the model trained on that.
+    """Selects samples, stores their labels and trains the model.
 
     Everything is kept in the store: opening the same store again goes on where the last process
     stopped, however it stopped. See `docs/concepts/loop.md`.
@@ -66,14 +66,15 @@ class ActiveLoop:
         seed: every random choice is drawn from it and the round.
         batch_size: samples per call of `task.predict` and `task.embed`.
         progress: a progress bar while scoring; None shows one on a terminal.
-        work_dir: where weights go; None: beside an SQLite file (`reviews.db.work`), in
-            `altasks-DATABASE.work` for a server, nowhere for a store in memory.
+        work_dir: where weights go, each store's in a folder of its own; None: beside an SQLite
+            file (`reviews.db.work`), in the user's cache for a server, nowhere for a store in
+            memory.
         acquisition_options: keyword arguments of the acquisition function.
         costs: what labelling a sample costs, for `ask(cost=...)`: a dict from id to number, or a
             function of the sample; None: `task.cost(sample)`, or 1 without one.
         accept_changes: go on with another seed, strategy or acquisition function than the store
-            was made with, and remember the new ones. From then on the run is not the one that
-            either would have given from the start.
+            was made with, and remember the new ones. The rest of the run then follows neither
+            configuration.
 
     Raises:
         InvalidInputError: for an empty pool or an option out of range.
@@ -141,19 +142,29 @@ class ActiveLoop:
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
         self.work_dir = None if work is None else work.path
-        self._fitter = FitLog(task, self.pool, self.store, work, self.seed)
-        priced = Costs(task, self.pool, costs)
+        self._fitter = FitLog(task, self.pool, self.store, work, self.seed, progress)
         selector = Selector(
-            task, self.pool, priced, self.strategy, acquisition, acquisition_options, self.seed,
+            task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,
             int(batch_size), progress,
         )  # fmt: skip
         self._asker = QueryMaker(
-            task, self.pool, self.store, self._fitter, selector, self.cold_start, priced
-        )
+            task, self.pool, self.store, self._fitter, selector, self.cold_start,
+            Costs(task, self.pool, costs, int(batch_size)), LabelCosts(task, self.store, costs),
+        )  # fmt: skip
         if provides(task, Trainable):
-            self._fitter.catch_up(self.store.state().fit)
+            self._fitter.load_saved(self.store.state().last_fit)
 
-    # What the store says.
+    def __repr__(self) -> str:
+        """Return the task, the store and how far it is."""
+        state = self.store.state()
+        task = "no task" if self.task is None else type(self.task).__name__
+        return (
+            f"ActiveLoop({task}, {len(self.pool)} samples, {self.store.name}: round {state.round}, "
+            f"{len(state.labelled)} labelled, {len(state.pending)} pending, "
+            f"{len(state.skipped)} skipped)"
+        )
+
+    # What the store holds.
 
     @property
     def round(self) -> int:
@@ -162,7 +173,7 @@ class ActiveLoop:
 
     @property
     def labels(self) -> dict[str, Any]:
-        """The labels `fit` would use: of each sample the one told last, whoever told it."""
+        """The labels `fit` would use: of each sample the last one, whoever gave it."""
         return self.store.labels().values
 
     @property
@@ -178,15 +189,15 @@ class ActiveLoop:
 
     @property
     def rounds(self) -> list[Round]:
-        """What `run` has recorded, in this process and before."""
+        """The records of `run`, of this process and of earlier ones."""
         return [Round(round=number, **row) for number, row in self.store.rounds().items()]
 
     def history(self, id: str | None = None) -> list[Event]:
-        """Return everything that was told and skipped (of one sample), corrections included."""
+        """Return every label, correction and skip (of one sample), in the order they came."""
         return self.store.history(id)
 
     def pending_queries(self) -> list[Query]:
-        """Return what is still unanswered as queries, one for each round, oldest first.
+        """Return unanswered samples as queries, one for each round, oldest first.
 
         Raises:
             UnreadableSampleError: naming the samples that can't be read.
@@ -195,9 +206,10 @@ class ActiveLoop:
 
     @property
     def spent(self) -> float:
-        """What all samples asked and not skipped cost.
+        """The cost of all samples asked and not skipped.
 
-        What was asked by cost counts as it did then, other samples as they would now.
+        A labelled sample costs what its label did, where the task counts that (boxes drawn); what
+        was asked by cost counts as it did then, and other samples as they would now.
         """
         return math.fsum(self._asker.spent(self.store.state()).values())
 
@@ -244,16 +256,15 @@ class ActiveLoop:
         return self._asker.ask(wanted, given)
 
     def tell(self, labels: Mapping[str, Any], *, annotator: str = "", replace: bool = False) -> int:
-        """Keep labels: late, partial, for samples asked or not. All are kept, or none is.
+        """Store labels: late, partial, for samples asked or not. All are stored, or none is.
 
-        When it returns, they survive the death of the process and of the machine. Saying the same
-        again is harmless. Where annotators differ, everything is kept and the label told last is
-        used.
+        When it returns, they survive the death of the process and of the machine. The same again
+        is harmless. Where annotators differ, everything is kept and the last label is used.
 
         Args:
             labels: id -> label, in the form the task reads; JSON values.
-            annotator: who says so.
-            replace: correct what this annotator said before.
+            annotator: who labelled them.
+            replace: correct labels that this annotator gave before.
 
         Returns:
             How many labels were new or changed.
@@ -262,7 +273,7 @@ class ActiveLoop:
             UnknownNameError: for an id that is not in the pool.
             InvalidInputError: for a label that the task doesn't know, or that is no JSON value.
             UnreadableSampleError: if the task has to see a sample for that, and can't read it.
-            LabelConflictError: if this annotator said otherwise and `replace` is False.
+            LabelConflictError: if this annotator gave another label and `replace` is False.
             StoreError: if they can't be written.
         """
         if not isinstance(labels, Mapping):
@@ -295,7 +306,7 @@ class ActiveLoop:
         return to_json(label, "labels", where)
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
-        """Never ask these again: they can't be labelled. Telling one of them later is welcome.
+        """Never ask these again: they can't be labelled. A label that comes later ends a skip.
 
         Returns:
             How many were not skipped or labelled before; a labelled sample keeps its label.
@@ -312,13 +323,13 @@ class ActiveLoop:
         return self.store.skip(wanted, annotator=annotator)
 
     def fit(self) -> LoggedFit:
-        """Train the task on every label told so far, save its weights and log how.
+        """Train the task on every label so far, save its weights and log how.
 
         Labels go to the task in the pool's order, and the seed comes from the loop's and the
-        round: what was told decides the weights, and the order of telling doesn't.
+        round: the labels decide the weights, and the order in which they came doesn't.
 
         Raises:
-            InvalidInputError: if nothing has been told yet, or the task can't be trained.
+            InvalidInputError: if there is no label yet, or the task can't be trained.
         """
         if not provides(self.task, Trainable):
             raise InvalidInputError(
@@ -326,6 +337,16 @@ class ActiveLoop:
                 "yourself and ask(n, scores=al.score(...))."
             )
         return self._fitter.fit(self.store.state())
+
+    def restore(self) -> LoggedFit | None:
+        """Bring the task to the last fit, and return that; None if there is none.
+
+        Opening a loop loads weights that are there, and trains nothing. Where they are missing or
+        don't fit the task, this repeats the fit from its log; `ask` and `evaluate` do so too.
+        """
+        if not provides(self.task, Trainable):
+            return None
+        return self._fitter.catch_up_with_store()
 
     def evaluate(self, test: Any) -> dict[str, float]:
         """Return the task's metrics on `test`, a pair (samples, labels).
@@ -340,7 +361,7 @@ class ActiveLoop:
                 f"task: expected one with evaluate(), found {type(self.task).__name__}."
             )
         if provides(self.task, Trainable):
-            self._fitter.catch_up(self.store.state().fit)
+            self._fitter.catch_up_with_store()
         metrics = task.evaluate(samples, labels)
         return {name: float(value) for name, value in metrics.items()}
 
@@ -381,9 +402,10 @@ class ActiveLoop:
             cost_batch: what those of a round may cost.
             per_cost: in a run by cost: pick by score per cost instead of by score.
             test: (samples, labels) to evaluate on after each fit.
-            target: metric -> value; stops when all are reached: `<=` for errors (brier, cer, ece,
-                error, loss, mae, mse, nll, rmse, wer; also as `rmse_<name>`, `member_cer`), `>=`
-                for everything else.
+            target: metric -> value, by the names that the task's `evaluate` reports; stops when
+                all are reached: `<=` for errors (`cer`, `wer`, `rmse`, `nll`; also as
+                `rmse_<name>`, `member_cer`, and other usual names of errors), `>=` for
+                everything else.
             stop: called with all rounds so far after each; True stops.
             initial: how much to ask the first time, before any fit, in the unit of the batch;
                 by default a batch.
@@ -393,7 +415,15 @@ class ActiveLoop:
                 target without a test set.
         """
         plan = make_plan(
-            self, self._asker, budget, batch, cost_budget, cost_batch, per_cost, initial
+            self,
+            self._asker,
+            self.strategy,
+            budget,
+            batch,
+            cost_budget,
+            cost_batch,
+            per_cost,
+            initial,
         )
         if not callable(getattr(oracle, "label", None)):
             raise invalid("oracle", "an object with label(query)", type(oracle).__name__)
@@ -408,7 +438,7 @@ class ActiveLoop:
         return Driver(self, oracle, plan, test=test, target=target, stop=stop).rounds()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self.store.close()
 
     def __enter__(self) -> ActiveLoop:

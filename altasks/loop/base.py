@@ -1,4 +1,4 @@
-"""What a store is, and the rows it gives back."""
+"""The `Store` protocol, and the rows that a store gives back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class AskedSample:
     Args:
         id: the sample.
         score: what it was picked by; None where nothing was scored.
-        description: what `task.describe` said of it, JSON; None where nothing was predicted.
+        description: what `task.describe` returned, JSON; None where nothing was predicted.
     """
 
     id: str
@@ -31,7 +31,7 @@ class Event:
         at: when, ISO 8601 in UTC.
         kind: `"label"` or `"skip"`.
         id: the sample.
-        annotator: who said so; often empty.
+        annotator: who labelled or skipped it; often empty.
         value: the label; None for a skip.
         replaces: the `seq` of the label this one corrects.
         part: which part of the sample; empty for the whole.
@@ -54,13 +54,13 @@ class LoggedFit:
     Args:
         fit: 1, 2, 3, ...; 0 until the store has numbered it.
         round: how many asks there had been.
-        seq: it used the labels told up to this event.
+        seq: it used the labels of the events up to this one.
         n_labels: how many.
         labels_hash: of the ids and labels in the order they were given to the task.
         seed: given to `task.fit`.
         threads: of torch.
         versions: of Python and the libraries that matter.
-        token: what the folder with its weights says; a folder of another store says otherwise.
+        token: stands in the folder with its weights too, so that no other is taken for it.
         at: when it was logged, ISO 8601 in UTC.
     """
 
@@ -82,21 +82,51 @@ class State:
 
     Args:
         round: how many asks there were.
-        seq: the last event.
+        last_event: the number of the last event; 0 without one.
+        last_label: the number of the last event that changed a label; 0 without one.
         asked: id -> round, in the order asked.
-        labelled: the ids that have a label from anyone.
+        labelled: the ids that have a label from anyone; labels of parts don't count.
         skipped: the ids that were skipped and have no label.
-        fit: the last fit, if any.
-        recorded: the last round that `run` completed; -1 if none.
+        last_fit: the last fit, if any.
+        last_recorded_round: the last round that `run` completed; -1 if none.
     """
 
     round: int
-    seq: int
+    last_event: int
+    last_label: int
     asked: dict[str, int]
     labelled: frozenset[str]
     skipped: frozenset[str]
-    fit: LoggedFit | None
-    recorded: int
+    last_fit: LoggedFit | None
+    last_recorded_round: int
+
+    def __repr__(self) -> str:
+        """Return how many there are of everything."""
+        fit = "no fit" if self.last_fit is None else f"fit {self.last_fit.fit}"
+        return (
+            f"State(round {self.round}: {len(self.asked)} asked, {len(self.labelled)} labelled, "
+            f"{len(self.skipped)} skipped, {len(self.pending)} pending, {fit})"
+        )
+
+    @property
+    def seq(self) -> int:
+        """`last_event`, as version 0.1 called it."""
+        return self.last_event
+
+    @property
+    def fit(self) -> LoggedFit | None:
+        """`last_fit`, as version 0.1 called it."""
+        return self.last_fit
+
+    @property
+    def recorded(self) -> int:
+        """`last_recorded_round`, as version 0.1 called it."""
+        return self.last_recorded_round
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the last fit used the labels as they are now."""
+        return self.last_fit is not None and self.last_fit.seq >= self.last_label
 
     @property
     def pending(self) -> list[str]:
@@ -114,7 +144,7 @@ class LabelSnapshot:
 
     Args:
         seq: the last event they take into account.
-        values: id -> label; where annotators differ, the label told last.
+        values: id -> label; where annotators differ, the last one.
     """
 
     seq: int
@@ -132,7 +162,7 @@ class Store(Protocol):
 
     @property
     def name(self) -> str:
-        """How messages call this store."""
+        """The store's name in error messages."""
         ...
 
     @property
@@ -165,8 +195,8 @@ class Store(Protocol):
     ) -> bool:
         """Keep query `round`, or keep nothing and return False.
 
-        False says that another process was faster: `round` is not the next one, or a sample has
-        been asked, labelled or skipped meanwhile.
+        False means that another process was faster: `round` is not the next one, or a sample has
+        been asked, labelled or skipped since.
         """
         ...
 
@@ -174,31 +204,36 @@ class Store(Protocol):
         """Return the query of a round, in the order asked."""
         ...
 
-    def asks(self) -> dict[int, dict[str, Any]]:
-        """Return what `record_ask` was told of how each query was made."""
+    def asks(self, after: int = 0) -> dict[int, dict[str, Any]]:
+        """Return how each query after round `after` was made, as given to `record_ask`."""
         ...
 
     def tell(
         self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
     ) -> int:
-        """Keep JSON labels and return how many said something new; a skip of theirs ends.
+        """Keep JSON labels and return how many are new or changed; a skip of theirs ends.
+
+        A label of a part (a region, a span) is kept in the history beside the label of the whole
+        sample, and is neither a label that a fit uses nor an answer to a query.
 
         Raises:
-            LabelConflictError: and keeps nothing, if this annotator has said otherwise of one of
-                them and `replace` is False.
+            LabelConflictError: and keeps nothing, if this annotator gave one of them another
+                label before and `replace` is False.
         """
         ...
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
-        """Keep that these can't be labelled; return how many were news."""
+        """Record samples that can't be labelled; return how many are new as such."""
         ...
 
-    def labels(self, upto: int | None = None) -> LabelSnapshot:
-        """Return the labels as of now, or as they were after event `upto`."""
+    def labels(
+        self, upto: int | None = None, *, ids: Collection[str] | None = None
+    ) -> LabelSnapshot:
+        """Return the labels (of some ids) as of now, or as they were after event `upto`."""
         ...
 
-    def history(self, id: str | None = None) -> list[Event]:
-        """Return every event (of one sample), in the order of commits."""
+    def history(self, id: str | None = None, *, after: int = 0) -> list[Event]:
+        """Return every event (of one sample) after event `after`, in the order of commits."""
         ...
 
     def log_fit(self, fit: LoggedFit, publish: Callable[[int], None]) -> LoggedFit:
@@ -214,13 +249,13 @@ class Store(Protocol):
         ...
 
     def record_round(self, round: int, record: Mapping[str, Any]) -> None:
-        """Keep what `run` says of a completed round (JSON), replacing what it said before."""
+        """Keep the record (JSON) of a completed round, replacing an earlier one."""
         ...
 
-    def rounds(self) -> dict[int, dict[str, Any]]:
-        """Return the record of each completed round."""
+    def rounds(self, after: int = -1) -> dict[int, dict[str, Any]]:
+        """Return the record of each completed round after round `after`."""
         ...
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the store."""
         ...

@@ -1,4 +1,4 @@
-"""What labelling a sample costs, before anyone has labelled it."""
+"""What labelling a sample costs: as given, as the task says, or as its labels turned out."""
 
 from __future__ import annotations
 
@@ -9,25 +9,35 @@ from typing import Any
 import numpy as np
 
 from altasks import abilities
-from altasks.abilities import provides
+from altasks.abilities import CountsLabels, PredictsCosts, provides
 from altasks.data import Pool
-from altasks.errors import UnknownNameError, invalid
+from altasks.errors import UnknownNameError, UnreadableSampleError, invalid
+from altasks.loop.base import Store
+from altasks.loop.unreadable import by_id, read_samples, to_skip
 
 
 class Costs:
-    """The cost of each sample, by what the user gave, else by `task.cost`, else 1.
+    """The cost of each sample: the user's, else the one the task predicts or computes, else 1.
+
+    A sample's own cost is looked up once, however often it is asked for; that of a dict always,
+    so that prices may be changed in it. Predicted costs are made anew after each fit.
 
     Args:
-        task: with `cost(sample)`, or not.
+        task: with `costs(samples)` or `cost(sample)`, or neither.
         pool: the samples.
         given: id -> cost, or a function of the sample, or None.
+        batch_size: samples per call of `task.costs`.
 
     Raises:
         InvalidInputError: if `given` is neither.
     """
 
     def __init__(
-        self, task: Any, pool: Pool, given: Mapping[str, float] | Callable[[Any], float] | None
+        self,
+        task: Any,
+        pool: Pool,
+        given: Mapping[str, float] | Callable[[Any], float] | None,
+        batch_size: int = 32,
     ) -> None:
         if given is not None and not isinstance(given, Mapping) and not callable(given):
             raise invalid(
@@ -35,42 +45,111 @@ class Costs:
             )
         self._pool = pool
         self._given = given
-        self._of_task = task.cost if provides(task, abilities.Costs) else None
-        self._argument = "costs" if given is not None else f"{type(task).__name__}.cost"
+        self._batch_size = batch_size
+        self._task = task
+        self._known: dict[str, float] = {}
+        self._fit = 0  # that the known costs were predicted after
+        #: Whether costs come from the model, which has to be at the last fit then.
+        self.predicted = given is None and provides(task, PredictsCosts)
 
-    def of(self, ids: Sequence[str]) -> np.ndarray:
-        """Return the costs `[len(ids)]`.
+    def of(self, ids: Sequence[str], fit: int = 0) -> np.ndarray:
+        """Return the costs `[len(ids)]`; predicted ones are those of the model after `fit`.
 
         Raises:
             UnknownNameError: for an id that the given dict lacks.
+            UnreadableSampleError: naming the samples that can't be read.
             InvalidInputError: for a cost that isn't a finite number above 0, naming the id.
         """
-        return np.fromiter((self._one(name) for name in ids), np.float64, len(ids))
-
-    def _one(self, name: str) -> float:
         if isinstance(self._given, Mapping):
+            costs = self._listed(ids)
+            return np.fromiter((costs[name] for name in ids), np.float64, len(ids))
+        if self.predicted and fit != self._fit:
+            self._known, self._fit = {}, fit
+        missing = [name for name in ids if name not in self._known]
+        for start in range(0, len(missing), self._batch_size):
+            self._known |= self._batch(missing[start : start + self._batch_size])
+        return np.fromiter((self._known[name] for name in ids), np.float64, len(ids))
+
+    def _listed(self, ids: Sequence[str]) -> dict[str, float]:
+        assert isinstance(self._given, Mapping)
+        for name in ids:
             if name not in self._given:
                 raise UnknownNameError(
                     f"costs: it holds {len(self._given)} costs and none of {name!r}."
                 )
-            value: Any = self._given[name]
-        elif self._given is not None:
-            value = self._given(self._pool[name])
-        elif self._of_task is not None:
-            value = self._of_task(self._pool[name])
-        else:
-            return 1.0
+        return {name: checked_cost(self._given[name], "costs", name) for name in ids}
+
+    def _batch(self, ids: list[str]) -> dict[str, float]:
+        """Return the costs of a few samples, which are in memory meanwhile."""
+        own = f"{type(self._task).__name__}.cost"
+        if self._given is None and not self.predicted and not provides(self._task, abilities.Costs):
+            return dict.fromkeys(ids, 1.0)
+        samples = read_samples(self._pool, ids)
+        values: Sequence[Any]
         try:
-            cost = float(value)
-        except (TypeError, ValueError):
-            cost = math.nan
-        if not 0 < cost < math.inf or isinstance(value, str | bytes):
-            raise invalid(
-                self._argument,
-                "a finite number above 0",
-                f"{value!r}",
-                where=f"id {name!r}",
-                hint="What is looked at costs something: count a constant beside what varies, "
-                "such as 1 + boxes.",
-            )
-        return cost
+            if self.predicted:
+                own, values = f"{own}s", self._task.costs(samples)
+            else:
+                assert not isinstance(self._given, Mapping)
+                one = self._task.cost if self._given is None else self._given
+                values = [one(sample) for sample in samples]
+        except UnreadableSampleError as error:
+            raise to_skip(error, by_id(error, ids)) from error
+        argument = own if self._given is None else "costs"
+        if len(values) != len(ids):
+            raise invalid(argument, f"{len(ids)} costs, one a sample", f"{len(values)}")
+        return {
+            name: checked_cost(value, argument, name)
+            for name, value in zip(ids, values, strict=True)
+        }
+
+
+class LabelCosts:
+    """What labels cost, counted from them, where the task can count.
+
+    Each label is read once, when it is new.
+
+    Args:
+        task: with `label_cost(label)`, or not.
+        store: the labels.
+        given: the user's own costs, which then count instead.
+    """
+
+    def __init__(self, task: Any, store: Store, given: Any) -> None:
+        self._count = task.label_cost if given is None and provides(task, CountsLabels) else None
+        self._argument = f"{type(task).__name__}.label_cost"
+        self._store = store
+        self._known: dict[str, float] = {}
+        self._seen = 0  # the last event counted
+
+    def now(self, last_event: int) -> Mapping[str, float]:
+        """Return id -> cost of all that is labelled, as of event `last_event`."""
+        if self._count is not None and last_event > self._seen:
+            for event in self._store.history(after=self._seen):
+                if event.kind == "label" and not event.part:
+                    value = self._count(event.value)
+                    self._known[event.id] = checked_cost(value, self._argument, event.id)
+                self._seen = event.seq
+        return self._known
+
+
+def checked_cost(value: Any, argument: str, name: str) -> float:
+    """Return a cost as a number.
+
+    Raises:
+        InvalidInputError: if it isn't a finite number above 0, naming the id.
+    """
+    try:
+        cost = float(value)
+    except (TypeError, ValueError):
+        cost = math.nan
+    if not 0 < cost < math.inf or isinstance(value, str | bytes):
+        raise invalid(
+            argument,
+            "a finite number above 0",
+            f"{value!r}",
+            where=f"id {name!r}",
+            hint="Every sample must cost more than 0: count a constant beside what varies, such as "
+            "1 + boxes.",
+        )
+    return cost

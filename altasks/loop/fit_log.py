@@ -46,20 +46,30 @@ class FitLog:
         store: whose labels are used, and where fits are logged.
         work: where weights go; None keeps none.
         seed: of the loop.
+        progress: whether to say on stderr that a fit is repeated; None: if that is a terminal.
     """
 
     def __init__(
-        self, task: Any, pool: Pool, store: Store, work: WorkFolder | None, seed: int
+        self,
+        task: Any,
+        pool: Pool,
+        store: Store,
+        work: WorkFolder | None,
+        seed: int,
+        progress: bool | None = None,
     ) -> None:
         self.task = task
         self.pool = pool
         self.store = store
         self.work = work if provides(task, Saves) else None
         self.seed = seed
+        self.progress = progress
         self.current = 0  # which logged fit the task holds; 0 for none
+        self._misfit = 0  # the fit whose weights this task can't take
+        self._tokens: set[str] = set()  # of the fits logged, as far as they are known
 
     def fit(self, state: State) -> LoggedFit:
-        """Train on all labels told so far, save, log."""
+        """Train on all labels so far, save, log."""
         labels = self.store.labels()
         ids, values, digest = self._ordered(labels)
         seed = derive_seed(self.seed, "fit", state.round)
@@ -75,8 +85,8 @@ class FitLog:
             token=uuid.uuid4().hex,
         )
         if provides(self.task, WarmStarts) and self.task.warm_start:
-            self.catch_up(state.fit)  # it goes on from the last fit, whoever made that
-            if state.fit is None:
+            last = self.catch_up_with_store()  # it goes on from the last fit, whoever made that
+            if last is None:
                 self._start_over()  # an interrupted fit may have left it half-trained
         self.current = 0  # a failure half-way leaves the task as no logged fit
         self._train(ids, values, seed)
@@ -84,17 +94,41 @@ class FitLog:
             logged = self.store.log_fit(fit, lambda _: None)
         else:
             work, temporary = self.work, self.work.save(self.task, fit.token)
-            logged = self.store.log_fit(fit, lambda number: work.publish(temporary, number))
-            work.prune(logged.fit)
+            logged = self.store.log_fit(
+                fit, lambda number: work.publish(temporary, number, fit.token)
+            )
+            if not self._tokens:
+                self._tokens.update(one.token for one in self.store.fits())
+            self._tokens.add(logged.token)
+            work.prune(logged.fit, self._tokens)
         self.current = logged.fit
         return logged
 
-    def catch_up(self, last: LoggedFit | None) -> None:
-        """Bring the task to the last logged fit: load its weights, or repeat it from the log."""
+    def load_saved(self, last: LoggedFit | None) -> None:
+        """Load the weights of the last fit if they are there; nothing is trained."""
+        if last is not None and self.current != last.fit:
+            self._load(last)
+
+    def catch_up_with_store(self) -> LoggedFit | None:
+        """Bring the task to the fit that the store says is the last, and return that."""
+        while True:
+            last = self.store.state().last_fit
+            if self.catch_up(last):
+                return last
+
+    def catch_up(self, last: LoggedFit | None) -> bool:
+        """Bring the task to the last logged fit: load its weights, or repeat it from the log.
+
+        False, doing nothing, if another process has logged a newer fit, and may have removed the
+        weights of this one.
+        """
         if last is None or self.current == last.fit:
-            return
+            return True
         if self._load(last):
-            return
+            return True
+        newest = self.store.state().last_fit
+        if newest is not None and newest.fit != last.fit:
+            return False
         # A warm start goes on from the weights before it, so those are needed first.
         chain = [last]
         if provides(self.task, WarmStarts) and self.task.warm_start:
@@ -106,16 +140,35 @@ class FitLog:
                 self._start_over()
         for fit in chain:
             self._repeat(fit)
+        return True
 
     def _start_over(self) -> None:
         if provides(self.task, StartsOver):
             self.task.start_over()
 
     def _load(self, fit: LoggedFit) -> bool:
-        folder = None if self.work is None else self.work.complete(fit)
+        if self.work is None or self._misfit == fit.fit:
+            return False
+        folder = self.work.complete(fit)
         if folder is None:
             return False
-        self.task.load(folder)
+        self.current = 0  # a failure half-way leaves the task as no logged fit
+        try:
+            self.task.load(folder)
+        except Exception as error:
+            if self.work.complete(fit) is None:  # another process has pruned it since
+                return False
+            if not isinstance(error, InvalidInputError):
+                raise
+            self._misfit = fit.fit
+            warnings.warn(
+                f"The weights of fit {fit.fit} can't be used by the task as it is now: {error} "
+                "It will be trained again on the labels of that fit before they are needed; "
+                "fit() trains it on all labels.",
+                LoopWarning,
+                stacklevel=4,
+            )
+            return False
         self.current = fit.fit
         return True
 
@@ -140,13 +193,19 @@ class FitLog:
                 LoopWarning,
                 stacklevel=4,
             )
+        self._say(f"altasks: fit {fit.fit} is trained again from its log ({fit.n_labels} labels)")
         self.current = 0
         with _threads(fit.threads):
             self._train(ids, values, fit.seed)
         self.current = fit.fit
         if self.work is not None:
             # The same fit again, under the number it has: nothing to log.
-            self.work.publish(self.work.save(self.task, fit.token), fit.fit)
+            self.work.publish(self.work.save(self.task, fit.token), fit.fit, fit.token)
+            self._misfit = 0
+
+    def _say(self, line: str) -> None:
+        if sys.stderr.isatty() if self.progress is None else self.progress:
+            sys.stderr.write(f"{line}\n")
 
     def _train(self, ids: list[str], values: list[Any], seed: int) -> None:
         samples = read_samples(self.pool, ids, then=PUT_BACK)
@@ -158,20 +217,20 @@ class FitLog:
             raise
 
     def _ordered(self, labels: LabelSnapshot) -> tuple[list[str], list[Any], str]:
-        """Return ids and labels in the pool's order, so that the order of telling is nothing.
+        """Return ids and labels in the pool's order: that of the events doesn't matter.
 
-        Also the hash of what was used.
+        Also the hash of them.
         """
         if not labels.values:
             raise InvalidInputError(
-                "labels: expected at least one told label, found none. Tell labels before fit()."
+                "labels: expected at least one label, found none. Give some with tell() first."
             )
         ids = [name for name in self.pool.ids if name in labels.values]
         if len(ids) != len(labels.values):
             lost = next(name for name in labels.values if name not in self.pool)
             raise PoolMismatchError(
                 f"pool: the store {self.store.name} has a label of {lost!r}, which is not in this "
-                "pool. Another process has told it from a bigger one; open the loop with that."
+                "pool. Another process has labelled it in a bigger one; open the loop with that."
             )
         values = [labels.values[name] for name in ids]
         digest = hashlib.blake2b(dumps([ids, values]).encode(), digest_size=16).hexdigest()

@@ -1,7 +1,9 @@
-"""What a loop is opened with: its store, its work folder, its numbers."""
+"""Open the store that a user names, and find the folder for its weights."""
 
 from __future__ import annotations
 
+import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +27,20 @@ def open_store(store: Any) -> Store:
 
 
 def work_folder(store: Store, work_dir: Path | str | None) -> WorkFolder | None:
-    """Return where weights go: `work_dir`, beside the store, or nowhere for one in memory."""
+    """Return where weights go.
+
+    That is `store-ID` in `work_dir`, so that several stores may be given the same; by default
+    `NAME.work` beside an SQLite file, a folder of the store's own in the user's cache for a server
+    (the same from wherever the process runs), and nowhere for a store in memory.
+
+    Raises:
+        StoreError: for a store of another kind without `work_dir`.
+    """
     if work_dir is not None:
-        return WorkFolder(Path(work_dir).absolute())
+        given = Path(work_dir).absolute()
+        if store.in_memory:
+            return WorkFolder(given, owned=False)
+        return WorkFolder(given / f"store-{store_id(store)}", earlier=[given], owned=False)
     if store.in_memory:
         return None
     url = getattr(store, "url", None)
@@ -36,4 +49,15 @@ def work_folder(store: Store, work_dir: Path | str | None) -> WorkFolder | None:
     if url.get_backend_name() == "sqlite":
         path = Path(url.database.removeprefix("file:").partition("?")[0])
         return WorkFolder(path.with_name(f"{path.name}.work").absolute())
-    return WorkFolder(Path(f"altasks-{Path(url.database).name}.work").absolute())
+    name = Path(url.database).name
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return WorkFolder(
+        (cache / "altasks" / f"{name}-{store_id(store)}").absolute(),
+        earlier=[Path(f"altasks-{name}.work").absolute()],
+        owned=False,
+    )
+
+
+def store_id(store: Store) -> str:
+    """Return twelve letters and digits that no other store has; copies of a file share them."""
+    return str(store.claim("store_id", uuid.uuid4().hex))[:12]

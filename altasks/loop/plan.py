@@ -9,26 +9,25 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from altasks.errors import OverBudgetWarning, invalid, require_whole
 from altasks.loop.base import State
+from altasks.loop.cycle import Cycle
 from altasks.loop.query import Query
 from altasks.loop.query_maker import QueryMaker, over_budget_note
 from altasks.loop.selection import AskRequest
+from altasks.strategies.base import Strategy
 from altasks.strategies.budget import check_budget, remaining
-
-if TYPE_CHECKING:
-    from altasks.loop.active_loop import ActiveLoop
 
 
 class Plan(Protocol):
-    """What a driver asks."""
+    """How much a run asks in each round, and when it has asked enough."""
 
     def warn_unaffordable(self) -> None:
-        """Warn of what the whole run will not ask."""
+        """Warn of samples that the whole run will not ask."""
         ...
 
     def is_spent(self, state: State) -> bool:
@@ -40,7 +39,7 @@ class Plan(Protocol):
         ...
 
     def spent(self, state: State) -> float | None:
-        """Return what was spent, where it is counted by cost."""
+        """Return the cost of all samples asked, where it is counted."""
         ...
 
 
@@ -48,13 +47,13 @@ class Plan(Protocol):
 class SampleBudget:
     """A budget of so many samples."""
 
-    loop: ActiveLoop
+    loop: Cycle
     budget: int
     batch: int
     initial: int
 
     def warn_unaffordable(self) -> None:
-        """Say nothing: any sample may be asked."""
+        """Nothing to warn about: any sample may be asked."""
 
     def is_spent(self, state: State) -> bool:
         """Whether so many were asked."""
@@ -97,7 +96,7 @@ class CostBudget:
     def warn_unaffordable(self) -> None:
         """Name the samples that fit into no batch."""
         ids = self.asker.open_ids(self.asker.store.state())
-        costs = self.asker.costs.of(ids)
+        costs = self.asker.costs_of(ids)
         most = min(self._max_sample_cost, self.budget)
         dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > most)}
         if dear:
@@ -114,7 +113,7 @@ class CostBudget:
         """Ask up to the next mark, or what is left of the budget; None if that buys nothing."""
         costs = list(self.asker.spent(state).values())
         # Looked up before anything is scored. The end of a budget is no warning.
-        left = self.asker.costs.of(self.asker.open_ids(state))
+        left = self.asker.costs_of(self.asker.open_ids(state))
         cheapest = left.min(initial=math.inf)
         if cheapest > min(self._max_sample_cost, remaining(self.budget, costs)):
             return None
@@ -141,8 +140,9 @@ def _mean(costs: list[float]) -> float:
 
 
 def make_plan(
-    loop: ActiveLoop,
+    loop: Cycle,
     asker: QueryMaker,
+    strategy: Strategy,
     budget: Any,
     batch: Any,
     cost_budget: Any,
@@ -174,7 +174,7 @@ def make_plan(
         ):  # fmt: skip
             check_budget(name, value)
         wanted = AskRequest(None, float(cost_batch), per_cost)
-        wanted.check(loop.strategy)
+        wanted.check(strategy)
         return CostBudget(asker, float(cost_budget), float(cost_batch), float(first), per_cost)
     found = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in named)
     raise invalid(

@@ -14,7 +14,7 @@ from altasks.abilities import Predictor, Trainable, provides
 from altasks.data import Pool
 from altasks.errors import OverBudgetWarning, PoolExhaustedWarning
 from altasks.loop.base import AskedSample, State, Store
-from altasks.loop.costs import Costs
+from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.fit_log import FitLog
 from altasks.loop.query import Query
 from altasks.loop.recipes import strategy_recipe
@@ -30,7 +30,7 @@ class _Open:
     Args:
         ids: their ids, in the pool's order.
         costs: what each of these costs, if it is asked by cost. Looked up once an ask: a price
-            that changes meanwhile can't break the budget.
+            that changes during it can't break the budget.
         over_budget: ids that cost more than all that is asked for.
         note: what the user should know.
         warnings: the same, each in its category.
@@ -43,8 +43,28 @@ class _Open:
     warnings: tuple[Warning, ...]
 
 
+@dataclass(frozen=True)
+class _Scored:
+    """Scores of an earlier attempt of one ask.
+
+    Args:
+        fit: the fit they were made after; 0 for none.
+        round: what their draws were made for.
+        passes: how often this ask has scored the pool after this fit.
+        table: the `Scores`.
+    """
+
+    fit: int
+    round: int
+    passes: int
+    table: Any
+
+
 class QueryMaker:
-    """Asks, again and again if other processes are faster; the arguments are `ActiveLoop`'s."""
+    """Makes queries, again if another process was faster; the arguments are `ActiveLoop`'s."""
+
+    #: How often one ask scores the pool after the same fit, where draws belong to the round.
+    PASSES = 2
 
     def __init__(
         self,
@@ -55,6 +75,7 @@ class QueryMaker:
         selector: Selector,
         cold_start: Strategy,
         costs: Costs,
+        label_costs: LabelCosts,
     ) -> None:
         self.task = task
         self.pool = pool
@@ -63,6 +84,9 @@ class QueryMaker:
         self.selector = selector
         self.cold_start = cold_start
         self.costs = costs
+        self.label_costs = label_costs
+        self._recorded: dict[int, list[float]] = {}  # round -> costs of its query, as recorded
+        self._recorded_upto = 0
 
     def ask(self, wanted: AskRequest, given: Any) -> Query:
         """Pick, write to the store, and return what was written.
@@ -72,7 +96,7 @@ class QueryMaker:
             given: `Scores` made elsewhere, or None.
         """
         warned = False
-        made: tuple[int, int, Any] | None = None  # round, fit and scores of an earlier attempt
+        made: _Scored | None = None
         while True:
             state = self.store.state()
             number = state.round + 1
@@ -85,34 +109,37 @@ class QueryMaker:
                 warned = True
             if not left:
                 return self.query(state.round, [], [], {}, note, open_now.over_budget)
-            if provides(self.task, Trainable):
-                self.fitter.catch_up(state.fit)
+            if provides(self.task, Trainable) and not self.fitter.catch_up(state.last_fit):
+                continue  # another process has fitted since
             selector = self._selector_of(state, given is not None)
             table = given
             if table is None and selector.reads_scores:
-                fit = 0 if state.fit is None else state.fit.fit
-                if made is None or made[:2] != (number, fit):
-                    made = (number, fit, selector.score(left, number))
-                table = made[2]
+                made = self._score(selector, left, state, made)
+                table = made.table
             if table is not None:
                 allowed = set(left)
                 rows = [row for row, name in enumerate(table.ids) if name in allowed]
                 table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
                 left = table.ids
-            picks, values = selector.pick(left, wanted, number, state, table, open_now.costs)
+            prices = open_now.costs
+            if not prices and "costs" in selector.strategy.needs:
+                prices = dict(zip(left, self.costs_of(left).tolist(), strict=True))
+            picks, values = selector.pick(left, wanted, number, state, table, prices)
             # Before anything is written: what can't be handed out isn't asked.
             samples = read_samples(self.pool, picks, asked=False)
-            told = {} if self._is_cold(state) else selector.describe(picks, number)
+            described = {} if self._is_cold(state) else selector.describe(picks, number)
             asked = [
-                AskedSample(name, value, told.get(name))
+                AskedSample(name, value, described.get(name))
                 for name, value in zip(picks, values, strict=True)
             ]
             how: dict[str, Any] = {
                 "wanted": None if wanted.n is None else int(wanted.n),
                 "strategy": strategy_recipe(selector.strategy),
                 "given_scores": given is not None,
-                "fit": None if state.fit is None else state.fit.fit,
+                "fit": None if state.last_fit is None else state.last_fit.fit,
             }
+            if made is not None and made.round != number:
+                how["scored_for_round"] = made.round
             costs: dict[str, float] = {}
             if wanted.cost is not None:
                 costs = {name: open_now.costs[name] for name in picks}
@@ -121,6 +148,29 @@ class QueryMaker:
                 how["costs"] = list(costs.values())
             if self.store.record_ask(number, asked, how):
                 return self.query(number, asked, samples, costs, note, open_now.over_budget)
+
+    def _score(
+        self, selector: Selector, ids: list[str], state: State, made: _Scored | None
+    ) -> _Scored:
+        """Return scores of `ids`, made now or, if they still hold, in an earlier attempt.
+
+        They hold as long as no fit came between. Where a committee draws by the round they are
+        made again for the next one, but not without end: where others ask all the time, an ask
+        would never be done.
+        """
+        number, fit = state.round + 1, 0 if state.last_fit is None else state.last_fit.fit
+        passes = 0
+        if made is not None and made.fit == fit:
+            passes = made.passes
+            if made.round == number or passes >= self.PASSES or not selector.draws_by_round:
+                return made
+        return _Scored(fit, number, passes + 1, selector.score(ids, number))
+
+    def costs_of(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the costs `[len(ids)]`, predicted by the last fit where the task does so."""
+        if self.costs.predicted and provides(self.task, Trainable):
+            self.fitter.catch_up_with_store()
+        return self.costs.of(ids, self.fitter.current)
 
     def open_ids(self, state: State, given: Any = None) -> list[str]:
         """Return what was never asked, labelled or skipped, in the pool's order."""
@@ -142,7 +192,7 @@ class QueryMaker:
             note = f"Asked for {wanted.n}, and {len(left)} {where} are left: {others}"
             return _Open(left, {}, [], note, (PoolExhaustedWarning(note),))
         assert wanted.cost is not None
-        costs = self.costs.of(left)
+        costs = self.costs_of(left)
         warned: list[Warning] = []
         over_budget = {}
         if wanted.max_sample_cost is None:
@@ -178,7 +228,7 @@ class QueryMaker:
         """
         if not provides(self.task, Predictor):
             return True
-        return state.fit is None and provides(self.task, Trainable)
+        return state.last_fit is None and provides(self.task, Trainable)
 
     def _selector_of(self, state: State, given: bool) -> Selector:
         if given or not self._is_cold(state):
@@ -210,7 +260,7 @@ class QueryMaker:
     def pending(self) -> list[Query]:
         """Return what is still unanswered as queries, one for each round, oldest first."""
         state = self.store.state()
-        costs = self._recorded(state)
+        costs = self._as_asked(state)
         rounds = dict.fromkeys(state.asked[name] for name in state.pending)
         queries = []
         for number in rounds:
@@ -220,28 +270,36 @@ class QueryMaker:
         return queries
 
     def spent(self, state: State) -> dict[str, float]:
-        """Return what each sample asked and not skipped cost: as recorded, else as it does now."""
-        recorded = self._recorded(state)
-        asked = [name for name in state.asked if name not in state.skipped]
-        unknown = [name for name in asked if name not in recorded]
-        now = dict(zip(unknown, self.costs.of(unknown).tolist(), strict=True))
-        return {name: recorded[name] if name in recorded else now[name] for name in asked}
+        """Return what each sample asked and not skipped cost.
 
-    def _recorded(self, state: State) -> dict[str, float]:
-        """Return the cost of each sample that was asked by cost."""
-        ids: dict[int, list[str]] = {}
-        for name, number in state.asked.items():
-            ids.setdefault(number, []).append(name)
+        By its label, where the task counts those; else as recorded when it was asked; else as it
+        would be asked now.
+        """
+        known = {**self._as_asked(state), **self.label_costs.now(state.last_event)}
+        asked = [name for name in state.asked if name not in state.skipped]
+        unknown = [name for name in asked if name not in known]
+        now = dict(zip(unknown, self.costs_of(unknown).tolist(), strict=True))
+        return {name: known[name] if name in known else now[name] for name in asked}
+
+    def _as_asked(self, state: State) -> dict[str, float]:
+        """Return the cost of each sample that was asked by cost; each record is read once."""
+        if state.round > self._recorded_upto:
+            for number, how in self.store.asks(after=self._recorded_upto).items():
+                if "costs" in how:
+                    self._recorded[number] = how["costs"]
+                self._recorded_upto = number
+        places: dict[int, int] = {}
         costs: dict[str, float] = {}
-        for number, how in self.store.asks().items():
-            # An ask that came after this look at the store is not in it yet.
-            if "costs" in how and number in ids:
-                costs |= dict(zip(ids[number], how["costs"], strict=True))
+        for name, number in state.asked.items():  # in the order asked, round by round
+            place = places.get(number, 0)
+            places[number] = place + 1
+            if number in self._recorded:
+                costs[name] = self._recorded[number][place]
         return costs
 
 
 def over_budget_note(costs: Mapping[str, float], budget: float) -> str:
-    """Return what is said of samples that a budget can't buy.
+    """Return the note on samples that a budget can't buy.
 
     Example:
         >>> over_budget_note({"a": 12.0, "b": 30.5}, 10)

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.random import derive_rng
-from altasks.abilities import Embeds, provides
+from altasks.abilities import Embeds, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import (
     InvalidInputError,
@@ -20,7 +20,6 @@ from altasks.errors import (
     require_whole,
 )
 from altasks.loop.base import State
-from altasks.loop.costs import Costs
 from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
@@ -80,7 +79,6 @@ class Selector:
     Args:
         task: with `predict`, or None.
         pool: all samples.
-        costs: what each costs.
         strategy: picks.
         acquisition: scores; a name or a callable, or None.
         options: keyword arguments of the acquisition function.
@@ -91,7 +89,6 @@ class Selector:
 
     task: Any
     pool: Pool
-    costs: Costs
     strategy: Strategy
     acquisition: str | Callable[..., Tensor] | None
     options: Mapping[str, Any] | None
@@ -102,6 +99,15 @@ class Selector:
     def with_strategy(self, strategy: Strategy) -> Selector:
         """Return the same with another strategy."""
         return replace(self, strategy=strategy)
+
+    @property
+    def draws_by_round(self) -> bool:
+        """Whether scores of the same model differ from round to round.
+
+        A task that is given the round draws by it, unless it, or its committee, says
+        `draws_by_round = False`, or it has no committee.
+        """
+        return _draws_by_round(self.task)
 
     @property
     def reads_scores(self) -> bool:
@@ -142,7 +148,7 @@ class Selector:
     ) -> tuple[list[str], list[float | None]]:
         """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores.
 
-        Asked by cost, `costs` has what each costs.
+        Asked by cost, or for a strategy that needs them, `costs` has what each costs.
         """
         rng = derive_rng(self.seed, "ask", round)
         if scores is None:
@@ -151,7 +157,7 @@ class Selector:
             values = scores.values
             fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
         fields |= self._beside_scores(ids, state)
-        if wanted.cost is not None:
+        if costs:
             fields["costs"] = [costs[name] for name in ids]
         candidates = Candidates(ids, values, **fields)
         if wanted.cost is None:
@@ -173,8 +179,6 @@ class Selector:
     def _beside_scores(self, ids: Sequence[str], state: State) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         needs = self.strategy.needs
-        if "costs" in needs:
-            fields["costs"] = self.costs.of(ids)
         if "labelled_embeddings" in needs:
             fields["labelled_embeddings"] = self._embed(
                 [name for name in self.pool.ids if name in state.labelled], ids[0]
@@ -216,6 +220,17 @@ class Selector:
             )
         except UnreadableSampleError as error:
             raise to_skip(error, error.skipped) from error
+
+
+def _draws_by_round(task: Any) -> bool:
+    if not provides(task, StartsRounds):
+        return False
+    says = getattr(task, "draws_by_round", None)
+    if says is not None:
+        return bool(says)
+    if not hasattr(task, "committee"):
+        return True
+    return task.committee is not None and bool(getattr(task.committee, "draws_by_round", True))
 
 
 def given_scores(scores: Any, pool: Pool) -> Any:

@@ -1,4 +1,4 @@
-"""The work folder: weights of the last fits, each complete or not there at all."""
+"""The work folder: weights of the last fits, each complete or absent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import uuid
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +17,52 @@ from altasks.loop.base import LoggedFit
 
 _MANIFEST = "altasks-fit.json"
 _TEMPORARY = re.compile(r"\.unfinished-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]+")
+_FIT = re.compile(r"fit-(?P<number>\d+)(?:-(?P<token>[0-9a-f]+))?")
+#: Characters of a fit's token in the name of its folder.
+_SHORT = 8
+#: What an error says where a disk is full, whoever wrapped it (safetensors and torch do).
+_FULL = re.compile(
+    r"no space left|disk full|file too large|quota exceeded|os error (27|28|122)\b"
+    r"|code: (27|28|122)\b|input/output error|\bio ?error|failed writing file|unexpected pos",
+    re.IGNORECASE,
+)
 
 
 class WorkFolder:
-    """Where a loop keeps the weights of its last fits, as `fit-0001`, `fit-0002`, ...
+    """Where a loop keeps the weights of its last fits, as `fit-0001-1f0c9a3e`, ...
 
-    Weights are written to a temporary name and renamed when they are whole; a manifest says which
-    fit of which store they are and how long each file is. So a folder left over from a deleted
-    store, or cut short, is not taken for the real one.
+    The end of the name is of the fit's token, so that several stores may share a folder. Weights
+    are written to a temporary name and renamed when they are whole; a manifest has the token and
+    the length of each file. So a folder that is left over from a deleted store, or was cut short,
+    is not taken for another.
 
     Args:
         path: the folder; made at the first save.
         keep: how many fits to keep.
+        earlier: folders in which version 0.1 may have left weights, as `fit-0001`.
+        owned: whether the folder is of one store alone, so that weights that its log doesn't know
+            are left over from a deleted store, or from a fit that was never logged.
     """
 
-    def __init__(self, path: Path, keep: int = 2) -> None:
+    def __init__(
+        self, path: Path, keep: int = 2, *, earlier: Sequence[Path] = (), owned: bool = True
+    ) -> None:
         self.path = path
         self.keep = keep
+        self.earlier = tuple(earlier)
+        self.owned = owned
 
-    def folder(self, fit: int) -> Path:
+    def folder(self, fit: LoggedFit) -> Path:
         """Return where the weights of a fit belong."""
-        return self.path / f"fit-{fit:04d}"
+        return self._folder(fit.fit, fit.token)
+
+    def _folder(self, number: int, token: str) -> Path:
+        return self.path / f"fit-{number:04d}-{token[:_SHORT]}"
+
+    def _candidates(self, fit: LoggedFit) -> Iterator[Path]:
+        yield self.folder(fit)
+        for place in (self.path, *self.earlier):
+            yield place / f"fit-{fit.fit:04d}"
 
     def save(self, task: Any, token: str) -> Path:
         """Let `task` save into a temporary folder, and return that folder, complete."""
@@ -52,49 +78,69 @@ class WorkFolder:
             manifest = folder / _MANIFEST
             manifest.write_text(json.dumps({"token": token, "files": sizes}), encoding="utf-8")
             _sync(manifest)
-        except OSError as error:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise StoreError(
-                f"work_dir: the weights of a fit could not be saved in {self.path}: {error}. The "
-                "fit is not logged; the labels are safe. Make room and call fit again."
-            ) from error
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError) or (
+                isinstance(error, Exception) and _FULL.search(f"{error}")
+            ):
+                raise StoreError(
+                    f"work_dir: the weights of a fit could not be saved in {self.path}: {error}. "
+                    "The fit is not logged; the labels are safe. Make room and call fit again."
+                ) from error
             raise
         return folder
 
-    def publish(self, temporary: Path, fit: int) -> None:
+    def publish(self, temporary: Path, number: int, token: str) -> None:
         """Give a finished folder its name; calling it again does nothing."""
-        final = self.folder(fit)
+        final = self._folder(number, token)
         if temporary.exists():
-            if final.exists():  # saved by a process that died before it logged its fit
+            if final.exists():  # incomplete: the fit is being repeated
                 shutil.rmtree(final)
             temporary.rename(final)
             _sync(self.path)
 
     def complete(self, fit: LoggedFit) -> Path | None:
         """Return the folder with the weights of `fit`, if it is there and whole."""
-        folder = self.folder(fit.fit)
-        try:
-            manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-            files = manifest["files"].items()
-            whole = manifest["token"] == fit.token and all(
-                (folder / name).stat().st_size == size for name, size in files
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return folder if whole else None
+        for folder in self._candidates(fit):
+            try:
+                manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+                files = manifest["files"].items()
+                whole = manifest["token"] == fit.token and all(
+                    (folder / name).stat().st_size == size for name, size in files
+                )
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                continue
+            if whole:
+                return folder
+        return None
 
-    def prune(self, last: int) -> None:
-        """Delete all but the last `keep` fits, and what dead processes left unfinished."""
-        if not self.path.is_dir():
-            return
-        for entry in self.path.iterdir():
-            number = re.fullmatch(r"fit-(\d+)", entry.name)
-            left = _TEMPORARY.fullmatch(entry.name)
-            old = number is not None and int(number[1]) <= last - self.keep
-            if old or (left is not None and _is_dead(left["host"], int(left["pid"]))):
-                shutil.rmtree(entry, ignore_errors=True)
+    def prune(self, last: int, tokens: Collection[str]) -> None:
+        """Delete all but the last `keep` fits, and what dead processes left unfinished.
+
+        Args:
+            last: the number of the last fit.
+            tokens: of the fits that the store has logged. Weights of others are of another store,
+                unless the folder is of this one alone.
+        """
+        for place in (self.path, *self.earlier):
+            for entry in place.iterdir() if place.is_dir() else ():
+                left = _TEMPORARY.fullmatch(entry.name)
+                if left is not None and place == self.path:
+                    gone = _is_dead(left["host"], int(left["pid"]))
+                else:
+                    fit = _FIT.fullmatch(entry.name)
+                    gone = fit is not None and int(fit["number"]) <= last - self.keep
+                    gone = gone and ((self.owned and place == self.path) or _token(entry) in tokens)
+                if gone:
+                    shutil.rmtree(entry, ignore_errors=True)
+
+
+def _token(folder: Path) -> str:
+    """Return the token in a folder's manifest; empty without one."""
+    try:
+        return str(json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _is_dead(host: str, pid: int) -> bool:
@@ -111,7 +157,7 @@ def _is_dead(host: str, pid: int) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Make sure that a power cut leaves it whole; where a folder can't be synced, so be it."""
+    """Write a file or folder to the disk; folders that cannot be fsynced are skipped."""
     flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
     try:
         handle = os.open(path, flags)

@@ -50,9 +50,9 @@ def as_strategy(
 def _with_defaults(kind: type, given: Any, argument: str) -> Strategy:
     """Return an instance of a class, or name the options that it can't do without."""
     try:
-        parameters = inspect.signature(kind).parameters.values()
+        parameters = list(inspect.signature(kind).parameters.values())
     except ValueError:  # written in C
-        parameters = ()
+        parameters = []
     missing = [
         one.name
         for one in parameters

@@ -74,7 +74,8 @@ class StoreSuite:
         """A new store knows nothing."""
         store = open_store()
         state = store.state()
-        assert (state.round, state.seq, state.recorded, state.fit) == (0, 0, -1, None)
+        assert (state.round, state.last_event, state.last_label) == (0, 0, 0)
+        assert (state.last_recorded_round, state.last_fit) == (-1, None)
         assert (state.asked, state.labelled, state.skipped) == ({}, frozenset(), frozenset())
         assert store.labels().values == {}
         assert (store.history(), store.fits(), store.rounds()) == ([], [], {})
@@ -113,7 +114,7 @@ class StoreSuite:
         store, other = open_store(), open_store()
         assert store.tell({"a": 1, "b": 2}, replace=False) == 2
         assert other.labels().values == {"a": 1, "b": 2}
-        assert other.labels().seq == other.state().seq == 2
+        assert other.labels().seq == other.state().last_event == other.state().last_label == 2
         assert other.state().labelled == {"a", "b"}
 
     def test_told_again(self, open_store: OpenStore) -> None:
@@ -170,6 +171,21 @@ class StoreSuite:
         assert store.labels().values == {"a": 1}
         assert [e.part for e in store.history("a")] == ["", "head"]
 
+    def test_a_part_is_no_answer(self, open_store: OpenStore) -> None:
+        """The state, the labels and the queries agree on which samples are labelled."""
+        store = open_store()
+        store.record_ask(1, asked("a"), {})
+        store.skip(["b"])
+        store.tell({"a": "yes", "b": "yes", "c": "yes"}, part="head", replace=False)
+        state = open_store().state()
+        assert state.labelled == frozenset(open_store().labels().values) == frozenset()
+        assert state.pending == ["a"]
+        assert state.skipped == {"b"}
+        assert (state.last_event, state.last_label) == (4, 0)
+        assert open_store().record_ask(2, asked("c"), {})
+        assert open_store().skip(["a"]) == 1
+        assert open_store().labels(4).values == {}
+
     def test_labels_as_they_were(self, open_store: OpenStore) -> None:
         """The labels of any moment can be had again."""
         store = open_store()
@@ -185,6 +201,25 @@ class StoreSuite:
             seen.append(store.labels())
         for then in seen:
             assert open_store().labels(then.seq).values == then.values
+
+    def test_what_is_new(self, open_store: OpenStore) -> None:
+        """Readers that know a part already can have the rest alone."""
+        store = open_store()
+        store.tell({"a": 1, "b": 2}, replace=False)
+        store.tell({"a": 3}, annotator="x", replace=False)
+        store.skip(["c"])
+        store.tell({"b": 4}, replace=True)
+        assert [event.seq for event in store.history(after=2)] == [3, 4, 5]
+        assert [event.seq for event in store.history("a", after=1)] == [3]
+        assert store.labels(ids=["a", "c", "a"]).values == {"a": 3}
+        assert store.labels(4, ids=["b"]).values == {"b": 2}
+        assert store.labels(ids=[]).values == {}
+        for round in (1, 2, 3):
+            store.record_ask(round, asked(f"q{round}"), {"n": round})
+            store.record_round(round, {"r": round})
+        assert store.asks(after=1) == {2: {"n": 2}, 3: {"n": 3}}
+        assert store.rounds(after=2) == {3: {"r": 3}}
+        assert (store.state().last_event, store.state().last_label) == (5, 5)
 
     def test_skip(self, open_store: OpenStore) -> None:
         """Skipped until a label comes; a labelled sample keeps its label."""
@@ -232,7 +267,7 @@ class StoreSuite:
         second = open_store().log_fit(replace(FIT, round=2), published.append)
         assert (first.fit, second.fit, published) == (1, 2, [1, 2])
         assert open_store().fits() == [first, second]
-        assert open_store().state().fit == second
+        assert open_store().state().last_fit == second
         assert replace(first, fit=0, at="") == FIT
 
     def test_a_fit_that_can_not_be_published_is_not_logged(self, open_store: OpenStore) -> None:
@@ -252,7 +287,7 @@ class StoreSuite:
         store.record_round(2, {"ids": ["a"]})
         store.record_round(2, {"ids": ["b"]})
         assert open_store().rounds() == {0: {"metrics": {"accuracy": 0.1}}, 2: {"ids": ["b"]}}
-        assert open_store().state().recorded == 2
+        assert open_store().state().last_recorded_round == 2
 
     def test_many_at_once(self, open_store: OpenStore) -> None:
         """Thousands of labels are one call."""

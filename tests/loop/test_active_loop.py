@@ -265,7 +265,7 @@ class TestTell:
 
     def test_a_contradiction(self, make: Any) -> None:
         make().tell({"s001": "red"})
-        with pytest.raises(LabelConflictError, match=r"\"red\" of 's001'.*\"blue\".*replace=True"):
+        with pytest.raises(LabelConflictError, match=r"'s001' \"red\".*\"blue\".*replace=True"):
             make().tell({"s000": "red", "s001": "blue"})
         assert make().labels == {"s001": "red"}
         assert make().tell({"s001": "red"}) == 0
@@ -306,7 +306,7 @@ class TestSkip:
 
 class TestFit:
     def test_nothing_told(self, make: Any) -> None:
-        with pytest.raises(InvalidInputError, match="at least one told label"):
+        with pytest.raises(InvalidInputError, match="at least one label, found none"):
             make().fit()
 
     def test_the_order_of_telling_does_not_matter(
@@ -346,7 +346,7 @@ class TestFit:
         loop = make()
         train(loop, data)
         assert loop.work_dir is not None
-        folder = loop.work_dir / "fit-0001"
+        (folder,) = loop.work_dir.glob("fit-0001-*")
         if damage == "folder":
             folder.rename(loop.work_dir / "elsewhere")
         elif damage == "weights":
@@ -361,6 +361,9 @@ class TestFit:
         other = "red" if data[1][changed] != "red" else "blue"
         loop.tell({changed: other}, replace=True)
         again = make()
+        assert again.labels == loop.labels
+        assert again.task.fits == []  # to look at a store, nothing is trained
+        assert again.restore() == again.store.fits()[0]
         assert again.task.fits == loop.task.fits
         assert np.array_equal(again.task.weights, loop.task.weights)
         third = make()  # and now they are there again
@@ -396,7 +399,7 @@ class TestFit:
         loop = make()
         for _ in range(4):
             train(loop, data, 3)
-        assert sorted(path.name for path in loop.work_dir.iterdir()) == ["fit-0003", "fit-0004"]
+        assert sorted(path.name[:8] for path in loop.work_dir.iterdir()) == ["fit-0003", "fit-0004"]
 
     def test_weights_of_a_deleted_store_are_not_taken(
         self, make: Any, data: Data, tmp_path: Path
@@ -415,11 +418,11 @@ class TestFit:
     ) -> None:
         loop = make()
         train(loop, data)
-        (loop.work_dir / "fit-0001" / "altasks-fit.json").unlink()
+        next(loop.work_dir.glob("fit-0001-*/altasks-fit.json")).unlink()
         real = loop.store.fits()[0].versions
         monkeypatch.setattr("altasks.loop.fit_log._versions", lambda: {**real, "torch": "99.0"})
         with pytest.warns(LoopWarning, match=r"torch .* is now 99\.0"):
-            make()
+            make().ask(1)
 
     def test_in_memory_there_are_no_files(
         self, worker: ModuleType, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -251,3 +251,122 @@ def test_a_first_query_that_was_skipped_as_a_whole_is_followed_by_another(
     rounds = list(loop.run(al.Simulated(data[1]), 6, 3))
     assert [(one.round, one.labelled) for one in rounds] == [(2, 3), (3, 6)]
     assert not {*rounds[0].ids, *rounds[1].ids} & {*loop.skipped}
+
+
+class Killed(BaseException):
+    """Stands for the death of the process: nobody catches it."""
+
+
+@pytest.mark.parametrize("step", ["fit", "record_round"])
+def test_a_run_killed_after_late_answers_fits_them(make: Any, data: Data, step: str) -> None:
+    """The answers are in the store, and the fit (or its record) is not."""
+    for url in (None, "killed"):
+        kept = make() if url else make(store=None)
+        list(kept.run(Partial(data[1], 0.5), 8, 8))
+        if url is None:
+            whole = kept
+            (late,) = whole.run(al.Simulated(data[1]), 8, 8)
+            continue
+        loop = make()
+
+        def dies(*_: Any, **__: Any) -> None:
+            raise Killed
+
+        owner = loop.store if step == "record_round" else loop.task
+        setattr(owner, step, dies)
+        with pytest.raises(Killed):
+            list(loop.run(al.Simulated(data[1]), 8, 8))
+        assert len(make().labels) == 8
+        (resumed,) = make().run(al.Simulated(data[1]), 8, 8)
+        assert (resumed.ids, resumed.labelled, resumed.fit) == (late.ids, late.labelled, late.fit)
+        assert [fit.labels_hash for fit in make().store.fits()] == [
+            fit.labels_hash for fit in whole.store.fits()
+        ]
+    assert list(make().run(al.Simulated(data[1]), 8, 8)) == []
+
+
+@pytest.mark.parametrize("how", ["new", "corrected", "annotator"])
+def test_labels_given_by_hand_for_a_finished_round_are_fitted(
+    make: Any, data: Data, how: str
+) -> None:
+    oracle = al.Simulated(data[1])
+    list(make().run(oracle, 8, 4))
+    loop = make()
+    name = loop.store.asked(1)[0].id
+    other = "red" if data[1][name] != "red" else "blue"
+    if how == "new":
+        name = next(name for name in data[0] if name not in loop.labels)
+        loop.tell({name: data[1][name]})
+    elif how == "corrected":
+        loop.tell({name: other}, replace=True)
+    else:
+        loop.tell({name: other}, annotator="ann")
+    (again,) = make().run(oracle, 8, 4)
+    assert (again.round, again.labelled) == (2, 9 if how == "new" else 8)
+    state = make().store.state()
+    assert state.is_fitted
+    assert make().rounds[-1].fit == state.last_fit.fit == 3
+    assert list(make().run(oracle, 8, 4)) == []
+
+
+@pytest.mark.parametrize("act", ["nothing", "skip", "same", "part", "fit"])
+def test_what_changes_no_label_fits_nothing(make: Any, data: Data, act: str) -> None:
+    oracle = al.Simulated(data[1])
+    list(make().run(oracle, 8, 4))
+    loop = make()
+    name = loop.store.asked(1)[0].id
+    if act == "skip":
+        loop.skip([next(one for one in data[0] if one not in loop.labels)])
+    elif act == "same":
+        loop.tell({name: data[1][name]})
+    elif act == "part":
+        loop.store.tell({name: "yes"}, part="corner", replace=False)
+    elif act == "fit":
+        loop.fit()  # by hand, on the same labels
+    assert list(make().run(oracle, 8, 4)) == []
+
+
+def test_each_record_is_read_once(make: Any, data: Data) -> None:
+    """A run of R rounds doesn't read R records in each of them."""
+    loop = make()
+    read: list[int] = []
+    rounds, asks = loop.store.rounds, loop.store.asks
+    loop.store.rounds = lambda after=-1: _counted(rounds(after), read)
+    loop.store.asks = lambda after=0: _counted(asks(after), read)
+    list(loop.run(al.Simulated(data[1]), cost_budget=150.0, cost_batch=9.0, stop=lambda _: False))
+    assert len(loop.rounds) > 12
+    assert len(read) <= 6 * loop.round
+
+
+def _counted(found: dict[int, Any], read: list[int]) -> dict[int, Any]:
+    read.extend(found)
+    return found
+
+
+def test_labels_are_read_for_their_cost_only_where_the_oracle_has_one(
+    make: Any, data: Data
+) -> None:
+    class Plain:
+        def label(self, query: al.Query) -> dict[str, str]:
+            return {name: data[1][name] for name in query.ids}
+
+    for oracle, asked_for in ((Plain(), []), (al.Simulated(data[1], cost=2.0), [4, 4])):
+        loop = make(store=None)
+        labels = loop.store.labels
+        seen: list[int] = []
+
+        def counted(
+            upto: Any = None,
+            *,
+            ids: Any = None,
+            labels: Any = labels,
+            seen: list[int] = seen,
+        ) -> Any:
+            if ids is not None:
+                seen.append(len(ids))
+            return labels(upto, ids=ids)
+
+        loop.store.labels = counted
+        rounds = list(loop.run(oracle, 8, 4))
+        assert seen == asked_for
+        assert [one.cost for one in rounds] == ([8.0, 8.0] if asked_for else [None, None])

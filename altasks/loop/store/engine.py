@@ -1,8 +1,8 @@
-"""Connections and transactions: how what was told survives a kill, a full disk and other writers.
+"""Connections and transactions: how labels survive a kill, a full disk and other writers.
 
 SQLite runs with its rollback journal and `synchronous=EXTRA`: a commit has returned only when the
-database file and the removal of the journal are on the disk, so what was told survives the death
-of the process and of the machine. Between commits the store is one file that can be copied, and
+database file and the removal of the journal are on the disk, so labels survive the death of the
+process and of the machine. Between commits the store is one file that can be copied, and
 it works on network drives, where a write-ahead log does not. Writers start with `BEGIN IMMEDIATE`
 and wait for each other; a connection lives for one transaction, so nothing is shared with forked
 processes or threads.
@@ -41,13 +41,16 @@ class Database:
 
     Args:
         url: an SQLAlchemy URL, `sqlite://` for one in memory, or a `Path` of an SQLite file.
+        name: what messages call it; by default the URL without the password.
 
     Raises:
-        StoreError: if the URL can't be read or its driver is not installed.
+        InvalidInputError: if the URL can't be read, or names no file.
+        StoreError: if its driver is not installed.
     """
 
-    def __init__(self, url: str | Path | URL) -> None:
+    def __init__(self, url: str | Path | URL, name: str = "") -> None:
         self.url = _parse(url)
+        self._name = name
         self._server = self.url.get_backend_name() == "postgresql"
         self.in_memory = self.url.drivername.startswith("sqlite") and _is_memory(self.url)
         self.engine = _engine(self.url, self.in_memory)
@@ -57,7 +60,21 @@ class Database:
     @property
     def name(self) -> str:
         """The URL without the password, for messages."""
-        return _shown(self.url)
+        return self._name or _shown(self.url)
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, where it is given by its path."""
+        database = self.url.database
+        plain = self.url.get_backend_name() == "sqlite" and not self.in_memory
+        if not plain or database is None or database.startswith("file:"):
+            return None
+        return Path(database)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is on a server, where others may keep tables of their own beside ours."""
+        return self.url.get_backend_name() != "sqlite"
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return `work(connection)`, run on one consistent state of the store."""
@@ -106,6 +123,8 @@ class Database:
             advice += " Free some space and repeat the call."
         elif "readonly" in low or "read-only" in low:
             advice += " The store or its folder can't be written to: check the permissions."
+        elif "disk i/o error" in low:
+            advice += " Is the disk full, over its quota, or failing? Then repeat the call."
         elif "unable to open" in low:
             advice += " Does the folder exist, and may this user write there?"
         elif "not a database" in low or "malformed" in low:
@@ -115,7 +134,7 @@ class Database:
         return f"store {self.name}: {said}. {advice}"
 
     def close(self) -> None:
-        """Let go of the connections; an in-memory store is lost with them."""
+        """Close the connections; an in-memory store is lost with them."""
         self.engine.dispose()
 
 
@@ -134,7 +153,7 @@ def _is_busy(error: DBAPIError) -> bool:
 
 
 def _is_memory(url: URL) -> bool:
-    return url.database in (None, "", ":memory:")
+    return url.database in (None, ":memory:")
 
 
 def _parse(url: str | Path | URL) -> URL:
@@ -153,9 +172,11 @@ def _parse(url: str | Path | URL) -> URL:
             hint="A URL is scheme://user:password@host:5432/database, with @, / and : in the "
             "password written as %40, %2F and %3A."
             if private
-            else f"For a file write 'sqlite:///{url}'.",
+            else f"For a file write 'sqlite:///{str(url).strip() or 'reviews.db'}'.",
         ) from None
     database = parsed.database
+    if parsed.get_backend_name() == "sqlite":
+        _check_file(parsed)
     if (
         parsed.get_backend_name() == "sqlite"
         and not _is_memory(parsed)
@@ -165,6 +186,32 @@ def _parse(url: str | Path | URL) -> URL:
         # Connections are opened again and again: the store must not move with the process's cwd.
         parsed = parsed.set(database=str(Path(database).absolute()))
     return parsed
+
+
+def _check_file(url: URL) -> None:
+    """Refuse an address of an SQLite file that names none, which SQLite would take for memory."""
+    if url.host:  # what stands between the second and the third slash
+        rest = f"/{url.database}" if url.database else ""
+        raise invalid(
+            "store",
+            "three slashes before the path of an SQLite file",
+            f"'{url.drivername}://{url.host}{rest}', which has two",
+            hint=f"Write '{url.drivername}:///{url.host}{rest}', or give Path('{url.host}{rest}').",
+        )
+    if url.database is not None and not url.database.strip():
+        raise invalid(
+            "store",
+            "the path of an SQLite file after the slashes",
+            "none",
+            hint="Write 'sqlite:///reviews.db', or None for a store in memory.",
+        )
+    if url.database is not None and Path(url.database).is_dir():
+        raise invalid(
+            "store",
+            "an SQLite file",
+            f"the folder '{url.database}'",
+            hint=f"Name a file in it: '{Path(url.database) / 'reviews.db'}'.",
+        )
 
 
 def _engine(url: URL, in_memory: bool) -> Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from altasks._version import __version__
 from altasks.errors import StoreError, StoreVersionError
 from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State
 from altasks.loop.store.engine import Database
+from altasks.loop.store.new_file import make_file
 from altasks.loop.store.schema import (
     ASKS,
     EVENTS,
@@ -84,7 +85,11 @@ class SQLStore:
         return self._database.in_memory
 
     def _prepare(self) -> None:
-        version = self._database.read(schema_version)
+        file = self._database.file
+        if file is not None:
+            make_file(file, self.name)
+        shared = self._database.is_shared
+        version = self._database.read(lambda connection: schema_version(connection, shared=shared))
         if version is None:
             version = self._database.write(create_tables)
         if version < SCHEMA_VERSION:
@@ -170,14 +175,18 @@ class SQLStore:
             )
             last = connection.execute(select(FITS).order_by(FITS.c.fit.desc()).limit(1)).first()
             recorded = connection.scalar(select(func.max(ROUNDS.c.round)))
+            whole = LABELS.c.part == ""
             return State(
                 round=last_of(connection, ASKS.c.round),
-                seq=last_of(connection, EVENTS.c.seq),
+                last_event=last_of(connection, EVENTS.c.seq),
+                last_label=last_of(connection, LABELS.c.seq, whole),
                 asked={name: round for name, round in asked},  # noqa: C416 - Row to pair
-                labelled=frozenset(connection.scalars(select(LABELS.c.sample_id).distinct())),
+                labelled=frozenset(
+                    connection.scalars(select(LABELS.c.sample_id).where(whole).distinct())
+                ),
                 skipped=frozenset(connection.scalars(select(SKIPS.c.sample_id))),
-                fit=None if last is None else fit_of(last),
-                recorded=-1 if recorded is None else recorded,
+                last_fit=None if last is None else fit_of(last),
+                last_recorded_round=-1 if recorded is None else recorded,
             )
 
         return self._database.read(look)
@@ -202,8 +211,12 @@ class SQLStore:
         def record(connection: Connection) -> bool:
             if last_of(connection, ASKS.c.round) != round - 1:
                 return False
-            for table in (QUERIES, LABELS, SKIPS):
-                if any(rows_among(connection, table.c.sample_id, table.c.sample_id, ids)):
+            for column, *conditions in (
+                (QUERIES.c.sample_id,),
+                (LABELS.c.sample_id, LABELS.c.part == ""),
+                (SKIPS.c.sample_id,),
+            ):
+                if any(rows_among(connection, column, column, ids, *conditions)):
                     return False
             connection.execute(insert(ASKS).values(round=round, at=now(), how=dumps(how)))
             insert_rows(connection, QUERIES, rows)
@@ -225,9 +238,9 @@ class SQLStore:
             ]
         )
 
-    def asks(self) -> dict[int, dict[str, Any]]:
-        """Return what `record_ask` was told of how each query was made."""
-        rows = select(ASKS.c.round, ASKS.c.how).order_by(ASKS.c.round)
+    def asks(self, after: int = 0) -> dict[int, dict[str, Any]]:
+        """Return how each query after round `after` was made, as given to `record_ask`."""
+        rows = select(ASKS.c.round, ASKS.c.how).where(ASKS.c.round > after).order_by(ASKS.c.round)
         return self._database.read(
             lambda connection: {row.round: json.loads(row.how) for row in connection.execute(rows)}
         )
@@ -237,7 +250,7 @@ class SQLStore:
     def tell(
         self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
     ) -> int:
-        """Keep JSON labels and return how many said something new; a skip of theirs ends."""
+        """Keep JSON labels and return how many are new or changed; a skip of theirs ends."""
         said = {name: dumps(value) for name, value in labels.items()}
 
         def keep(connection: Connection) -> int:
@@ -298,10 +311,11 @@ class SQLStore:
                 for name, value in news.items()
             ],
         )
-        delete_rows(connection, SKIPS, list(news), {})
+        if not part:
+            delete_rows(connection, SKIPS, list(news), {})
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
-        """Keep that these can't be labelled; return how many were news.
+        """Record samples that can't be labelled; return how many are new as such.
 
         A sample that has a label keeps it, and the label goes on being used.
         """
@@ -310,8 +324,11 @@ class SQLStore:
         def keep(connection: Connection) -> int:
             known = {
                 row[0]
-                for table in (SKIPS, LABELS)
-                for row in rows_among(connection, table.c.sample_id, (table.c.sample_id,), wanted)
+                for column, *conditions in (
+                    (SKIPS.c.sample_id,),
+                    (LABELS.c.sample_id, LABELS.c.part == ""),
+                )
+                for row in rows_among(connection, column, column, wanted, *conditions)
             }
             news = [name for name in wanted if name not in known]
             first, at = last_of(connection, EVENTS.c.seq) + 1, now()
@@ -323,28 +340,33 @@ class SQLStore:
 
         return self._database.write(keep)
 
-    def labels(self, upto: int | None = None) -> LabelSnapshot:
-        """Return the labels as of now, or as they were after event `upto`."""
+    def labels(
+        self, upto: int | None = None, *, ids: Collection[str] | None = None
+    ) -> LabelSnapshot:
+        """Return the labels (of some ids) as of now, or as they were after event `upto`."""
+        table = LABELS if upto is None else EVENTS
+        wanted = [table.c.part == ""]
+        if upto is not None:
+            wanted += [EVENTS.c.kind == "label", EVENTS.c.seq <= upto]
+        columns = (table.c.sample_id, table.c.value, table.c.seq)
 
         def look(connection: Connection) -> LabelSnapshot:
-            if upto is None:
-                rows = select(LABELS.c.sample_id, LABELS.c.value).where(LABELS.c.part == "")
-                ordered = rows.order_by(LABELS.c.seq)
-                seq = last_of(connection, EVENTS.c.seq)
+            seq = last_of(connection, EVENTS.c.seq) if upto is None else upto
+            if ids is None:
+                found: Iterable[Any] = connection.execute(select(*columns).where(*wanted))
             else:
-                rows = select(EVENTS.c.sample_id, EVENTS.c.value).where(
-                    EVENTS.c.kind == "label", EVENTS.c.part == "", EVENTS.c.seq <= upto
-                )
-                ordered, seq = rows.order_by(EVENTS.c.seq), upto
-            # In the order told, so that the last word wins.
-            last = {row.sample_id: row.value for row in connection.execute(ordered)}
+                some = list(dict.fromkeys(ids))
+                found = rows_among(connection, table.c.sample_id, columns, some, *wanted)
+            rows = sorted(found, key=lambda row: row.seq)
+            # In the order of events, so that the last label counts.
+            last = {row.sample_id: row.value for row in rows}
             return LabelSnapshot(seq, {name: json.loads(value) for name, value in last.items()})
 
         return self._database.read(look)
 
-    def history(self, id: str | None = None) -> list[Event]:
-        """Return every event (of one sample), in the order of commits."""
-        rows = select(EVENTS).order_by(EVENTS.c.seq)
+    def history(self, id: str | None = None, *, after: int = 0) -> list[Event]:
+        """Return every event (of one sample) after event `after`, in the order of commits."""
+        rows = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
         if id is not None:
             rows = rows.where(EVENTS.c.sample_id == id)
         return self._database.read(
@@ -385,7 +407,7 @@ class SQLStore:
         )
 
     def record_round(self, round: int, record: Mapping[str, Any]) -> None:
-        """Keep what `run` says of a completed round, replacing what it said before."""
+        """Keep the record (JSON) of a completed round, replacing an earlier one."""
 
         def keep(connection: Connection) -> None:
             connection.execute(delete(ROUNDS).where(ROUNDS.c.round == round))
@@ -393,9 +415,9 @@ class SQLStore:
 
         self._database.write(keep)
 
-    def rounds(self) -> dict[int, dict[str, Any]]:
-        """Return the record of each completed round."""
-        rows = select(ROUNDS).order_by(ROUNDS.c.round)
+    def rounds(self, after: int = -1) -> dict[int, dict[str, Any]]:
+        """Return the record of each completed round after round `after`."""
+        rows = select(ROUNDS).where(ROUNDS.c.round > after).order_by(ROUNDS.c.round)
         return self._database.read(
             lambda connection: {
                 row.round: json.loads(row.record) for row in connection.execute(rows)
@@ -403,5 +425,5 @@ class SQLStore:
         )
 
     def close(self) -> None:
-        """Let go of the connections; what is in memory only is lost."""
+        """Close the connections; a store in memory is lost."""
         self._database.close()

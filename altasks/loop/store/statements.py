@@ -24,9 +24,29 @@ T = TypeVar("T")
 _MANY = 10_000
 
 
-def schema_version(connection: Connection) -> int | None:
-    """Return the version of the tables, or None if there are none."""
+def schema_version(connection: Connection, *, shared: bool = True) -> int | None:
+    """Return the version of the tables, or None if there are none.
+
+    Args:
+        connection: to the database.
+        shared: whether other programs may have tables there.
+
+    Raises:
+        StoreError: for a database of another program, or a damaged store.
+    """
     if not inspect(connection).has_table(META.name):
+        tables = inspect(connection).get_table_names()
+        ours = sorted(set(tables) & set(METADATA.tables))
+        if ours:
+            raise StoreError(
+                f"store: it has the table {ours[0]} and no {META.name}; it is damaged."
+            )
+        if tables and not shared:
+            raise StoreError(
+                f"store: the file is a database of something else, with {len(tables)} tables of "
+                f"its own ({', '.join(tables[:3])}), and was left alone. Give the store a file of "
+                "its own."
+            )
         return None
     value = connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
     if value is None:
@@ -74,9 +94,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def last_of(connection: Connection, column: Any) -> int:
+def last_of(connection: Connection, column: Any, *conditions: Any) -> int:
     """Return the largest value of a column; 0 for none."""
-    return int(connection.scalar(select(func.coalesce(func.max(column), 0))) or 0)
+    largest = select(func.coalesce(func.max(column), 0)).where(*conditions)
+    return int(connection.scalar(largest) or 0)
 
 
 def fit_of(row: Any) -> LoggedFit:
@@ -126,7 +147,7 @@ def conflict(
     others = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
     who = f"annotator {annotator!r}" if annotator else "the same annotator"
     return LabelConflictError(
-        f"labels: {who} has said {before[name][0]} of {name!r} and now says {said[name]}{others}. "
-        "Nothing of this call was kept. A correction is told with replace=True; another person's "
-        "opinion with annotator=."
+        f"labels: {who} has labelled {name!r} {before[name][0]} and now labels it "
+        f"{said[name]}{others}. Nothing of this call was kept. Correct a label with replace=True; "
+        "give another person's with annotator=."
     )
