@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid, require_whole
-from altasks.strategies._kmeans import kmeans
+from altasks.strategies._kmeans import best_kmeans
 from altasks.strategies._rows import (
     blocks,
     hash_order,
@@ -21,6 +21,8 @@ from altasks.strategies.base import Candidates, check_request
 
 #: The radius is estimated from the balls of at most this many candidates.
 PROBES = 2_000
+#: The best of so many k-means stands in for the classes: the radius hangs on how good they are.
+RESTARTS = 5
 
 
 class ProbCover:
@@ -35,7 +37,10 @@ class ProbCover:
     the paper does, the largest radius at which a share `purity` of the balls holds samples of one
     pseudo-label only, the pseudo-labels being k-means clusters; it is found without a search,
     as a quantile of the distances to the nearest sample of another cluster, of at most 2,000
-    drawn candidates. `classes` is how many clusters (the number of classes where it is known).
+    drawn candidates. `classes` is how many clusters: the number of classes where it is known. Left
+    out, it is sqrt(M / 2), the rule of thumb of Mardia, Kent and Bibby (1979), "Multivariate
+    Analysis", for the M labelled, pending and other samples, at most 500: a radius that is the same
+    for any batch size and in every round.
 
     The graph is never held: each sample's degree is counted block by block, and when a ball is
     covered, the degrees lose what it held, counted again. So memory is O(N d) and time
@@ -45,7 +50,7 @@ class ProbCover:
 
     Args:
         delta: the radius, above 0; estimated if None.
-        classes: clusters for the estimate, at least 2; the batch size if None.
+        classes: clusters for the estimate, at least 2; by the size of the pool if None.
         purity: the share of pure balls, in (0, 1); the paper's is 0.95.
 
     Raises:
@@ -95,10 +100,21 @@ class ProbCover:
         points, known = points - centre, known - centre
         delta = self.delta
         if delta is None:
-            clusters = self.classes or max(n, 2)
-            delta = pure_radius(torch.cat([points, known]), clusters, self.purity, rng)
+            everything = torch.cat([points, known])
+            clusters = self.classes or typical_clusters(len(everything))
+            delta = pure_radius(everything, clusters, self.purity, rng)
         rows = greedy_cover(points, known, delta, n)
         return [candidates.ids[i] for i in order[rows].tolist()]
+
+
+def typical_clusters(samples: int) -> int:
+    """Return how many clusters to look for where the number of classes is unknown.
+
+    Example:
+        >>> typical_clusters(3), typical_clusters(5000), typical_clusters(10**6)
+        (2, 50, 500)
+    """
+    return min(max(round((samples / 2) ** 0.5), 2), 500)
 
 
 def pure_radius(points: Tensor, clusters: int, purity: float, rng: np.random.Generator) -> float:
@@ -115,7 +131,7 @@ def pure_radius(points: Tensor, clusters: int, purity: float, rng: np.random.Gen
     Returns:
         The radius; infinity if all points are in one cluster.
     """
-    labels = kmeans(points, clusters, rng)
+    labels = best_kmeans(points, clusters, rng, RESTARTS)
     norms = (points * points).sum(1)
     probes = min(len(points), PROBES)
     nearest = torch.empty(probes, dtype=points.dtype, device=points.device)

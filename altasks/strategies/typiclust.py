@@ -39,7 +39,7 @@ class TypiClust:
     Scores are not read, so it needs no model: embeddings of any encoder do. The paper's are
     self-supervised and of unit length; scale yours before if their length means nothing.
 
-    Two things are not exact: k-means is cut short, after 8 iterations on 16 rows for each centre
+    Two things are not exact: k-means is cut short, after 8 iterations on 64 rows for each centre
     and 3 on 256; and in a cluster of more than 16,384 members, that many drawn ones are looked at.
     Picks don't depend on the order of the pool: rows are read in the order of a seeded hash.
     O(N (d + K)) time per k-means iteration, O(N d) memory.

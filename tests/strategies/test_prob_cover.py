@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from altasks.errors import InvalidInputError
-from altasks.strategies.prob_cover import ProbCover, greedy_cover, pure_radius
+from altasks.strategies.base import Candidates
+from altasks.strategies.prob_cover import RESTARTS, ProbCover, greedy_cover, pure_radius
 from altasks.testing.strategies import POOLS, StrategySuite, make_candidates, replace
 
 
@@ -88,9 +89,9 @@ def test_the_radius_is_the_largest_pure_enough() -> None:
         points = torch.from_numpy(rng.standard_normal((60, 2)))
         purity = float(rng.choice([0.5, 0.8, 0.95]))
         radius = pure_radius(points, 4, purity, np.random.default_rng(seed))
-        from altasks.strategies._kmeans import kmeans
+        from altasks.strategies._kmeans import best_kmeans
 
-        labels = kmeans(points, 4, np.random.default_rng(seed)).tolist()
+        labels = best_kmeans(points, 4, np.random.default_rng(seed), RESTARTS).tolist()
         where = points.tolist()
 
         def share(delta: float, labels: list[int] = labels, where: Any = where) -> float:
@@ -106,6 +107,48 @@ def test_the_radius_is_the_largest_pure_enough() -> None:
 
         assert share(radius * (1 - 1e-6)) >= purity
         assert share(radius * (1 + 1e-6)) < purity
+
+
+def blobs(seed: int, count: int = 20, spread: float = 0.15) -> Candidates:
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((count, 8))
+    rows = centres[rng.integers(0, count, 1000)] + spread * rng.standard_normal((1000, 8))
+    ids = [str(i) for i in range(1000)]
+    none = np.empty((0, 8))
+    return Candidates(ids, np.zeros(1000), rows, labelled_embeddings=none, pending_embeddings=none)
+
+
+def estimated(candidates: Candidates, n: int, seed: int, monkeypatch: Any, **options: Any) -> float:
+    """Return the radius with which `n` are picked."""
+    import altasks.strategies.prob_cover as module
+
+    used: list[float] = []
+
+    def cover(points: Any, known: Any, delta: float, n: int) -> Any:
+        used.append(delta)
+        return greedy_cover(points, known, delta, n)
+
+    monkeypatch.setattr(module, "greedy_cover", cover)
+    ProbCover(**options).select(candidates, n, rng=np.random.default_rng(seed))
+    return used[0]
+
+
+def test_the_radius_does_not_depend_on_the_batch_size(monkeypatch: Any) -> None:
+    radii = {estimated(blobs(0), n, 3, monkeypatch) for n in (1, 2, 40)}
+    assert len(radii) == 1
+
+
+def test_the_radius_is_that_of_good_clusters_whatever_the_seed(monkeypatch: Any) -> None:
+    """The blobs themselves are the best clusters; a poor k-means cuts some of them in two."""
+    candidates: Any = blobs(1)
+    cluster = pytest.importorskip("sklearn.cluster")
+    labels = cluster.KMeans(20, n_init=20, random_state=0).fit(candidates.embeddings).labels_
+    gaps = np.linalg.norm(candidates.embeddings[:, None] - candidates.embeddings, axis=2)
+    gaps[labels[:, None] == labels] = np.inf
+    best = float(np.sort(gaps.min(1))[int(0.05 * 1000)])
+    for seed in range(6):
+        found = estimated(candidates, 5, seed, monkeypatch, classes=20)
+        assert found == pytest.approx(best, rel=0.02)
 
 
 def test_one_cluster_has_no_bound() -> None:
