@@ -90,12 +90,14 @@ def test_shell_commands_exist(page, line, words):
     from typer.main import get_command
 
     from altasks.cli import app
+    from altasks.cli.rank_command import rank_command
 
     command = get_command(app)
     known = {option for parameter in command.params for option in parameter.opts}
-    for word in words:
+    for place, word in enumerate(words):
         if word in getattr(command, "commands", {}):
-            command = command.commands[word]
+            rest = words[place + 1 :]
+            command = rank_command(rest) if word == "rank" else command.commands[word]
             known = {option for parameter in command.params for option in parameter.opts}
         elif word.startswith("-"):
             option = word.partition("=")[0]

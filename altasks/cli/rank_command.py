@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,8 +58,34 @@ def list_rank(app: typer.Typer) -> None:
     app.command("rank", help=_SUMMARY)(_function(()))
 
 
-def rank_command(arguments: Sequence[str]) -> Any:
+def request_of(arguments: Sequence[str]) -> RankRequest:
+    """Return the request that a command line makes, without running it.
+
+    Args:
+        arguments: what would follow `altasks rank`.
+
+    Raises:
+        InvalidInputError: for an option that only other tasks have.
+        UnknownNameError: for a task that isn't registered.
+
+    Example:
+        >>> given = ["--task", "ner", "--pool", "a.conll", "--out", "queue.jsonl", "--passes", "5"]
+        >>> request = request_of(given)
+        >>> request.number, request.options["passes"], request.options["dropout"]
+        (100, 5, None)
+    """
+    requests: list[RankRequest] = []
+    command = rank_command(arguments, requests.append)
+    command.main([*arguments], prog_name="altasks rank", standalone_mode=False)
+    return requests[0]
+
+
+def rank_command(arguments: Sequence[str], run: Callable[[RankRequest], None] | None = None) -> Any:
     """Return the command with the options of the task that the arguments name.
+
+    Args:
+        arguments: what follows `altasks rank`.
+        run: what to do with the request; by default, to rank.
 
     Raises:
         InvalidInputError: for an option that only other tasks have.
@@ -73,7 +99,7 @@ def rank_command(arguments: Sequence[str]) -> Any:
         add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT_SETTINGS
     )
     alone.command("rank", help=f"{_SUMMARY}\n\n{_advice(task, ranker)}")(
-        _function(own, panel=f"Options of {task}")
+        _function(own, run, panel=f"Options of {task}")
     )
     return typer.main.get_command(alone)
 
@@ -121,14 +147,18 @@ def _check_flags(
         raise InvalidInputError(f"{flag}: not an option of {task}, only of {listed}.")
 
 
-def _function(own: Sequence[RankOption[Any]], panel: str = "") -> Any:
+def _function(
+    own: Sequence[RankOption[Any]],
+    run: Callable[[RankRequest], None] | None = None,
+    panel: str = "",
+) -> Any:
     """Return a function whose parameters are the options, which is what Typer reads."""
     shared = {field.name for field in fields(RankRequest)} - {"options"}
 
     def rank(**given: Any) -> None:
         from altasks.cli.rank import run_rank
 
-        run_rank(
+        (run or run_rank)(
             RankRequest(
                 **{name: value for name, value in given.items() if name in shared},
                 options={name: value for name, value in given.items() if name not in shared},

@@ -11,6 +11,7 @@ import altasks as al
 from altasks._internal.random import isolated
 from altasks.cli import app
 from altasks.data.images import IMAGE_SUFFIXES
+from altasks.testing.rankers import RankerSuite
 
 transformers = pytest.importorskip("transformers", reason="needs the extra text")
 Image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
@@ -239,3 +240,10 @@ def test_options_of_images_are_refused_for_texts(rank, tmp_path):
         result = rank(*flags, task="text-classification")
         assert result.exit_code == 2
         assert flags[0] in result.output
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, model, pool):
+        task = ["--task", "image-classification", "--views"]
+        return [*task, "--model", str(model), "--pool", str(pool)]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.testing.rankers import RankerSuite
 
 if importlib.util.find_spec("ultralytics") is None:
     pytest.skip("needs the extra detection", allow_module_level=True)
@@ -156,3 +157,9 @@ def test_its_options_are_refused_elsewhere(tmp_path):
     result = CliRunner().invoke(app, [*given, "--conf", "0.2"])
     assert result.exit_code == 2
     assert "not to be given for ner" in result.output
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, detector, pool):
+        return ["--task", "object-detection", "--model", str(detector), "--pool", str(pool)]

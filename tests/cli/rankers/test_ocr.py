@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.testing.rankers import RankerSuite
 
 pytest.importorskip("transformers", reason="needs the extra ocr")
 Image = pytest.importorskip("PIL.Image", reason="needs the extra ocr")
@@ -123,3 +124,10 @@ def test_other_tasks_have_a_model_and_no_members(lines, tmp_path):
     assert (result.exit_code, "--model: expected" in result.output) == (2, True)
     result = CliRunner().invoke(app, [*arguments, "--model", "x", "--member", "y"])
     assert (result.exit_code, "--member: expected not to be given" in result.output) == (2, True)
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, lines, committee):
+        shutil.copy(lines / "a.png", lines / "d.png")
+        return ["--task", "ocr", "--member", str(committee[0]), "--pool", str(lines)]

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.testing.rankers import RankerSuite
 
 pytest.importorskip("transformers", reason="needs the extra text")
 
@@ -147,3 +148,9 @@ def test_all_numbers_are_kept_in_full(rank, networks, tmp_path):
     assert {(row["row"]["width"], row["row"]["height"]) for row in queue} == {
         tuple(r) for r in rows
     }
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, networks, table):
+        return ["--task", "regression", "--model", str(networks / "three"), "--pool", str(table)]

@@ -10,6 +10,7 @@ from altasks.cli import app
 from altasks.cli.rank import run_rank
 from altasks.cli.rankers import RankRequest
 from altasks.errors import InvalidInputError
+from altasks.testing.rankers import RankerSuite
 
 for _needed in ("transformers", "segmentation_models_pytorch"):
     pytest.importorskip(_needed, reason="needs the extra segmentation")
@@ -140,3 +141,11 @@ def test_class_weights_that_do_not_fit_are_refused(folder, tmp_path, masks):
     Image.fromarray(np.full((2, 2), 7, np.uint8)).save(masks / "c.png")
     with pytest.raises(InvalidInputError, match=r"classes 0 to 1.*c\.png"):
         rank(folder, tmp_path, class_weights=masks)
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, folder):
+        model, pool = folder / "model", folder / "pool"
+        task = ["--task", "segmentation", "--regions", "grid:32"]
+        return [*task, "--model", str(model), "--pool", str(pool)]

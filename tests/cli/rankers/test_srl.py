@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.testing.rankers import RankerSuite
 
 pytest.importorskip("transformers", reason="needs the extra text")
 
@@ -86,3 +87,12 @@ def test_a_sentence_that_cannot_be_read_is_named(rank, rows, words):
     for word in words:
         assert word in result.output
     assert not queue
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, model, tmp_path):
+        pool = tmp_path / "four.jsonl"
+        rows = [*SENTENCES, {"id": "d", "tokens": ["card", "failed"], "verbs": [1]}]
+        pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return ["--task", "srl", "--model", str(model), "--pool", str(pool), "--passes", "2"]

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.testing.rankers import RankerSuite
 
 pytest.importorskip("transformers", reason="needs the extra text")
 
@@ -91,3 +92,11 @@ def test_what_cannot_be_ranked_is_named(rank, files, checkpoint, trunk, tmp_path
     assert result.exit_code == 2
     assert "empty" in result.output
     assert not rows
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, tagger, tmp_path):
+        pool = tmp_path / "four.jsonl"
+        pool.write_text("".join(json.dumps({"tokens": one}) + "\n" for one in [*WORDS, ["lost"]]))
+        return ["--task", "ner", "--model", str(tagger), "--pool", str(pool), "--passes", "2"]

@@ -1,0 +1,16 @@
+"""`altasks rank --task text-classification`; most of its tests are those of the command."""
+
+from __future__ import annotations
+
+import pytest
+
+from altasks.testing.rankers import RankerSuite
+
+pytest.importorskip("transformers", reason="needs the extra text")
+
+
+class TestConformance(RankerSuite):
+    @pytest.fixture
+    def arguments(self, checkpoint, pool_csv):
+        task = ["--task", "text-classification", "--passes", "3"]
+        return [*task, "--model", str(checkpoint), "--pool", str(pool_csv)]
