@@ -118,6 +118,13 @@ class Frame:
         ys = ys if height == self.size[1] else ys * self.size[1] / height
         return np.stack([xs, ys], axis=1)
 
+    def place_mask(self, mask: np.ndarray) -> np.ndarray:
+        """Return a mask `[H, W]` of the frame turned upright; it isn't resized."""
+        mirror_x, mirror_y, exchange = _TURNS[self.orientation]
+        mask = mask[:, ::-1] if mirror_x else mask
+        mask = mask[::-1] if mirror_y else mask
+        return mask.T if exchange else mask
+
     def fit(
         self,
         corners: Sequence[float],

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from altasks._internal.extras import require
-from altasks.errors import InvalidInputError, invalid
+from altasks.data.masks.mask_images import numbers_of_file, numbers_of_image, whole_numbers
+from altasks.errors import DataWarning, invalid
 
 #: What stands for "no label here" in a mask that was read; losses and metrics pass over it.
 IGNORED = -100
-
-_FORMS = "a mask: a path, an array [H, W] of class numbers, or its run lengths"
 
 
 def encode_mask(mask: Any) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def encode_mask(mask: Any) -> dict[str, Any]:
         >>> encode_mask(np.array([[0, 0, 1], [1, 1, 255]]))
         {'size': [2, 3], 'classes': [0, 1, 255], 'counts': [2, 3, 1]}
     """
-    array = _whole_numbers(mask, "mask", "")
+    array = whole_numbers(mask, "mask", "")
     flat = array.ravel()
     starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
     counts = np.diff(np.append(starts, len(flat)))
@@ -66,11 +65,11 @@ def decode_mask(label: Any, *, size: tuple[int, int] | None = None, where: str =
         return _from_runs(label, size, where)
     if isinstance(label, str | os.PathLike):
         where = f"{where}, {label}" if where else str(label)
-        array = _from_file(Path(label), where)
+        array = numbers_of_file(Path(label), where)
     elif hasattr(label, "mode") and hasattr(label, "tobytes"):  # a PIL image
-        array = _from_image(label, where)
+        array = numbers_of_image(label, where)
     else:
-        array = _whole_numbers(label, "label", where)
+        array = whole_numbers(label, "label", where)
     _require_size(array.shape, size, where)
     return array
 
@@ -104,7 +103,7 @@ def _from_runs(label: Mapping[str, Any], size: tuple[int, int] | None, where: st
             where=where,
         )
     _require_size((height, width), size, where)
-    runs = _whole_numbers([classes], "label", where)
+    runs = whole_numbers([classes], "label", where)
     try:
         return np.repeat(runs[0], counts).reshape(height, width)
     except (MemoryError, OverflowError, ValueError) as error:
@@ -116,45 +115,6 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{value!r} is not a whole number")
     return int(value)
-
-
-def _from_file(path: Path, where: str) -> np.ndarray:
-    pil = require("PIL.Image", "vision", "Reading masks")
-    try:
-        with pil.open(path) as image:
-            image.load()
-            return _from_image(image, where)
-    except InvalidInputError:
-        raise
-    except Exception as error:  # a damaged file makes PIL's decoders raise anything
-        found = f"{type(error).__name__}: {error}"
-        raise invalid("label", _FORMS, found, where=where) from error
-
-
-def _from_image(image: Any, where: str) -> np.ndarray:
-    # "P" is an image of numbers into a palette: the numbers are the classes.
-    if image.mode not in ("L", "P", "1", "I", "I;16", "I;16B"):
-        raise invalid(
-            "label",
-            "an image of class numbers, one channel",
-            f"one of mode {image.mode!r}",
-            where=where,
-            hint="Masks painted in colours are read by read_masks(..., classes={name: colour}).",
-        )
-    array = np.asarray(image)
-    return _whole_numbers(array.astype(np.uint8) if image.mode == "1" else array, "label", where)
-
-
-def _whole_numbers(value: Any, argument: str, where: str) -> np.ndarray:
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-    if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iu":
-        found = f"{type(value).__name__} of shape {list(array.shape)} and type {array.dtype}"
-        raise invalid(argument, _FORMS, found, where=where)
-    if array.min() < 0 or array.max() >= 2**31:
-        found = f"numbers from {array.min()} to {array.max()}"
-        raise invalid(argument, "class numbers of at least 0", found, where=where)
-    # A mask of a million pixels in a byte each where they fit.
-    return array.astype(np.uint8 if array.max() < 256 else np.int32, copy=False)
 
 
 class MaskReader:
@@ -225,9 +185,23 @@ class MaskReader:
         return np.where(known, raw.astype(np.int64), IGNORED)
 
     def counts(self, labels: Iterable[Any]) -> list[int]:
-        """Return how many pixels of each class there are in all of `labels`; raises as `check`."""
+        """Return how many pixels of each class there are in all of `labels`; raises as `check`.
+
+        There is a warning about mask files that hold nothing but class 0 and void: in masks of 0
+        and 255 the 255 is mostly meant as a class.
+        """
         total = np.zeros(self.classes, np.int64)
+        doubtful: list[str] = []
         for row, label in enumerate(labels):
             mask = self.read(label, where=f"row {row}")
             total += np.bincount(mask[mask != IGNORED], minlength=self.classes)
+            if isinstance(label, str | os.PathLike) and (mask == IGNORED).any():
+                doubtful.append(os.fspath(label))
+        if self.classes > 1 and doubtful and not total[1:].any():
+            warnings.warn(
+                f"labels: the masks hold class 0 and void ({self.void}) alone, such as "
+                f"{doubtful[0]}. If {self.void} is a class there, read them by read_masks.",
+                DataWarning,
+                stacklevel=2,
+            )
         return [int(count) for count in total]
