@@ -6,13 +6,12 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.extras import require
-from altasks._internal.settings import write_settings
 from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.acquisition.margin import margin
 from altasks.committees.box_views import BoxViews, View
@@ -21,16 +20,8 @@ from altasks.data.images import image_size, open_image
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
 from altasks.tasks._shared.checkpoints import pick_device
-from altasks.tasks.object_detection.detector import (
-    IMAGE_SIZE,
-    SETTINGS,
-    WEIGHTS,
-    Detector,
-    DetectorSpec,
-    read_saved,
-    read_spec,
-    yolo_description,
-)
+from altasks.tasks.object_detection.description import describe_boxes
+from altasks.tasks.object_detection.detector import Detector
 from altasks.tasks.object_detection.inference import (
     DetectionRunner,
     as_ragged,
@@ -39,6 +30,9 @@ from altasks.tasks.object_detection.inference import (
 )
 from altasks.tasks.object_detection.labels import BoxLabels
 from altasks.tasks.object_detection.options import check_committee, check_share, check_whole
+from altasks.tasks.object_detection.saved import read_saved, write_saved
+from altasks.tasks.object_detection.sources import read_spec, yolo_description
+from altasks.tasks.object_detection.spec import DetectorSpec
 from altasks.tasks.object_detection.training import (
     check_callbacks,
     check_pairs,
@@ -48,6 +42,9 @@ from altasks.tasks.object_detection.training import (
 )
 
 __all__ = ["ObjectDetection", "yolo_description"]
+
+#: What Ultralytics predicts at when a model doesn't state a size.
+_IMAGE_SIZE = 640
 
 
 class ObjectDetection:
@@ -148,7 +145,7 @@ class ObjectDetection:
             )
         self.model = self._spec.build(0)
         self._stride = max(int(self.model.stride.max()), 32)
-        self.imgsz = imgsz if imgsz is not None else self._spec.imgsz or IMAGE_SIZE
+        self.imgsz = imgsz if imgsz is not None else self._spec.imgsz or _IMAGE_SIZE
         check_whole("imgsz", self.imgsz)
         if self.imgsz % self._stride:
             near = max(1, round(self.imgsz / self._stride)) * self._stride
@@ -164,6 +161,10 @@ class ObjectDetection:
         self._ensemble: Ensemble | None = None
         if isinstance(committee, Ensemble):
             self._ensemble = committee.bind(self._member, swap=False)
+
+    def __repr__(self) -> str:
+        committee = "" if self.committee is None else f", committee={self.committee!r}"
+        return f"ObjectDetection({len(self.labels)} classes, imgsz={self.imgsz}{committee})"
 
     @property
     def labels(self) -> list[str]:
@@ -325,15 +326,34 @@ class ObjectDetection:
         self._counts = self._labels.counts(checked)
         self._detector, self._untrained = None, False
 
-    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+    def evaluate(
+        self,
+        samples: Sequence[Any],
+        labels: Sequence[Any],
+        *,
+        counting: Literal["ultralytics", "coco"] = "ultralytics",
+    ) -> dict[str, float]:
         """Return `map50`, `map50_95`, and each class's `ap50_NAME` and `ap50_95_NAME`.
 
-        By Ultralytics' validator, at its own confidence floor. An ensemble's is the mean of its
-        members'; views are for asking, so they play no part.
+        An ensemble's is the mean of its members'; views are for asking, so they play no part.
+
+        Args:
+            samples: as `predict` takes them.
+            labels: one for each.
+            counting: `"ultralytics"`, by its validator, as `YOLO.val` reports; `"coco"`, by
+                pycocotools, as papers on COCO report (at most 100 boxes an image). The two
+                interpolate precision differently: on the same boxes they are some hundredths
+                apart, and Ultralytics gives a perfect detector 0.995.
         """
         check_pairs(samples, labels)
+        if counting not in ("ultralytics", "coco"):
+            raise invalid("counting", "'ultralytics' or 'coco'", repr(counting))
         if self._ensemble is not None:
-            return self._ensemble.evaluate(samples, labels)
+            each = [
+                self._ensemble._ask(k, lambda one: one.evaluate(samples, labels, counting=counting))
+                for k in range(self._ensemble.members)
+            ]
+            return {name: float(np.mean([one[name] for one in each])) for name in each[0]}
         return validate(
             self._rebuilt(self.model.state_dict()),
             samples,
@@ -344,6 +364,7 @@ class ObjectDetection:
             batch_size=self.batch_size,
             iou=self.iou,
             max_det=self.max_det,
+            counting=counting,
         )
 
     def save(self, directory: Path | str) -> None:
@@ -352,18 +373,14 @@ class ObjectDetection:
         if self._ensemble is not None:
             self._ensemble.save(folder)
             return
-        safetensors = require("safetensors.torch", "detection", "Writing weights")
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {name: value.contiguous() for name, value in self.model.state_dict().items()}
-        safetensors.save_file(state, folder / WEIGHTS)
-        settings = {
-            "task": self.name,
-            "names": self.labels,
-            "yaml": self._spec.yaml,
-            "imgsz": self.imgsz,
-            "counts": self._counts,
-        }
-        write_settings(folder / SETTINGS, settings)
+        spec = DetectorSpec(
+            self._spec.yaml,
+            self.labels,
+            dict(self.model.state_dict()),
+            self.imgsz,
+            counts=tuple(self._counts),
+        )
+        write_saved(folder, spec)
 
     def load(self, directory: Path | str) -> None:
         """Read back, in place, what `save` wrote.
@@ -405,31 +422,7 @@ class ObjectDetection:
         """
         del sample
         assert isinstance(prediction, Ragged)
-        means = prediction.units.mean_probs  # type: ignore[attr-defined]  # M x C or C + 1
-        classes = len(self.labels)
-        conf = torch.as_tensor(prediction.fields["conf"])
-        entries = []
-        for i in conf.argsort(descending=True, stable=True).tolist():
-            box = [round(value, 2) for value in prediction.fields["boxes"][i].tolist()]
-            if box[0] >= box[2] or box[1] >= box[3]:
-                continue
-            best = int(means[i, :classes].argmax())
-            others = means[i].clone()
-            others[best] = -1
-            second = int(others.argmax())
-            entries.append(
-                {
-                    "label": self.labels[best],
-                    "probability": round(float(means[i, best]), 4),
-                    "runner_up": {
-                        "label": (*self.labels, "background")[second],
-                        "probability": round(float(means[i, second]), 4),
-                    },
-                    "conf": round(float(conf[i]), 4),
-                    "box": box,
-                }
-            )
-        return {"boxes": entries, "members": prediction.members}
+        return describe_boxes(prediction, self.labels)
 
     def picture(self, sample: Any, description: Mapping[str, Any]) -> Any:
         """Return the image with the boxes of `describe` drawn on it, a PIL image."""
