@@ -42,6 +42,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     strategy = named_strategy(request.strategy)
     with option_names(flags):
         pool = ranker.read(request)
+        say_passed_over(say, pool)
         check_no_sample(request, pool)
         left, labelled = leave_out_labelled(pool, request, say)
     with option_names(flags, otherwise="--model"):
@@ -105,6 +106,14 @@ def check_request(request: RankRequest, ranker: Ranker) -> None:
             )
     if request.acquisition is not None:
         get_acquisition(request.acquisition)  # a misspelt name is an error before any work
+
+
+def say_passed_over(say: Say, pool: Pool) -> None:
+    """Print how many files beside the samples were passed over, and the first of them."""
+    from altasks.data.folders import passed_over_line
+
+    if line := passed_over_line(pool.passed_over):
+        say(line)
 
 
 def check_no_sample(request: RankRequest, pool: Pool) -> None:

@@ -34,7 +34,7 @@ def coco_metrics(
     coco_module = require("pycocotools.coco", "detection", "COCO's counting")
     evaluation = require("pycocotools.cocoeval", "detection", "COCO's counting")
     number = {name: place for place, name in enumerate(names, start=1)}
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for row, label in enumerate(labels):
         for entry in label:
             x1, y1, x2, y2 = entry["box"]

@@ -71,6 +71,7 @@ def test_the_queue_is_what_python_gives(rank, detector, pool, labels):
     assert [row["score"] for row in rows] == pytest.approx(sorted(scores.values)[::-1][:3])
     found = task.predict([images.at(i) for i in range(4)])
     assert f"Found {len(found.units):,} boxes in 4 images, none in 0" in result.output
+    assert "Passed over 1 file: another suffix (notes.txt)." in result.output
     assert "rarest first: kind2 36, kind3 36, kind4 36, kind1 18, kind0 1.16" in result.output
     boxes = rows[0]["prediction"]["boxes"]
     assert task.check_label([e for e in boxes if e["box"][0] < e["box"][2]][:1])
