@@ -6,7 +6,7 @@ Data made on the spot, for demos and tests, is in `altasks.data.samples`.
 from altasks._internal.lazy import keep_old_paths
 from altasks.data.boxes.boxed import BoxedImages
 from altasks.data.boxes.coco import read_coco, write_coco
-from altasks.data.boxes.voc import read_voc, write_voc
+from altasks.data.boxes.voc import count_voc, read_voc, write_voc
 from altasks.data.boxes.yolo import count_yolo, read_yolo, write_yolo
 from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
@@ -36,6 +36,7 @@ __all__ = [
     "TaggedSentences",
     "as_pool",
     "clicks",
+    "count_voc",
     "count_yolo",
     "decode_mask",
     "encode_mask",
