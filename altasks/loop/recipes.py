@@ -22,7 +22,7 @@ from altasks.registry import ACQUISITIONS, COMMITTEES, STRATEGIES, Registry
 from altasks.strategies.base import Strategy
 
 #: Attributes that follow from the options.
-DERIVED = ("needs", "reads_scores")
+DERIVED = ("needs", "wants", "reads_scores")
 #: Options of a committee that say where its members are kept, not what they answer.
 _WHERE_KEPT = ("one_at_a_time", "directory")
 #: Longer options are kept as a digest.

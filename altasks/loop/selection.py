@@ -23,7 +23,7 @@ from altasks.loop.base import State
 from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
-from altasks.strategies.wrapping import reads_scores, select_inside
+from altasks.strategies.wrapping import reads_scores, select_inside, wants
 
 #: The fields of `Candidates` that scoring can keep.
 _SCORED = frozenset({"embeddings", "mean_probs", "draws"})
@@ -156,7 +156,7 @@ class Selector:
         else:
             values = scores.values
             fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
-        fields |= self._beside_scores(ids, state)
+        fields |= self._beside_scores(ids, state, round)
         if costs:
             fields["costs"] = [costs[name] for name in ids]
         candidates = Candidates(ids, values, **fields)
@@ -176,7 +176,7 @@ class Selector:
         value = {name: float(v) for name, v in zip(ids, values, strict=True) if name in chosen}
         return picks, [value[name] for name in picks]
 
-    def _beside_scores(self, ids: Sequence[str], state: State) -> dict[str, Any]:
+    def _beside_scores(self, ids: Sequence[str], state: State, round: int) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         needs = self.strategy.needs
         if "labelled_embeddings" in needs:
@@ -185,7 +185,35 @@ class Selector:
             )
         if "pending_embeddings" in needs:
             fields["pending_embeddings"] = self._embed(state.pending, ids[0])
+        known = needs | wants(self.strategy)
+        if "labelled_probs" in known:
+            labelled = [name for name in self.pool.ids if name in state.labelled]
+            fields["labelled_probs"] = self._mean_probs(labelled, ids[0], round)
+        if "pending_probs" in known:
+            fields["pending_probs"] = self._mean_probs(state.pending, ids[0], round)
         return fields
+
+    def _mean_probs(self, ids: Sequence[str], other: str, round: int) -> Any:
+        """Return `[len(ids), C]` mean probabilities; `other` is a candidate."""
+        from altasks.scoring import score
+
+        # Of no samples, the number of classes still has to be known, as in `_embed`.
+        names = list(ids) or [other]
+        try:
+            scores = score(
+                self.task,
+                self.pool.subset(names),
+                self.acquisition,
+                batch_size=self.batch_size,
+                keep=("mean_probs",),
+                progress=False,
+                round=round,
+                acquisition_options=self.options,
+            )
+        except UnreadableSampleError as error:
+            raise to_skip(error, error.skipped) from error
+        assert scores.mean_probs is not None
+        return scores.mean_probs[: len(ids)]
 
     def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
         """Return `[len(ids), d]`, by batches; `other` is a candidate."""

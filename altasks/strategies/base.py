@@ -23,6 +23,8 @@ NEEDS = (
     "costs",
     "labelled_embeddings",
     "pending_embeddings",
+    "labelled_probs",
+    "pending_probs",
 )
 
 
@@ -39,6 +41,8 @@ class Candidates:
         costs: `[N]`, what labelling each costs, above 0.
         labelled_embeddings: `[L, d]` of the samples that have a label.
         pending_embeddings: `[P, d]` of the samples that were asked and not answered.
+        labelled_probs: `[L, C]`, mean probabilities of the samples that have a label.
+        pending_probs: `[P, C]`, of those that were asked and not answered.
 
     Raises:
         InvalidInputError: for repeated ids, a score that isn't finite, or lengths that differ.
@@ -56,6 +60,8 @@ class Candidates:
     costs: Any = None
     labelled_embeddings: Array | None = None
     pending_embeddings: Array | None = None
+    labelled_probs: Array | None = None
+    pending_probs: Array | None = None
 
     def __post_init__(self) -> None:
         ids = list(self.ids)
@@ -88,15 +94,23 @@ class Candidates:
                     f"{ndim} dims and {len(ids)} rows, one for each id",
                     f"shape {list(array.shape)}",
                 )
-        for name in ("labelled_embeddings", "pending_embeddings"):
+        self._check_known("embeddings", "d")
+        self._check_known("probs", "C")
+
+    def _check_known(self, kind: str, letter: str) -> None:
+        """Check the fields about what is labelled or pending against the candidates' own."""
+        field = "embeddings" if kind == "embeddings" else "mean_probs"
+        own = getattr(self, field)
+        for name in (f"labelled_{kind}", f"pending_{kind}"):
             array = getattr(self, name)
             _require_array(array, name)
             if array is not None and (
-                array.ndim != 2
-                or (self.embeddings is not None and array.shape[1] != self.embeddings.shape[1])
+                array.ndim != 2 or (own is not None and array.shape[1] != own.shape[1])
             ):
                 raise invalid(
-                    name, "shape [rows, d] with the d of embeddings", f"shape {list(array.shape)}"
+                    name,
+                    f"shape [rows, {letter}] with the {letter} of {field}",
+                    f"shape {list(array.shape)}",
                 )
 
     def __len__(self) -> int:
@@ -104,7 +118,7 @@ class Candidates:
         return len(self.ids)
 
     def take(self, rows: np.ndarray) -> Candidates:
-        """Return the candidates at `rows`; labelled and pending embeddings are kept whole."""
+        """Return the candidates at `rows`; what is labelled or pending is kept whole."""
 
         def pick(array: Any) -> Any:
             if array is None:
@@ -122,6 +136,8 @@ class Candidates:
             pick(self.costs),
             self.labelled_embeddings,
             self.pending_embeddings,
+            self.labelled_probs,
+            self.pending_probs,
         )
 
 
@@ -172,6 +188,16 @@ class Strategy(Protocol):
         The picks depend on the set of candidates and on `rng`, never on the order of the rows:
         equal scores are ordered by `id_hashes`, and noise is drawn by `id_uniforms`.
         """
+        ...
+
+
+@runtime_checkable
+class ReadsMore(Protocol):
+    """A strategy that reads more fields of `Candidates` than it needs, where they are filled."""
+
+    @property
+    def wants(self) -> frozenset[str]:
+        """Which fields it reads beside `needs`; each of them may be None."""
         ...
 
 

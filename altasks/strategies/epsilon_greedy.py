@@ -7,7 +7,7 @@ import numpy as np
 from altasks.errors import invalid
 from altasks.strategies.base import Candidates, Strategy, check_request
 from altasks.strategies.random import Random
-from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, without
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, wants, without
 
 
 class EpsilonGreedy:
@@ -38,6 +38,7 @@ class EpsilonGreedy:
             raise invalid("epsilon", "a number in [0, 1]", f"{epsilon!r}")
         self.epsilon = float(epsilon)
         self.needs: frozenset[str] = self.strategy.needs
+        self.wants = wants(self.strategy)
         self.reads_scores = reads_scores(self.strategy)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:

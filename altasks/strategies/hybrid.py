@@ -8,7 +8,7 @@ import numpy as np
 
 from altasks.errors import invalid
 from altasks.strategies.base import Candidates, Strategy, check_request, top_rows
-from altasks.strategies.wrapping import as_strategy, select_inside
+from altasks.strategies.wrapping import as_strategy, select_inside, wants
 
 
 class Hybrid:
@@ -39,6 +39,7 @@ class Hybrid:
             raise invalid("beta", "a number of at least 1", f"{beta!r}")
         self.beta = float(beta)
         self.needs: frozenset[str] = self.strategy.needs
+        self.wants = wants(self.strategy)
 
     def size(self, n: int) -> int | None:
         """Return how many candidates the strategy inside sees for a batch of `n`; None is all."""

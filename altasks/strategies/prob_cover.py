@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -114,7 +115,7 @@ def typical_clusters(samples: int) -> int:
         >>> typical_clusters(3), typical_clusters(5000), typical_clusters(10**6)
         (2, 50, 500)
     """
-    return min(max(round((samples / 2) ** 0.5), 2), 500)
+    return min(max(round(math.sqrt(samples / 2)), 2), 500)
 
 
 def pure_radius(points: Tensor, clusters: int, purity: float, rng: np.random.Generator) -> float:

@@ -10,7 +10,7 @@ from altasks.errors import invalid, require_whole
 from altasks.strategies._neighbours import nearest_rows
 from altasks.strategies._rows import hash_order, read_finite
 from altasks.strategies.base import Candidates, Strategy, check_request
-from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
+from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, wants
 
 
 class Subsampled:
@@ -68,6 +68,7 @@ class Subsampled:
         self.search = search
         own = frozenset({"embeddings", "labelled_embeddings"} if how == "seals" else ())
         self.needs: frozenset[str] = self.strategy.needs | own
+        self.wants = wants(self.strategy)
         self.reads_scores = reads_scores(self.strategy)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from altasks.abilities import provides
 from altasks.errors import invalid
 from altasks.registry import get_strategy
-from altasks.strategies.base import Candidates, ReadsScores, Strategy
+from altasks.strategies.base import Candidates, ReadsMore, ReadsScores, Strategy
 
 
 def as_strategy(
@@ -76,6 +76,11 @@ def _with_defaults(kind: type, given: Any, argument: str) -> Strategy:
             argument, "a strategy (with needs and select) or the name of one", kind.__name__
         )
     return made
+
+
+def wants(strategy: Strategy) -> frozenset[str]:
+    """Return the fields of `Candidates` that a strategy reads where they are, beside `needs`."""
+    return strategy.wants if provides(strategy, ReadsMore) else frozenset()
 
 
 def reads_scores(strategy: Strategy) -> bool:

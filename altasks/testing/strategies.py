@@ -52,8 +52,8 @@ def make_candidates(
             prediction; `"one_cluster"`: embeddings within 1e-3 of each other; `"zeros"`: all
             scores and embeddings are 0.
         seed: of the pool; equal seeds give equal pools.
-        labelled: L, rows of `labelled_embeddings`.
-        pending: P, rows of `pending_embeddings`.
+        labelled: L, rows of `labelled_embeddings` and `labelled_probs`.
+        pending: P, rows of `pending_embeddings` and `pending_probs`.
         dim: d.
         classes: C.
         members: K.
@@ -90,6 +90,8 @@ def make_candidates(
         "costs": costs,
         "labelled_embeddings": vectors[n : n + labelled],
         "pending_embeddings": vectors[n + labelled :],
+        "labelled_probs": rng.dirichlet(np.ones(classes), labelled),
+        "pending_probs": rng.dirichlet(np.ones(classes), pending),
     }
     ids = [f"{kind}-{row}" for row in range(n)]
     return Candidates(ids, values, **{name: fields[name] for name in sorted(needs)})
