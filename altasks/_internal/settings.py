@@ -36,12 +36,12 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # also what isn't UTF-8
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error
     if not isinstance(found, dict):
-        raise _damaged(path, f"a {type(found).__name__}")
+        raise damaged(path, f"a {type(found).__name__}")
     version = found.pop("format", 1)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise _damaged(path, f"the format {version!r}")
+        raise damaged(path, f"the format {version!r}")
     if version > FORMAT:
         raise invalid(
             "directory",
@@ -54,7 +54,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     return found
 
 
-def _damaged(path: Path, found: str) -> InvalidInputError:
+def damaged(path: Path, found: str) -> InvalidInputError:
+    """Return the error for a file of settings in which something is missing or wrong."""
     return invalid(
         "directory", f"a folder written by save(), its {path.name} whole", found, where=str(path)
     )

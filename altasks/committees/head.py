@@ -31,7 +31,7 @@ def find_head(model: nn.Module, classes: int, name: str | None = None) -> nn.Lin
         >>> find_head(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 3)), 3)
         Linear(in_features=8, out_features=3, bias=True)
     """
-    linear = {key: part for key, part in model.named_modules() if isinstance(part, nn.Linear)}
+    linear = _linear_layers(model)
     if name is not None:
         if name not in linear:
             raise invalid(
@@ -47,6 +47,51 @@ def find_head(model: nn.Module, classes: int, name: str | None = None) -> nn.Lin
             hint=_list_names(linear) + " Name the layer with head=.",
         )
     return fitting[-1]
+
+
+def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    """Return the linear layers of a model by name: torch's, quantised ones, adapted ones.
+
+    An adapter's own small matrices are no layers of the model, and the layer it sits on is
+    reached through it.
+    """
+    found: dict[str, Any] = {}
+    adapted: list[str] = []
+    for name, part in model.named_modules():
+        if name.startswith(tuple(adapted)):
+            continue
+        base = getattr(part, "base_layer", None)
+        if isinstance(base, nn.Module):
+            adapted.append(f"{name}.")
+        quantised = "quantized" in type(part).__module__
+        for one in (part, base):
+            if isinstance(one, nn.Linear) or (quantised and hasattr(one, "out_features")):
+                found[name] = part
+    return found
+
+
+def weight_and_bias(head: Any) -> tuple[Tensor, Tensor | None]:
+    """Return the weights `[C, d]` and biases `[C]` with which the last layer multiplies.
+
+    Of a layer with adapters (LoRA), the sum of the layer's own weights and the adapters'.
+
+    Raises:
+        CommitteeError: for a layer whose weights can't be read, such as a quantised one.
+    """
+    base = getattr(head, "base_layer", None)
+    own = head if base is None else base
+    plain = isinstance(own, nn.Linear) and own.weight.is_floating_point()
+    if not plain or (base is not None and not hasattr(head, "get_delta_weight")):
+        raise CommitteeError(
+            f"The last layer, a {type(head).__name__}, doesn't give its weights, of which "
+            "committees on the last layer make copies. Use MCDropout(layers='all') or an Ensemble."
+        )
+    weight = own.weight
+    if base is not None and not head.disable_adapters and not head.merged:
+        for name in head.active_adapters:
+            if name in head.lora_A:
+                weight = weight + head.get_delta_weight(name).to(weight)
+    return weight, own.bias
 
 
 def _list_names(linear: dict[str, nn.Linear]) -> str:
@@ -84,6 +129,7 @@ class HeadProbe:
         self._copies = copies
         self._members = 1
         self._fired = 0
+        self._output: Tensor | None = None  # of the last layer, as the model goes on with it
         # Its output is held: memory that was let go could come back as the head's input.
         self._last_dropout: tuple[Tensor, float] | None = None
         # Listening costs time, and is left out where a module is found to be the dropout.
@@ -111,12 +157,12 @@ class HeadProbe:
             p = getattr(module, "p", getattr(module, "drop_prob", 0.0))
             self._last_dropout = (output, float(p))
 
-    def _on_head(self, head: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    def _on_head(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         features = inputs[0]  # n x ... x d
         self._fired += 1
         if self._copies is None:
-            return torch.cat([output, features], -1)  # n x ... x (C + d)
-        assert isinstance(head, nn.Linear)
+            self._output = torch.cat([output, features], -1)  # n x ... x (C + d)
+            return self._output
         p = self._probability_in_front(features)
         if (
             p is None and self._may_listen and self._calls is None
@@ -129,7 +175,8 @@ class HeadProbe:
         logits = nn.functional.linear(
             features, weight.flatten(0, 1), None if bias is None else bias.flatten()
         )
-        return torch.cat([logits, features], -1)
+        self._output = torch.cat([logits, features], -1)
+        return self._output
 
     def _probability_in_front(self, features: Tensor) -> float | None:
         """Return the probability of the dropout that gave the head its input; None: none did."""
@@ -166,14 +213,45 @@ class HeadProbe:
 
     def _pass(self, batch: Any) -> Tensor:
         self._fired = 0
-        self._last_dropout = None
+        self._last_dropout = self._output = None
         try:
             with nullcontext() if self._calls is None else self._calls:
-                return self._network.forward(batch)
+                made = self._network.forward(batch)
+            _require_logits(self._output, made)
+            return made
         finally:
-            self._last_dropout = None
+            self._last_dropout = self._output = None
             if self._calls is not None:
                 self._calls.forget()
+
+
+def _require_logits(before: Tensor | None, after: Tensor) -> None:
+    """Refuse a model that ends in a softmax, a log-softmax or a sigmoid.
+
+    Args:
+        before: what its last linear layer gave, next to that layer's input.
+        after: what the model made of them.
+
+    Raises:
+        InvalidInputError: naming the function.
+    """
+    if before is None or before.shape != after.shape:
+        return
+    if before.dtype == after.dtype and torch.equal(before, after):
+        return
+    known = {
+        "a softmax": lambda: torch.softmax(before.float(), -1),
+        "a log-softmax": lambda: torch.log_softmax(before.float(), -1),
+        "a sigmoid": lambda: torch.sigmoid(before.float()),
+    }
+    for name, function in known.items():
+        if torch.allclose(function(), after.float(), rtol=1e-2, atol=1e-3):
+            raise invalid(
+                "model",
+                "one that returns logits, which become probabilities here",
+                f"one that ends in {name}",
+                hint="Leave that layer out: of a certain answer a second one makes a doubtful one.",
+            )
 
 
 def draw_once(network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:

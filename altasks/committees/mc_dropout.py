@@ -12,7 +12,7 @@ from torch import Tensor
 
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import CommitteeLogits, Network
-from altasks.committees.head import HeadProbe, no_dropout_in_front
+from altasks.committees.head import HeadProbe, no_dropout_in_front, weight_and_bias
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.errors import CommitteeError, invalid, require_whole
 
@@ -119,15 +119,16 @@ class MCDropout:
 
     def _draw_head(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         head = network.head
+        own, own_bias = weight_and_bias(head)
 
         def masked(in_front: float | None) -> tuple[Tensor, Tensor | None]:
             p = in_front if self.p is None else self.p
             if not p:
                 raise no_dropout_in_front(p)
-            masks = self.masks(head.in_features, p).to(head.weight)  # K x d
+            masks = self.masks(head.in_features, p).to(own)  # K x d
             # W (m * h) = (W * m) h: masking the weights serves every sample alike.
-            bias = None if head.bias is None else head.bias.expand(len(masks), -1)
-            return head.weight * masks.unsqueeze(1), bias
+            bias = None if own_bias is None else own_bias.expand(len(masks), -1)
+            return own * masks.unsqueeze(1), bias
 
         probe = HeadProbe(network, masked, needs_dropout=self.p is None)
         with evaluating(network.model), probe.attached():
@@ -135,7 +136,8 @@ class MCDropout:
 
     def _draw_all(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
         model = network.model
-        device = network.head.weight.device
+        first = next(model.parameters(), None)  # a quantised model may have none
+        device = torch.device("cpu") if first is None else first.device
         logits: list[list[Tensor]] = []  # K x batches
         features: list[Tensor] = []  # their sums over the passes: K of each would fill the memory
         known = bool(dropout_probabilities(model))

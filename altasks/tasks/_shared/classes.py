@@ -3,26 +3,52 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from altasks.errors import InvalidInputError, invalid
 
-#: A class's name: what is told, stored and shown.
+#: A class's name, as labels, the store and descriptions have it.
 ClassName = str | int
 
 
 def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassName]:
-    """Return the names as a list.
+    """Return the names as a list, in the order of the outputs.
+
+    Args:
+        labels: names in order; or a mapping from output to name, as YOLO and `id2label` have it,
+            or from name to output, as `label2id` has it; or JSON of either.
+        multi_label: whether one class is enough.
 
     Raises:
         InvalidInputError: for fewer than two (one, if multi-label), a repeated name, or a name
             that is neither a string nor a whole number.
+
+    Example:
+        >>> check_class_names({"1": "bird", "0": "cat"}, multi_label=False)
+        ['cat', 'bird']
     """
     if isinstance(labels, str):
-        raise invalid("labels", "a list of class names", repr(labels))
+        try:
+            found = json.loads(labels)
+        except ValueError:
+            found = None
+        if not isinstance(found, list | Mapping):
+            raise invalid("labels", "a list of class names", repr(labels))
+        labels = found
+    if isinstance(labels, set | frozenset):
+        raise invalid(
+            "labels",
+            "class names in the order of the model's outputs",
+            "a set, which has no order",
+            hint="Pass sorted(...), the same in every run.",
+        )
+    if isinstance(labels, Mapping):
+        labels = _in_order_of_outputs(labels)
     # NumPy's scalars become Python's: what np.unique returns is what people pass.
     names = [_plain(name) for name in labels]
     least = 1 if multi_label else 2
@@ -39,6 +65,22 @@ def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassNam
         if name in names[:place]:
             raise invalid("labels", "distinct class names", f"{name!r} twice")
     return names
+
+
+def _in_order_of_outputs(named: Mapping[Any, Any]) -> list[Any]:
+    """Return names from a mapping between them and the numbers of outputs, either way round."""
+    for pairs in (named.items(), ((place, name) for name, place in named.items())):
+        try:
+            places = {int(place): name for place, name in pairs if not isinstance(place, bool)}
+        except (TypeError, ValueError):
+            continue
+        if sorted(places) == list(range(len(named))):
+            return [places[place] for place in range(len(places))]
+    raise invalid(
+        "labels",
+        "a mapping between the outputs 0, 1, ... and their names",
+        f"{dict(list(named.items())[:8])!r}",
+    )
 
 
 def _plain(name: Any) -> Any:
@@ -76,6 +118,8 @@ class Classes:
         texts = {str(known).casefold(): known for known in self.names}
         close = difflib.get_close_matches(str(name).casefold(), texts, n=1)
         hint = f"Did you mean {texts[close[0]]!r}?" if close else ""
+        if _is_missing(name):
+            hint = "That marks a missing label: leave the sample out until it has one."
         return invalid("label", f"one of {shown}", repr(name), where=where, hint=hint)
 
     def check(self, label: Any, where: str = "") -> Any:
@@ -87,9 +131,40 @@ class Classes:
         if not self.multi_label:
             return self.names[self._place(label, where)]
         if isinstance(label, str) or not isinstance(label, list | tuple | set | frozenset):
-            raise invalid("label", "a list of class names (an empty one for none)", repr(label))
+            hint = ""
+            if _is_missing(label):
+                hint = "That marks a missing label: leave the sample out until it has one."
+            elif isinstance(label, np.ndarray | Mapping):
+                hint = "Of a row of 0 and 1, pass the names of the classes with a 1."
+            raise invalid(
+                "label",
+                "a list of class names (an empty one for none)",
+                repr(label),
+                where=where,
+                hint=hint,
+            )
+        self._refuse_indicator(label, where)
         # In the order of the classes: the same set of labels is the same value in the store.
         return [self.names[place] for place in sorted({self._place(n, where) for n in label})]
+
+    def _refuse_indicator(self, label: Any, where: str) -> None:
+        """Refuse a row of 0 and 1, one for each class, that could be read as names 0 and 1."""
+        if not isinstance(label, list | tuple) or len(label) != len(self.names):
+            return
+        values = [_plain(entry) for entry in label]
+        if not all(isinstance(one, int | float) and one in (0, 1) for one in values):
+            return
+        # In the order of the classes and each once: names as the store keeps them.
+        names = [name for name in self.names if name in values]
+        if len(values) > 1 and (values != names or any(isinstance(one, bool) for one in values)):
+            hot = [name for name, one in zip(self.names, values, strict=True) if one]
+            raise invalid(
+                "label",
+                "a list of class names (an empty one for none)",
+                f"a row of 0 and 1, {list(label)!r}",
+                where=where,
+                hint=f"Pass the names of the classes with a 1: {hot!r}.",
+            )
 
     def encode(self, labels: Sequence[Any]) -> list[Any]:
         """Return each label as a class number, or (multi-label) as a row of 0.0 and 1.0."""
@@ -104,6 +179,13 @@ class Classes:
                 hot[self._place(name, "")] = 1.0
             encoded.append(hot)
         return encoded
+
+
+def _is_missing(label: Any) -> bool:
+    """Return whether a label is one of the marks for none: None, NaN, pandas.NA, or -1."""
+    if label is None or type(label).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(label, int | float) and (math.isnan(label) or label == -1)
 
 
 def single_label_metrics(truth: np.ndarray, guess: np.ndarray) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What classifying texts and classifying images have in common: classes, loss, metrics."""
+"""Classes, loss and metrics, which classifying texts and classifying images share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from altasks._internal.frames import as_rows
 from altasks.committees.base import CommitteeLogits
 from altasks.predictions import Bernoulli, Categorical, Prediction
 from altasks.tasks._shared.classes import Classes, multi_label_metrics, single_label_metrics
@@ -48,11 +49,12 @@ class ClassificationMixin:
     def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
         """Return the metrics of `evaluate` for a prediction of this task's classes."""
         assert isinstance(prediction, Categorical | Bernoulli)
+        labels = as_rows(labels, "labels")
         check_training_set(prediction, labels, None)
         truth = np.asarray(self._classes.encode(labels))
         return self._metrics(truth, prediction.mean_probs.cpu().numpy())
 
-    # Of what TrainerTask asks for.
+    # What TrainerTask needs.
 
     def _likeliest(self, prediction: Prediction, most: int | None = None) -> dict[str, Any]:
         """Return the part of a description that names classes, likeliest first.

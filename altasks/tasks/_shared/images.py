@@ -1,4 +1,4 @@
-"""Images to tensors: read one by one, transformed, stacked; and what Trainer needs of them."""
+"""Images to tensors: read one by one, transformed and stacked, for predictions and fits."""
 
 from __future__ import annotations
 
@@ -276,14 +276,28 @@ def find_processor(source: Any, processor: Any) -> Any:
     ) from error
 
 
-def channels_of(net: nn.Module) -> Literal["RGB", "L"]:
-    """Return what the first convolution of a network reads: three channels, or one.
+def channels_of(net: nn.Module, *, transformed: bool = False) -> Literal["RGB", "L"]:
+    """Return the PIL mode that the first convolution of a network reads: RGB, or L for one channel.
+
+    Args:
+        net: any module.
+        transformed: whether the user's own transform makes the channels.
+
+    Raises:
+        InvalidInputError: if it reads another number of channels, and nothing makes them.
 
     Example:
         >>> channels_of(nn.Sequential(nn.Conv2d(1, 4, 3)))
         'L'
     """
     first = next((part for part in net.modules() if isinstance(part, nn.Conv2d)), None)
+    if first is not None and first.in_channels not in (1, 3) and not transformed:
+        raise invalid(
+            "model",
+            "a network of images with 3 channels (RGB) or 1 (grey)",
+            f"one whose first convolution reads {first.in_channels}",
+            hint="Pass transform=, which makes them of a PIL image, and channels= its mode.",
+        )
     return "L" if first is not None and first.in_channels == 1 else "RGB"
 
 

@@ -1,4 +1,4 @@
-"""Sentences to batches: checked at the door, tokenised once, padded as little as possible."""
+"""Sentences to batches: validated, tokenised once, padded as little as possible."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.frames import as_rows
 from altasks.errors import invalid
 
 #: A sentence, or the two of a pair.
@@ -80,7 +81,8 @@ def _one_text(value: Any, where: str) -> str:
 def _as_texts(samples: Sequence[Any]) -> list[Text]:
     if isinstance(samples, str):  # its letters would pass for texts
         raise invalid("samples", "a list of texts", f"the text {samples[:80]!r}", hint="Use [...].")
-    texts = [as_text(sample, f"row {row}") for row, sample in enumerate(samples)]
+    rows = as_rows(samples)
+    texts = [as_text(sample, f"row {row}") for row, sample in enumerate(rows)]
     for row, text in enumerate(texts):
         if isinstance(text, str) is not isinstance(texts[0], str):
             raise invalid(

@@ -29,7 +29,7 @@ MINIMUM_STEPS = 120
 
 
 def check_arguments(given: Any) -> None:
-    """Refuse training arguments that can't be any, before there is something to lose.
+    """Validate training arguments before any work.
 
     Raises:
         InvalidInputError: for anything but None, a mapping with the names of
@@ -54,6 +54,14 @@ def check_arguments(given: Any) -> None:
             repr(name),
             hint=f"Did you mean {close[0]!r}?" if close else "",
         )
+    if isinstance(given, Mapping) and given.get("seed") is not None:
+        raise invalid(
+            "training_args",
+            "settings without 'seed'",
+            f"seed={given['seed']!r}",
+            hint="Each fit has a seed of its own, fit(seed=...); a loop takes its fits' from the "
+            "seed it was made with.",
+        )
 
 
 def default_arguments(
@@ -62,13 +70,14 @@ def default_arguments(
     """Return the settings of a fit on `samples` labelled samples, as keyword arguments.
 
     Epochs follow from the number of labels: at least 3, and as many as make `MINIMUM_STEPS`
-    steps, at most 40. The learning rate follows from the model's width: 5e-5 for the 768 of
+    optimiser steps, at most 40, whatever the batch size and the gradient accumulation in
+    `overrides`. The learning rate follows from the model's width: 5e-5 for the 768 of
     BERT-base, where it is the usual choice, more for narrower models (2e-4 for MiniLM's 384),
     which barely move at that rate, and less for wider ones, which leave their pretraining
     behind.
     """
     batch = 16
-    steps = -(-samples // batch)
+    steps = _steps_an_epoch(samples, {"per_device_train_batch_size": batch, **overrides})
     arguments: dict[str, Any] = {
         "per_device_train_batch_size": batch,
         "per_device_eval_batch_size": 64,
@@ -84,6 +93,14 @@ def default_arguments(
         "use_cpu": device.type == "cpu",
     }
     return {**arguments, **overrides}
+
+
+def _steps_an_epoch(samples: int, settings: Mapping[str, Any]) -> int:
+    """Return how many optimiser steps Trainer makes in one pass over the samples."""
+    batch = int(settings["per_device_train_batch_size"])
+    together = int(settings.get("gradient_accumulation_steps") or 1)
+    batches = samples // batch if settings.get("dataloader_drop_last") else -(-samples // batch)
+    return max(1, -(-batches // together))
 
 
 @contextmanager
@@ -116,7 +133,7 @@ def _training_arguments(
 
 @contextmanager
 def _denormals_flushed(device: torch.device) -> Iterator[None]:
-    """Treat denormal numbers as zero on the CPU meanwhile.
+    """Treat denormal numbers as zero on the CPU for the time of a fit.
 
     Adam's running means of words that no longer occur decay into denormals, on which a CPU is
     slower: after 600 steps an AdamW step over a table of embeddings was seen to take twice as
@@ -136,7 +153,7 @@ def _denormals_flushed(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def lower_layers_frozen(model: nn.Module, layers: int) -> Iterator[None]:
-    """Keep the embeddings and the first `layers` layers as they are meanwhile.
+    """Freeze the embeddings and the first `layers` layers for the time of a fit.
 
     The layers are the longest `nn.ModuleList` of equal modules in the model; everything that
     comes before layer number `layers` stays as it is.
@@ -181,7 +198,7 @@ def _layers_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
 
 @contextmanager
 def _young_garbage_only() -> Iterator[None]:
-    """Let the garbage collector look only at what is made meanwhile.
+    """Freeze existing objects, so that collections during training are cheap.
 
     Trainer collects twice a fit, and so do we once; each walks every object of torch and
     transformers, which takes longer than a small fit itself.
@@ -340,7 +357,7 @@ def _penalised(transformers: Any, penalty: Callable[[], Tensor]) -> Any:
 
 
 def _width(model: nn.Module) -> int:
-    """Return the model's hidden size, as its config says; BERT-base's if it doesn't."""
+    """Return the hidden size in the model's config; BERT-base's if there is none."""
     config = getattr(model, "config", None)
     known = [getattr(config, name, None) for name in ("hidden_size", "d_model", "dim", "n_embd")]
     return next((width for width in known if isinstance(width, int) and width > 0), 768)

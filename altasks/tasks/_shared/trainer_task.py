@@ -12,12 +12,14 @@ from typing import Any, ClassVar, Literal, Self, cast
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.frames import aligned, as_rows, paired
 from altasks._internal.settings import read_settings, write_settings
 from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
 from altasks.committees.modes import evaluating
-from altasks.errors import invalid, require_whole
+from altasks.errors import TrainingError, invalid, require_whole
+from altasks.tasks._shared.adapters import TRAINED, has_adapters, read_adapted, write_adapted
 from altasks.tasks._shared.checkpoints import (
     Loaded,
     StartingPoint,
@@ -33,6 +35,14 @@ from altasks.tasks._shared.trainer import (
     train,
 )
 from altasks.tasks._shared.weights import read_weights
+from altasks.tasks._shared.wrappers import (
+    half_type,
+    is_quantised,
+    running_eagerly,
+    unwrapped,
+    widen,
+    widen_for,
+)
 
 SETTINGS = "altasks.json"
 WEIGHTS = "model.safetensors"
@@ -100,6 +110,7 @@ class TrainerTask(ABC):
         borrowed = model is None
         if model is None:
             model = first_source(committee)
+        model = unwrapped(model)
         loaded = self._load(model, labels)
         self.model = loaded.model
         self.committee = committee
@@ -115,9 +126,12 @@ class TrainerTask(ABC):
         self._new_parameters = loaded.new
         self._warned = False
         self._head_is_new = bool(loaded.new) and not isinstance(model, nn.Module)
+        self._fit_failed = False  # whether the last fit did, and the model is as before any
         self._outputs = self._set_up(model, labels)
+        self._came_untrained = self._head_is_new
         self.device = pick_device(device, self.model, loaded=not isinstance(model, nn.Module))
-        self.model.to(self.device)
+        if device is not None or not is_quantised(self.model):  # some such models can't be moved
+            self.model.to(self.device)
         with lower_layers_frozen(self.model, frozen_layers):
             pass  # a number that the model hasn't is an error now, not at the first fit
         self._head = self._find_head(head)
@@ -163,6 +177,10 @@ class TrainerTask(ABC):
                 say so.
             unlabelled: not used by this task.
         """
+        valid = None if valid is None else paired(*valid)
+        labels = aligned(samples, labels, "labels")
+        weights = None if weights is None else aligned(samples, weights, "weights")
+        samples = as_rows(samples)
         scaled = check_training_set(samples, labels, weights)
         rows = self._rows(samples, labels, scaled)
         held_out = None
@@ -171,34 +189,101 @@ class TrainerTask(ABC):
             # With weighted labels the loss expects the weights here too.
             ones = None if scaled is None else [1.0] * len(valid[0])
             held_out = self._rows(valid[0], valid[1], ones)
-        self._head_is_new = False
-        if self._ensemble is not None:
-            self._ensemble.fit(
-                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
-            )
-            return
+        if self._ensemble is None:
+            self._require_trainable()
+        try:
+            if self._ensemble is not None:
+                self._ensemble.fit(
+                    samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
+                )
+            else:
+                self._train(rows, held_out, seed, weighted=scaled is not None)
+                self._inspect(samples)
+        except BaseException:
+            self._forget_training()
+            self._fit_failed = True
+            raise
+        self._head_is_new = self._fit_failed = False
+        self._resumable = self._ensemble is None
+
+    def _train(self, rows: Any, held_out: Any, seed: int, *, weighted: bool) -> None:
+        """Train the model on rows, from the weights that a fit starts from."""
+        widen(self.model, warn=True)
         start = self._starting_point()
         if not (self.warm_start and self._resumable):
             start.restore(self.model, seed)
-        self._resumable = True
         penalty = None
         if isinstance(self.committee, TrainedCommittee):
             penalty = self.committee.penalty(self._head, self._units(rows))
-        train(
-            self.model,
-            rows,
-            arguments=self._arguments(len(rows)),
-            device=self.device,
-            seed=seed,
-            collator=self.data_collator or self._collator(),
-            tokenizer=self._processor(),
-            callbacks=self.callbacks,
-            valid=held_out,
-            compute_loss=self._loss_function(weighted=scaled is not None),
-            compute_metrics=self._trainer_metrics,
-            frozen_layers=self.frozen_layers,
-            penalty=penalty,
-        )
+        with running_eagerly(self.model):
+            train(
+                self.model,
+                rows,
+                arguments=self._arguments(len(rows)),
+                device=self.device,
+                seed=seed,
+                collator=self.data_collator or self._collator(),
+                tokenizer=self._processor(),
+                callbacks=self.callbacks,
+                valid=held_out,
+                compute_loss=self._loss_function(weighted=weighted),
+                compute_metrics=self._trainer_metrics,
+                frozen_layers=self.frozen_layers,
+                penalty=penalty,
+            )
+
+    def _require_trainable(self) -> None:
+        """Refuse a fit that could not teach the model, or not its head.
+
+        Raises:
+            InvalidInputError: naming the parameters that need no gradient.
+        """
+        if is_quantised(self.model) and not has_adapters(self.model):
+            raise invalid(
+                "model",
+                "a model whose weights can be trained",
+                "a quantised one",
+                hint="Put adapters on it: peft.get_peft_model(model, peft.LoraConfig(...)).",
+            )
+        head = self._head
+        if head is None:
+            return
+        own = {id(one) for one in head.parameters()}
+        names = [name for name, one in self.model.named_parameters() if id(one) in own]
+        if names and not any(one.requires_grad for one in head.parameters()):
+            way = "model.requires_grad_(True)"
+            if has_adapters(self.model):
+                layer = names[0].rpartition(".")[0].rpartition(".")[2]
+                way = f"peft.LoraConfig(..., modules_to_save=[{layer!r}])"
+            raise invalid(
+                "model",
+                "a last layer that a fit can train",
+                f"{names[0]!r}, which needs no gradient and would stay as it is",
+                hint=f"Let it be trained: {way}.",
+            )
+
+    def _inspect(self, samples: Sequence[Any]) -> None:
+        """Look at the outcome of a fit on `samples`.
+
+        Raises:
+            TrainingError: if some weights are no longer finite numbers.
+        """
+        del samples
+        for name, one in self.model.named_parameters():
+            if one.requires_grad and not bool(torch.isfinite(one).all()):
+                raise TrainingError(
+                    f"fit: the weights are no longer finite numbers (first in {name!r}). Use a "
+                    "smaller learning rate, and look for extreme values in samples and weights."
+                )
+
+    def _forget_training(self) -> None:
+        """Go back to the weights the task was made with, as after no fit at all."""
+        self._resumable = False
+        self._head_is_new, self._warned = self._came_untrained, False
+        if self._ensemble is not None:
+            self._ensemble.start_over()
+        elif self._initial_weights is not None:
+            self._initial_weights.reset(self.model)
 
     def save(self, directory: Path | str) -> None:
         """Write a Hugging Face checkpoint (safetensors, JSON, tokenizer) and altasks.json."""
@@ -207,8 +292,15 @@ class TrainerTask(ABC):
             self._ensemble.save(folder)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        self._write(folder)
-        settings = {"task": self.name, **self._compatibility(), **self._extra_state()}
+        if has_adapters(self.model):
+            with quiet():
+                beside = write_adapted(self.model, folder)
+                if (processor := self._processor()) is not None:
+                    processor.save_pretrained(folder)
+        else:
+            self._write(folder)
+            beside = {}
+        settings = {"task": self.name, **self._compatibility(), **self._extra_state(), **beside}
         write_settings(folder / SETTINGS, settings)
 
     def load(self, directory: Path | str) -> None:
@@ -221,9 +313,10 @@ class TrainerTask(ABC):
         """
         if self._ensemble is not None:
             self._ensemble.load(directory)
-            self._head_is_new = False
+            self._head_is_new = self._fit_failed = False
             return
-        folder = require_directory(directory, (SETTINGS, WEIGHTS))
+        adapted = has_adapters(self.model)
+        folder = require_directory(directory, (SETTINGS, TRAINED if adapted else WEIGHTS))
         found = read_settings(folder / SETTINGS)
         for key, mine in {"task": self.name, **self._compatibility()}.items():
             if found.get(key) != mine:
@@ -233,18 +326,26 @@ class TrainerTask(ABC):
                     f"weights for {found.get(key)!r}",
                     where=str(folder),
                 )
+        extra = self._checked_extra_state(found, folder / SETTINGS)
         self._starting_point()
+        if adapted:
+            read_adapted(self.model, folder, found.get("base"), self.device)
+        else:
+            self._read(folder / WEIGHTS)
+        self._load_extra_state(extra)
+        self._head_is_new = self._fit_failed = False
+        self._resumable = True
+
+    def _read(self, weights: Path) -> None:
+        widen_for(self.model, weights)
         read_weights(
             self.model,
-            folder / WEIGHTS,
+            weights,
             argument="directory",
             expected="weights as save() wrote them, of a task like this one",
             device=self.device,
             hint="If it is a loop's, delete the folder: the fit is repeated from its log.",
         )
-        self._load_extra_state(found)
-        self._head_is_new = False
-        self._resumable = True
 
     def start_over(self) -> None:
         """Forget all training: the next `fit` starts from the pretrained weights, however warm."""
@@ -260,7 +361,16 @@ class TrainerTask(ABC):
     # For subclasses.
 
     def _warn_if_untrained(self) -> None:
-        if self._head_is_new and not self._warned:
+        if self._fit_failed and not self._warned:
+            self._warned = True
+            warnings.warn(
+                "The last fit() failed, so this model is as it was before any: fit again, or load "
+                "saved weights, before predictions are used.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return
+        if self._ensemble is None and self._head_is_new and not self._warned:
             self._warned = True
             warnings.warn(
                 f"The head of this {type(self.model).__name__} is new (its checkpoint has none for"
@@ -272,10 +382,11 @@ class TrainerTask(ABC):
     def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[CommitteeLogits]:
         """Return what the model, or the committee, says of each batch."""
         network = Network(self.model, self._forward, self._head, self._outputs)
-        if committee is not None:
-            return committee.draw(network, batches)
-        with evaluating(self.model):
-            return draw_once(network, batches)
+        with running_eagerly(self.model):
+            if committee is not None:
+                return committee.draw(network, batches)
+            with evaluating(self.model):
+                return draw_once(network, batches)
 
     def _members(self, committee: Committee | None) -> int:
         return 1 if committee is None else committee.members
@@ -283,6 +394,11 @@ class TrainerTask(ABC):
     def _logits(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return the model's logits for inputs that lie anywhere."""
         moved = {name: values.to(self.device) for name, values in inputs.items()}
+        if half := half_type(self.model):
+            moved = {
+                name: values.to(half) if values.is_floating_point() else values
+                for name, values in moved.items()
+            }
         precision = (
             nullcontext()
             if self.autocast is None
@@ -330,8 +446,17 @@ class TrainerTask(ABC):
         """Return, as JSON, what is kept beside the weights and comes back with them."""
         return {}
 
+    def _checked_extra_state(self, kept: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+        """Return what `_load_extra_state` takes, read before any weight is changed.
+
+        Raises:
+            InvalidInputError: naming the file, if something is missing or damaged.
+        """
+        del path
+        return kept
+
     def _load_extra_state(self, kept: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
-        """Take back what `_kept` gave."""
+        """Take back what `_extra_state` gave."""
 
     # What a subclass brings.
 

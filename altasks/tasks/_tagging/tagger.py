@@ -1,4 +1,4 @@
-"""What NER and SRL share: words in, one distribution over tags for each word out."""
+"""Token classifiers as taggers of words: one distribution over tags for each word."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.frames import as_rows, paired
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tagging.tags import Span, spans_of
@@ -27,7 +28,7 @@ from altasks.tasks._tagging.words import Marked, WordBatch, WordEncoder
 
 
 class WordTagger(TrainerTask):
-    """A Hugging Face token classifier that tags words; what a sample is, a subclass says.
+    """A Hugging Face token classifier that tags words; what a sample is, a subclass defines.
 
     A sample becomes one or more sequences of words (one for each predicate, in SRL); its units
     are the words of all of them, one after the other.
@@ -100,13 +101,14 @@ class WordTagger(TrainerTask):
         `fields["span"]` `[M]` numbers the spans that the committee's average predicts within
         each sample, from 0; -1 for a word outside of them.
         """
+        samples = as_rows(samples)
+        self._warn_if_untrained()
         if self._ensemble is not None:
             members = self._ensemble.predict(samples)
             assert isinstance(members, Ragged)
             assert isinstance(members.units, Categorical)
             fields = {**members.fields, "span": self._spans_in(members.units, samples)}
             return Ragged(members.units, members.lengths, fields)
-        self._warn_if_untrained()
         assert not isinstance(self.committee, Ensemble)
         draws, sequences = self._draws(samples, self.committee)
         units = Categorical.from_logits(draws.logits, draws.features)
@@ -179,7 +181,8 @@ class WordTagger(TrainerTask):
         Raises:
             InvalidInputError: naming the first row at fault, and its word.
         """
-        sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(samples)]
+        rows = as_rows(samples)
+        sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(rows)]
         self._encoder.check(sequences)
 
     # What TrainerTask asks for.
@@ -190,7 +193,7 @@ class WordTagger(TrainerTask):
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         wanted = None if labels is None else TagSet.of(labels, self._scheme).tags
-        names = class_names(self.model, wanted)
+        names = class_names(self.model, wanted, source)
         if "O" not in names:
             raise invalid(
                 "model",
@@ -223,12 +226,13 @@ class WordTagger(TrainerTask):
     def _draws(
         self, samples: Sequence[Any], committee: Committee | None
     ) -> tuple[CommitteeLogits, list[list[Marked]]]:
-        """Return what is said of every word of every sequence, and the sequences."""
+        """Return the logits of every word of every sequence, and the sequences."""
         if isinstance(samples, str):  # its letters would pass for texts
             raise invalid(
                 "samples", "a list of them", f"the text {samples[:80]!r}", hint="Use [...]."
             )
-        sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(samples)]
+        rows = as_rows(samples)
+        sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(rows)]
         encoded = self._encoder.encode(sequences)
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
@@ -342,6 +346,7 @@ class WordTagger(TrainerTask):
         return torch.tensor(numbers, dtype=torch.int64)
 
     def _evaluated(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        samples, labels = paired(samples, labels)
         check_training_set(samples, labels, None)
         truth = [
             tags

@@ -1,4 +1,4 @@
-"""Windows of words as a training set: which token is to learn what."""
+"""Windows of words as a training set: the class that each token learns."""
 
 from __future__ import annotations
 

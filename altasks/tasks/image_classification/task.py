@@ -11,17 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
+from altasks._internal.frames import as_rows, paired
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import find_head
 from altasks.data.images import open_image
-from altasks.errors import UnreadableSampleError, invalid, require_whole
+from altasks.errors import invalid, require_whole
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.class_bars import with_classes
 from altasks.tasks._shared.classes import Classes
 from altasks.tasks._shared.classification import ClassificationMixin
-from altasks.tasks._shared.classifiers import class_names, load_classifier
+from altasks.tasks._shared.classifiers import class_names, is_multi_label, load_classifier
 from altasks.tasks._shared.images import (
     ImageReader,
     ImageRows,
@@ -57,7 +58,8 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             and for a checkpoint without a classification head, which is then made.
         committee: where the K opinions come from: `MCDropout(20)`, `Views()`, `Ensemble(5)`;
             None means the model's own, K = 1.
-        multi_label: whether a label is a list of names, each present or not.
+        multi_label: whether a label is a list of names, each present or not; None: as the
+            checkpoint's `problem_type` has it.
         training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
             seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
             that suit the number of labels, no files, no logs.
@@ -111,7 +113,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         *,
         labels: Sequence[Any] | None = None,
         committee: Committee | Ensemble | None = None,
-        multi_label: bool = False,
+        multi_label: bool | None = None,
         training_args: Any = None,
         processor: Any = None,
         transform: Callable[[Any], Any] | None = None,
@@ -141,7 +143,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             "workers": workers,
         }
         _check_settings(own)
-        self._multi_label = multi_label
         self._redraw = redraw
         self._given_head = head
         self.augment = augment
@@ -170,9 +171,9 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         Raises:
             UnreadableSampleError: naming every row that can't be read.
         """
+        self._warn_if_untrained()
         if self._ensemble is not None:
             return self._ensemble.predict(samples)
-        self._warn_if_untrained()
         assert not isinstance(self.committee, Ensemble)
         return self._prediction(self._draws(samples, self.committee))
 
@@ -209,17 +210,10 @@ class ImageClassification(ClassificationMixin, TrainerTask):
                 training, the task is then as before any training.
         """
         for images in (samples, valid[0] if valid is not None else []):
-            self._reader.check(images)
-        try:
-            super().fit(
-                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
-            )
-        except UnreadableSampleError:
-            if self._ensemble is None and self._initial_weights is not None:
-                self._initial_weights.restore(self.model, seed)
-                self._resumable = False
-                self._head_is_new, self._warned = bool(self._new_parameters), False
-            raise
+            self._reader.check(as_rows(images))
+        if self._ensemble is None and isinstance(self.model, PixelNet) and len(samples):
+            self._draws(as_rows(samples)[:2], None)  # a network that ends in a softmax is refused
+        super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
@@ -227,6 +221,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         Measured with dropout off and on the whole image: draws and views are for asking, the
         model for answering. An ensemble answers with its average.
         """
+        samples, labels = paired(samples, labels)
         check_training_set(samples, labels, None)
         if self._ensemble is not None:
             return self.measure(self._ensemble.predict(samples), labels)
@@ -244,6 +239,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
     # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        self._multi_label = is_multi_label(source, self._settings["multi_label"])
         if not isinstance(source, nn.Module) or hasattr(
             getattr(source, "config", None), "num_labels"
         ):
@@ -267,10 +263,12 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         return Loaded(net, names)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
-        names = labels if isinstance(self.model, PixelNet) else class_names(self.model, labels)
+        of_net = isinstance(self.model, PixelNet)
+        names = labels if of_net else class_names(self.model, labels, source)
         self._classes = Classes(cast(Sequence[Any], names), self._multi_label)
         given = self._settings
-        mode = given["channels"] or channels_of(self.model)
+        made = given["transform"] is not None
+        mode = given["channels"] or channels_of(self.model, transformed=made)
         transform, at_least = given["transform"], None
         self.processor = None
         if transform is None and (isinstance(self.model, PixelNet) or given["input_size"]):
@@ -282,7 +280,11 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             transform, at_least = Processed(self.processor), longest_side(self.processor)
         # Twice what is needed: a photograph decoded smaller is still shrunk with care.
         self._reader = ImageReader(transform, mode, at_least and 2 * at_least, given["workers"])
-        self._settings |= {"labels": self.labels, "processor": self.processor}
+        self._settings |= {
+            "labels": self.labels,
+            "multi_label": self._multi_label,
+            "processor": self.processor,
+        }
         return len(self._classes)
 
     def _find_head(self, name: str | None) -> nn.Linear:
@@ -293,7 +295,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
         parts = []
-        for batch in self._reader.batches(samples, self.batch_size):
+        for batch in self._reader.batches(as_rows(samples), self.batch_size):
             parts += self._run([batch], committee)  # its pixels are let go before the next are read
         if not parts:
             return CommitteeLogits(

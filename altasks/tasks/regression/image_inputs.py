@@ -102,6 +102,9 @@ class ImageReader:
         """Return nothing: the processor lies beside the weights."""
         return {}
 
+    def check_kept(self, kept: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
     def remember(self, kept: Mapping[str, Any]) -> None:
         """Do nothing."""
 

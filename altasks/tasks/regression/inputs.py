@@ -1,4 +1,4 @@
-"""What a regression reads: rows of numbers, or texts; both give batches and rows to train on."""
+"""Rows of numbers and texts as the inputs of a regression: batches, and rows to train on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
+from altasks._internal.frames import as_rows
 from altasks.errors import invalid
 from altasks.tasks._shared.texts import Batch, TextEncoder, as_text, characters
 
@@ -45,9 +46,24 @@ class Scaling:
         return cls(mean, np.where(scale > rounding, scale, 0.0))
 
     @classmethod
-    def read(cls, kept: Mapping[str, Sequence[float]]) -> Scaling:
-        """Return what `kept` was written from."""
-        return cls(np.asarray(kept["mean"], np.float64), np.asarray(kept["scale"], np.float64))
+    def read(cls, kept: Mapping[str, Sequence[float]], columns: int | None = None) -> Scaling:
+        """Return the scaling that `kept` wrote.
+
+        Args:
+            kept: its `mean` and `scale`.
+            columns: how many there must be, if that is known.
+
+        Raises:
+            KeyError: if either is missing.
+            ValueError: if they are no finite numbers, as many as columns.
+        """
+        mean, scale = (np.asarray(kept[name], np.float64) for name in ("mean", "scale"))
+        wanted = (len(mean) if mean.ndim == 1 else -1) if columns is None else columns
+        if mean.shape != (wanted,) or scale.shape != (wanted,):
+            raise ValueError(f"means {mean.shape} and scales {scale.shape} of {wanted} columns")
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all() and (scale >= 0).all()):
+            raise ValueError("means and scales that are no finite numbers")
+        return cls(mean, scale)
 
     def kept(self) -> dict[str, list[float]]:
         """Return the scaling as JSON; no digit is lost."""
@@ -99,7 +115,7 @@ class TableReader:
         """
         if isinstance(samples, str):
             raise invalid("samples", "a list of rows", f"the text {samples[:80]!r}")
-        samples = rows_of(samples)
+        samples = as_rows(samples)
         if len(samples) == 0:
             return np.empty((0, self.width or 0))
         plain = not any(_names_of(sample) is not None for sample in samples)
@@ -224,6 +240,14 @@ class TableReader:
         if self._chosen and columns not in (None, self.names):
             raise invalid("directory", f"weights for {self.names}", f"for {columns}")
 
+    def check_kept(self, kept: Mapping[str, Any]) -> None:
+        """Raise KeyError or ValueError unless `remember` can take this."""
+        columns = kept["columns"]
+        if columns is not None and len(columns) != self.width:
+            raise ValueError(f"{len(columns)} columns of {self.width}")
+        if kept["inputs"] is not None:
+            Scaling.read(kept["inputs"], self.width)
+
     def remember(self, kept: Mapping[str, Any]) -> None:
         """Take back what `kept` gave."""
         self.require_columns(kept["columns"])
@@ -274,20 +298,11 @@ class TextReader:
         """Return nothing: the tokenizer lies beside the weights."""
         return {}
 
-    def remember(self, kept: Mapping[str, Any]) -> None:
+    def check_kept(self, kept: Mapping[str, Any]) -> None:
         """Do nothing."""
 
-
-def rows_of(samples: Any) -> Sequence[Any]:
-    """Return the rows of a pandas DataFrame as mappings; anything else as it is."""
-    if hasattr(samples, "iloc") and hasattr(samples, "columns"):
-        names = [str(name) for name in samples.columns]
-        columns = [samples.iloc[:, place].tolist() for place in range(len(names))]
-        if len(set(names)) != len(names):
-            raise invalid("samples", "columns of distinct names", repr(names))
-        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    rows: Sequence[Any] = samples
-    return rows
+    def remember(self, kept: Mapping[str, Any]) -> None:
+        """Do nothing."""
 
 
 def _names_of(sample: Any) -> list[str] | None:

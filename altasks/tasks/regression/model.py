@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from altasks._internal.extras import require
 from altasks.committees.head import find_head
 from altasks.errors import VarianceCollapseWarning, invalid
-from altasks.tasks._shared.checkpoints import Loaded, head_parameters, load_model, reading
+from altasks.tasks._shared.checkpoints import Loaded, head_parameters, load_model, read_config
 from altasks.tasks._shared.classifiers import with_new_head
 from altasks.tasks._shared.weights import redrawable
 from altasks.tasks.regression.network import Columns, all_finite, mean_and_variance
@@ -78,8 +78,7 @@ def reads_images(model: nn.Module) -> bool:
 
 def _pretrained(source: str | os.PathLike[str], outputs: int) -> Loaded:
     transformers = require("transformers", "text", "A Hugging Face model")
-    with reading(source):
-        config = transformers.AutoConfig.from_pretrained(os.fspath(source), trust_remote_code=False)
+    config = read_config(source)
     kinds = transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES
     kind = "Image" if config.model_type in kinds else "Sequence"
     loaded = load_model(

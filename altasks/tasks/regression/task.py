@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
+from altasks._internal.frames import aligned, as_rows, paired
 from altasks._internal.random import derive_seed, isolated
-from altasks._internal.settings import read_settings
+from altasks._internal.settings import damaged, read_settings
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import TrainingError, invalid
+from altasks.errors import TrainingError, first_line, invalid
 from altasks.predictions import Normal, Prediction
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
-from altasks.tasks._shared.classifiers import find_tokenizer
+from altasks.tasks._shared.classifiers import find_tokenizer, with_padding
 from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import (
@@ -31,7 +32,7 @@ from altasks.tasks._shared.trainer_task import (
     in_order,
 )
 from altasks.tasks.regression.image_inputs import ImageReader, find_image_processor
-from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader, rows_of
+from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader
 from altasks.tasks.regression.model import (
     BLOWN_UP,
     Built,
@@ -186,14 +187,14 @@ class Regression(TrainerTask):
             "autocast": autocast,
             "head": head,
         }
-        # Now, and not at the first fit, when a loop has had labels made.
+        # Validated now, before labels are paid for.
         at_once = self._given["batch_size"]
         check_shared(committee, training_args, at_once, frozen_layers, autocast)
         self.default_acquisition = "variance" if committee is None else "epistemic_variance"
         # What may be asked of a task whose model waits for the first rows.
         self._built = False
         self.committee, self.warm_start = committee, warm_start
-        self._ensemble, self._resumable = None, False
+        self._ensemble, self._resumable, self._fit_failed = None, False, False
         brought = isinstance(committee, Ensemble) and committee.source(0) is not None
         if model is not None or brought or self._table.width is not None:
             self._build(model, brought=brought)
@@ -210,6 +211,7 @@ class Regression(TrainerTask):
             model = Built(net)
         super().__init__(model, None, own=self._own, **self._given)
         self._head_is_new |= isinstance(self.model, Built)
+        self._came_untrained = self._head_is_new
         self._built = True
 
     def _build_for(self, samples: Sequence[Any]) -> None:
@@ -221,7 +223,7 @@ class Regression(TrainerTask):
                 "at least one row, since features= was not given",
                 "none",
             )
-        self._table.width = self._table.columns(rows_of(samples)[0])
+        self._table.width = self._table.columns(as_rows(samples)[0])
         self._build(None)
 
     @property
@@ -244,11 +246,11 @@ class Regression(TrainerTask):
         scores average over targets in standardised units. Any number of samples.
         """
         self._build_for(samples)
+        self._warn_if_untrained()
         if self._ensemble is not None:
             joined = self._ensemble.predict(samples)
             assert isinstance(joined, Normal)
             return joined
-        self._warn_if_untrained()
         assert not isinstance(self.committee, Ensemble)
         return self._prediction(self._draws(samples, self.committee))
 
@@ -301,21 +303,33 @@ class Regression(TrainerTask):
         Warns:
             VarianceCollapseWarning: if the variance fell to its floor on the training set.
         """
+        labels = self._as_labels(aligned(samples, labels, "labels"))
+        weights = None if weights is None else aligned(samples, weights, "weights")
+        samples = as_rows(samples)
         check_training_set(samples, labels, weights)
         scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
         # What can be refused is refused now: the constants of before belong to the weights there.
         self._reader.rows(samples)
         if valid is not None:
+            held, truth = paired(*valid)
+            valid = held, self._as_labels(truth)
             check_training_set(valid[0], valid[1], None)
             self._targets.matrix(valid[1])
             self._reader.rows(valid[0])
-        if not (self.warm_start and self._resumable):
-            self._scaling = scaling
-            self._reader.learn(samples)
-        super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
-        if self._ensemble is None:
-            self._inspect(samples, seed)
+        before = self._scaling, self._table.scaling, self._fit_failed
+        self._fit_failed = False
+        try:
+            if not (self.warm_start and self._resumable):
+                self._scaling = scaling
+                self._reader.learn(samples)
+            super().fit(
+                samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled
+            )
+        except BaseException:
+            if not self._fit_failed:  # refused before any training: all is as it was
+                self._scaling, self._table.scaling, self._fit_failed = before
+            raise
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return rmse, mae, nll (nats) and coverage_90, in the targets' units.
@@ -325,12 +339,14 @@ class Regression(TrainerTask):
         central 90% interval of the normal with the mixture's mean and variance. With several
         targets they are averages, and each target's own follow as `rmse_<name>`.
         """
+        samples, labels = paired(samples, labels)
         check_training_set(samples, labels, None)
         return self.measure(self.predict(samples), labels)
 
     def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
         """Return the metrics of `evaluate` for a prediction of this task's targets."""
         assert isinstance(prediction, Normal)
+        labels = self._as_labels(as_rows(labels, "labels"))
         check_training_set(prediction, labels, None)
         return regression_metrics(prediction, self._targets.matrix(labels), self._targets.names)
 
@@ -366,7 +382,10 @@ class Regression(TrainerTask):
                 raise invalid(
                     "directory", "weights for a table", f"{found.get('task')!r}", where=str(folder)
                 )
-            self._table.width = int(found["features"])
+            width = found["features"]
+            if isinstance(width, bool) or not isinstance(width, int) or width < 1:
+                raise damaged(folder / SETTINGS, f"{width!r} features")
+            self._table.width = width
             self._build(None)
         if self._ensemble is None:
             folder = require_directory(directory, (SETTINGS,))
@@ -391,7 +410,8 @@ class Regression(TrainerTask):
             self._settings["processor"] = processor
             self._reader = ImageReader(processor)
         else:
-            tokenizer = find_tokenizer(source, self._own["tokenizer"])
+            found = find_tokenizer(source, self._own["tokenizer"])
+            tokenizer = with_padding(found, self.model)
             most = most_read(self._own["max_length"], self.model, tokenizer)
             self._settings["tokenizer"] = tokenizer
             encoder = TextEncoder(tokenizer, most, self._own["too_long"])
@@ -487,6 +507,20 @@ class Regression(TrainerTask):
         scaling = None if self._scaling is None else self._scaling.kept()
         return {"scaling": scaling, "variance_floor": self._floor, **self._reader.kept()}
 
+    def _checked_extra_state(self, kept: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+        try:
+            self._reader.check_kept(kept)
+            floor = float(kept["variance_floor"])
+            if kept["scaling"] is not None:
+                Scaling.read(kept["scaling"], len(self._targets))
+        except KeyError as error:
+            raise damaged(path, f"no {error}") from error
+        except (TypeError, ValueError) as error:
+            raise damaged(path, first_line(error)) from error
+        if not floor > 0:
+            raise damaged(path, f"the variance_floor {floor}")
+        return kept
+
     def _load_extra_state(self, kept: Mapping[str, Any]) -> None:
         self._reader.remember(kept)
         self._scaling = None if kept["scaling"] is None else Scaling.read(kept["scaling"])
@@ -501,23 +535,40 @@ class Regression(TrainerTask):
 
     # Inside.
 
-    def _inspect(self, samples: Sequence[Any], seed: int) -> None:
-        """Look at what came out of a fit, on its own training set."""
+    def _as_labels(self, labels: Sequence[Any]) -> Sequence[Any]:
+        """Return rows of a frame with one column for each target as lists of numbers."""
+        names = self._targets.names
+        if not any(isinstance(label, Mapping) for label in labels):
+            return labels
+        made = []
+        for row, label in enumerate(labels):
+            if isinstance(label, Mapping) and set(label) != set(names):
+                raise invalid(
+                    "labels", f"the columns {', '.join(map(repr, names))}",
+                    f"{', '.join(map(repr, label))}", where=f"row {row}",
+                )  # fmt: skip
+            made.append([label[name] for name in names] if isinstance(label, Mapping) else label)
+        return made
+
+    def _forget_training(self) -> None:
+        super()._forget_training()
+        self._scaling = self._table.scaling = None
+
+    def _inspect(self, samples: Sequence[Any]) -> None:
         outputs = None
         if is_healthy(self.model, None):
             outputs = self._draws(samples, None).logits[:, 0].double()  # n x 2T
         if outputs is None or not is_healthy(self.model, outputs):
-            self._starting_point().restore(self.model, seed)
-            self._resumable, self._scaling, self._table.scaling = False, None, None
-            self._head_is_new, self._warned = bool(self._new_parameters), False
             raise TrainingError(BLOWN_UP)
         warn_of_collapse(outputs, self._floor, self._targets.names)
 
     def _warn_if_untrained(self) -> None:
-        if isinstance(self.model, Built) and self._head_is_new and not self._warned:
+        built = isinstance(self.model, Built) and self._ensemble is None
+        if built and self._head_is_new and not self._warned:
             self._warned = True
+            why = "The last fit() failed, so this" if self._fit_failed else "This"
             warnings.warn(
-                "This network was never trained: until fit(), predictions are noise.",
+                f"{why} network was never trained: until fit(), predictions are noise.",
                 UserWarning,
                 stacklevel=3,
             )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
+from altasks._internal.frames import as_rows, paired
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
@@ -17,7 +18,13 @@ from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classes import Classes
 from altasks.tasks._shared.classification import ClassificationMixin
-from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
+from altasks.tasks._shared.classifiers import (
+    class_names,
+    find_tokenizer,
+    is_multi_label,
+    load_classifier,
+    with_padding,
+)
 from altasks.tasks._shared.texts import Batch, Encoded, TextEncoder, as_text, characters, most_read
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import TrainerTask, in_order
@@ -37,7 +44,8 @@ class TextClassification(ClassificationMixin, TrainerTask):
             from the seed at each `fit`. None takes the names the model came with.
         committee: where the K opinions come from: `MCDropout(20)`, or `Ensemble(5)`; None means
             the model's own, K = 1.
-        multi_label: whether a label is a list of names, each present or not.
+        multi_label: whether a label is a list of names, each present or not; None: as the
+            checkpoint's `problem_type` has it.
         training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
             seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
             that suit the number of labels, no files, no logs.
@@ -83,7 +91,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
         *,
         labels: Sequence[Any] | None = None,
         committee: Committee | Ensemble | None = None,
-        multi_label: bool = False,
+        multi_label: bool | None = None,
         training_args: Any = None,
         tokenizer: Any = None,
         max_length: int | None = None,
@@ -99,7 +107,6 @@ class TextClassification(ClassificationMixin, TrainerTask):
     ) -> None:
         if too_long not in ("error", "truncate"):
             raise invalid("too_long", "'error' or 'truncate'", repr(too_long))
-        self._multi_label = multi_label
         super().__init__(
             model,
             labels,
@@ -136,9 +143,9 @@ class TextClassification(ClassificationMixin, TrainerTask):
         Any number of samples: they are tokenised once and go through the model in batches of
         like length.
         """
+        self._warn_if_untrained()
         if self._ensemble is not None:
             return self._ensemble.predict(samples)
-        self._warn_if_untrained()
         assert not isinstance(self.committee, Ensemble)
         return self._prediction(self._draws(samples, self.committee))
 
@@ -161,6 +168,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
         Measured with dropout off: its draws are for asking, the model for answering. An ensemble
         answers with its average.
         """
+        samples, labels = paired(samples, labels)
         check_training_set(samples, labels, None)
         if self._ensemble is not None:
             return self.measure(self._ensemble.predict(samples), labels)
@@ -175,21 +183,27 @@ class TextClassification(ClassificationMixin, TrainerTask):
     # What TrainerTask asks for.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
+        self._multi_label = is_multi_label(source, self._settings["multi_label"])
         return load_classifier(self.auto_class, source, labels, self._multi_label)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
-        self._classes = Classes(class_names(self.model, labels), self._multi_label)
-        self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
+        self._classes = Classes(class_names(self.model, labels, source), self._multi_label)
+        found = find_tokenizer(source, self._settings["tokenizer"])
+        self.tokenizer = with_padding(found, self.model)
         most = most_read(self._settings["max_length"], self.model, self.tokenizer)
         self._encoder = TextEncoder(self.tokenizer, most, self._settings["too_long"])
-        self._settings |= {"labels": self.labels, "tokenizer": self.tokenizer}
+        self._settings |= {
+            "labels": self.labels,
+            "multi_label": self._multi_label,
+            "tokenizer": self.tokenizer,
+        }
         return len(self._classes)
 
     def _forward(self, batch: Batch) -> Tensor:
         return self._logits(batch.inputs)
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
-        encoded = self._encoder.encode(samples)
+        encoded = self._encoder.encode(as_rows(samples))
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
             return CommitteeLogits(

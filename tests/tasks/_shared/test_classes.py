@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
@@ -104,3 +105,69 @@ def test_numpy_scalars_are_the_names_they_hold():
     assert type(numbers.check(np.int64(3))) is int
     with pytest.raises(InvalidInputError, match="label"):
         numbers.check(np.bool_(True))
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {0: "cat", 1: "bird"},
+        {"1": "bird", "0": "cat"},
+        {"bird": 1, "cat": 0},
+        '["cat", "bird"]',
+        '{"0": "cat", "1": "bird"}',
+        pd.Series(["cat", "bird"], index=[7, 9]),
+    ],
+)
+def test_names_in_the_order_of_the_outputs_however_they_are_given(named):
+    assert check_class_names(named, multi_label=False) == ["cat", "bird"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"cat", "bird"}, "a set, which has no order"),
+        ({0: "cat", 2: "bird"}, "between the outputs 0, 1"),
+        ({True: "cat", False: "bird"}, "between the outputs 0, 1"),
+        ("cat, bird", "a list of class names"),
+        ("3", "a list of class names"),
+    ],
+)
+def test_names_without_an_order_are_refused(names, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_class_names(names, multi_label=False)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [[0, 1, 0], [1, 0, 1], [0, 0, 0], (1, 1, 1), [0.0, 1.0, 0.0], list(np.eye(3, dtype=int)[1])],
+)
+def test_rows_of_zeros_and_ones_are_not_read_as_names(row):
+    with pytest.raises(InvalidInputError, match=r"row 4.*Pass the names of the classes with a 1"):
+        Classes([0, 1, 2], multi_label=True).check(row, "row 4")
+    for names in (["a", "b", "c"], [5, 1, 0]):
+        with pytest.raises(InvalidInputError, match="label"):
+            Classes(names, multi_label=True).check(row)
+
+
+def test_numbers_that_are_names_are_read_as_such():
+    classes = Classes([0, 1, 2], multi_label=True)
+    assert classes.check([0, 1]) == [0, 1]
+    assert classes.check([2, 1, 0]) == [0, 1, 2]
+    assert classes.check([0]) == [0]
+    assert classes.check([]) == []
+    two = Classes([0, 1], multi_label=True)
+    assert two.check({0, 1}) == [0, 1]
+    assert two.check(two.check({1, 0})) == [0, 1]  # as the store keeps it
+    assert two.check([1]) == [1]
+    for row in ([1, 0], [0, 0], [1, 1], [False, True]):
+        with pytest.raises(InvalidInputError, match="label"):
+            two.check(row)
+    assert Classes([1], multi_label=True).check([1]) == [1]
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), -1, pd.NA, pd.NaT])
+def test_marks_of_a_missing_label_are_refused_as_such(label):
+    for several in (False, True):
+        with pytest.raises(InvalidInputError, match="a missing label: leave the sample out"):
+            Classes(["a", "b"], several).check(label, "row 3")
+    assert Classes([-1, 1], False).check(-1) == -1

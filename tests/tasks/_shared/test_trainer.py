@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import math
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from altasks.tasks._shared.trainer import (
     MINIMUM_STEPS,
     _denormals_flushed,
     _young_garbage_only,
+    check_arguments,
     default_arguments,
     lower_layers_frozen,
 )
@@ -38,6 +40,36 @@ def test_overrides_win():
     assert (
         default_arguments(10, 768, torch.device("cpu"), {"learning_rate": 1})["learning_rate"] == 1
     )
+
+
+@pytest.mark.parametrize("samples", [12, 50, 200, 2000])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"per_device_train_batch_size": 64},
+        {"per_device_train_batch_size": 4},
+        {"gradient_accumulation_steps": 4},
+        {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 3},
+        {"per_device_train_batch_size": 10, "dataloader_drop_last": True},
+    ],
+)
+def test_steps_are_counted_for_the_batch_there_is(samples, overrides):
+    settings = default_arguments(samples, 768, torch.device("cpu"), overrides)
+    batch = settings["per_device_train_batch_size"]
+    whole = settings.get("dataloader_drop_last")
+    batches = samples // batch if whole else math.ceil(samples / batch)
+    steps = math.ceil(batches / settings.get("gradient_accumulation_steps", 1))
+    epochs = settings["num_train_epochs"]
+    assert 3 <= epochs <= 40
+    assert epochs * steps >= MINIMUM_STEPS or epochs == 40
+    assert epochs == 3 or (epochs - 1) * steps < MINIMUM_STEPS
+
+
+def test_a_seed_among_the_settings_is_refused_not_dropped():
+    with pytest.raises(InvalidInputError, match=r"without 'seed', found seed=7.*fit\(seed="):
+        check_arguments({"seed": 7, "max_steps": 2})
+    check_arguments({"data_seed": 7})
+    check_arguments({"seed": None})
 
 
 def is_flushed() -> bool:

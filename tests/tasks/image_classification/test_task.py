@@ -190,7 +190,7 @@ class TestMultiLabel(_Suite):
 def test_predictions_are_the_models_own(checkpoints, family, images, names):
     task = ImageClassification(checkpoints / family, training_args=FAST)
     assert task.labels == CLASSES
-    assert not task._new
+    assert not task._new_parameters
     prediction = task.predict(images)
     processor = transformers.AutoImageProcessor.from_pretrained(checkpoints / family)
     for row, image in enumerate(images):
@@ -557,7 +557,7 @@ def test_the_last_layer_goes_by_the_name_it_has_in_the_network(images):
     for head in ("label", "net.label"):
         task = ImageClassification(TwoHeads(), labels=CLASSES, input_size=16, head=head)
         assert task._head is task.model.net.label
-        assert task._new == {"net.label.weight", "net.label.bias"}
+        assert task._new_parameters == {"net.label.weight", "net.label.bias"}
         assert task.embed(images[:2]).shape == (2, 4)
 
 

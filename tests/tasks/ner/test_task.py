@@ -663,7 +663,7 @@ def test_a_label_that_could_not_be_trained_on_is_refused_when_told(make, sentenc
 def test_labels_in_another_order_than_the_checkpoints(tiny_tagger):
     with pytest.raises(InvalidInputError, match="the order of the checkpoint's outputs"):
         NER(tiny_tagger, labels=["LOC", "PER"])
-    assert NER(tiny_tagger, labels=["PER", "LOC"])._new == set()
+    assert NER(tiny_tagger, labels=["PER", "LOC"])._new_parameters == set()
     model = transformers.AutoModelForTokenClassification.from_pretrained(tiny_tagger)
     with pytest.raises(InvalidInputError, match="5 names, one for each output"):
         NER(model, labels=["PER", "LOC", "ORG"])

@@ -310,10 +310,10 @@ def test_any_torch_module_is_taken_as_it_is():
     task.fit(x, y, seed=0)
     assert not torch.equal(module[1].weight, trunk)
     assert task.embed(x).shape == (24, 8)
-    assert task._new == {"net.3.weight", "net.3.bias"}
+    assert task._new_parameters == {"net.3.weight", "net.3.bias"}
     everything = Regression(net(), redraw="all")
-    assert "net.0.weight" in everything._new
-    assert "net.1.weight" in everything._new
+    assert "net.0.weight" in everything._new_parameters
+    assert "net.1.weight" in everything._new_parameters
 
 
 def test_a_module_that_cannot_be_redrawn_is_named():
@@ -363,11 +363,11 @@ def test_a_head_for_two_classes_is_not_taken_for_a_mean_and_a_variance(
     model = transformers.AutoModelForSequenceClassification.from_config(config)
     model.save_pretrained(tmp_path / "two")
     task = Regression(tmp_path / "two", tokenizer=str(tiny_bert), training_args={"max_steps": 2})
-    assert task._new
+    assert task._new_parameters
     task.fit(topic_texts[:4], [1.0, 2.0, 3.0, 4.0], seed=0)
     task.save(tmp_path / "saved")
     again = Regression(tmp_path / "saved")
-    assert not again._new
+    assert not again._new_parameters
     again.load(tmp_path / "saved")
     assert same_prediction(task.predict(topic_texts), again.predict(topic_texts))
 

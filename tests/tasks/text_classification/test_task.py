@@ -85,7 +85,7 @@ class TestMultiLabel(_Suite):
 
 def test_a_base_encoder_gets_a_head_of_the_right_size(tiny_encoder, topic_texts):
     task = TextClassification(tiny_encoder, labels=["a", "b", "c", "d"])
-    assert task._new == {"classifier.weight", "classifier.bias"}
+    assert task._new_parameters == {"classifier.weight", "classifier.bias"}
     with pytest.warns(UserWarning, match="until fit"):
         prediction = task.predict(topic_texts)
     assert prediction.probs.shape == (24, 1, 4)
@@ -102,7 +102,7 @@ def test_a_base_encoder_needs_labels(tiny_encoder):
 def test_a_checkpoint_brings_its_labels(tiny_bert, topic_texts):
     task = TextClassification(tiny_bert)
     assert task.labels == ["food", "weather", "sport"]
-    assert not task._new
+    assert not task._new_parameters
     task.predict(topic_texts)
 
 
@@ -118,7 +118,7 @@ def test_labels_of_a_trained_head_are_not_reordered(tiny_bert, topic_texts):
 def test_a_head_for_other_classes_is_replaced(tiny_bert):
     for labels in (["spam", "ham", "eggs"], ["spam", "ham"]):
         task = TextClassification(tiny_bert, labels=labels)
-        assert task._new == {"classifier.weight", "classifier.bias"}
+        assert task._new_parameters == {"classifier.weight", "classifier.bias"}
         assert task.model.config.id2label == dict(enumerate(labels))
 
 
