@@ -239,7 +239,7 @@ def _require_logits(before: Tensor | None, after: Tensor) -> None:
         return
     if before.dtype == after.dtype and torch.equal(before, after):
         return
-    known = {
+    known: dict[str, Callable[[], Tensor]] = {
         "a softmax": lambda: torch.softmax(before.float(), -1),
         "a log-softmax": lambda: torch.log_softmax(before.float(), -1),
         "a sigmoid": lambda: torch.sigmoid(before.float()),

@@ -16,7 +16,7 @@ from altasks.errors import InvalidInputError, invalid
 ClassName = str | int
 
 
-def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassName]:
+def check_class_names(labels: Any, multi_label: bool) -> list[ClassName]:
     """Return the names as a list, in the order of the outputs.
 
     Args:
@@ -39,7 +39,7 @@ def check_class_names(labels: Sequence[Any], multi_label: bool) -> list[ClassNam
             found = None
         if not isinstance(found, list | Mapping):
             raise invalid("labels", "a list of class names", repr(labels))
-        labels = found
+        return check_class_names(found, multi_label)
     if isinstance(labels, set | frozenset):
         raise invalid(
             "labels",

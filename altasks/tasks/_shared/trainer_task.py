@@ -245,7 +245,7 @@ class TrainerTask(ABC):
                 "a quantised one",
                 hint="Put adapters on it: peft.get_peft_model(model, peft.LoraConfig(...)).",
             )
-        head = self._head
+        head: nn.Module | None = self._head
         if head is None:
             return
         own = {id(one) for one in head.parameters()}
@@ -331,12 +331,12 @@ class TrainerTask(ABC):
         if adapted:
             read_adapted(self.model, folder, found.get("base"), self.device)
         else:
-            self._read(folder / WEIGHTS)
+            self._read_whole(folder / WEIGHTS)
         self._load_extra_state(extra)
         self._head_is_new = self._fit_failed = False
         self._resumable = True
 
-    def _read(self, weights: Path) -> None:
+    def _read_whole(self, weights: Path) -> None:
         widen_for(self.model, weights)
         read_weights(
             self.model,

@@ -94,7 +94,7 @@ def widen(model: nn.Module, *, warn: bool) -> None:
     if half is None or is_quantised(model):
         return
     model.float()
-    config = getattr(model, "config", None)
+    config: Any = getattr(model, "config", None)
     if getattr(config, "dtype", None) in HALF:
         config.dtype = torch.float32
     if warn:
