@@ -60,14 +60,20 @@ def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     for name, part in model.named_modules():
         if name.startswith(tuple(adapted)):
             continue
-        base = getattr(part, "base_layer", None)
-        if isinstance(base, nn.Module):
+        base = part.base_layer if is_adapted_layer(part) else None
+        if base is not None:
             adapted.append(f"{name}.")
         quantised = "quantized" in type(part).__module__
         for one in (part, base):
             if isinstance(one, nn.Linear) or (quantised and hasattr(one, "out_features")):
                 found[name] = part
     return found
+
+
+def is_adapted_layer(module: nn.Module) -> bool:
+    """Return whether a layer is one of PEFT's, with adapters on a layer of the base model."""
+    base = getattr(module, "base_layer", None)  # timm's DLA has one too, and no adapters
+    return isinstance(base, nn.Module) and hasattr(module, "adapter_layer_names")
 
 
 def weight_and_bias(head: Any) -> tuple[Tensor, Tensor | None]:
@@ -78,7 +84,7 @@ def weight_and_bias(head: Any) -> tuple[Tensor, Tensor | None]:
     Raises:
         CommitteeError: for a layer whose weights can't be read, such as a quantised one.
     """
-    base = getattr(head, "base_layer", None)
+    base = head.base_layer if is_adapted_layer(head) else None
     own = head if base is None else base
     plain = isinstance(own, nn.Linear) and own.weight.is_floating_point()
     if not plain or (base is not None and not hasattr(head, "get_delta_weight")):

@@ -66,3 +66,15 @@ def test_dims_between_stay_between():
         draws = p.run(torch.randn(2, 7, 4))
     assert draws.logits.shape == (2, 5, 7, 3)
     assert draws.features.shape == (2, 7, 4)
+
+
+def test_a_part_that_is_called_base_layer_hides_nothing():
+    class Trunk(nn.Module):  # timm's DLA names its first convolutions so
+        def __init__(self):
+            super().__init__()
+            self.base_layer = nn.Linear(3, 4)
+            self.fc = nn.Linear(4, 2)
+
+    trunk = Trunk()
+    assert find_head(nn.Sequential(trunk), 2) is trunk.fc
+    assert find_head(nn.Sequential(trunk), 4) is trunk.base_layer

@@ -44,11 +44,6 @@ def inside(model: nn.Module) -> tuple[nn.Module, str]:
     return model, ""
 
 
-def is_adapted_layer(module: nn.Module) -> bool:
-    """Return whether a layer is an adapter's, around a layer of the base model."""
-    return isinstance(getattr(module, "base_layer", None), nn.Module)
-
-
 def adapter_base(source: Any) -> str | None:
     """Return the base model that an adapter folder names; None for anything but such a folder.
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
+from altasks.committees.head import is_adapted_layer
 from altasks.errors import InvalidInputError, first_line, invalid
 from altasks.tasks._shared.adapters import (
     adapter_base,
@@ -22,7 +23,6 @@ from altasks.tasks._shared.adapters import (
     changing,
     has_adapters,
     inside,
-    is_adapted_layer,
     with_adapter,
 )
 from altasks.tasks._shared.wrappers import unwrapped

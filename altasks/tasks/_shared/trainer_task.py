@@ -17,7 +17,7 @@ from altasks._internal.settings import read_settings, write_settings
 from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
-from altasks.committees.modes import evaluating
+from altasks.committees.modes import eager, evaluating
 from altasks.errors import TrainingError, invalid, require_whole
 from altasks.tasks._shared.adapters import TRAINED, has_adapters, read_adapted, write_adapted
 from altasks.tasks._shared.checkpoints import (
@@ -38,7 +38,6 @@ from altasks.tasks._shared.weights import read_weights
 from altasks.tasks._shared.wrappers import (
     half_type,
     is_quantised,
-    running_eagerly,
     unwrapped,
     widen,
     widen_for,
@@ -215,7 +214,7 @@ class TrainerTask(ABC):
         penalty = None
         if isinstance(self.committee, TrainedCommittee):
             penalty = self.committee.penalty(self._head, self._units(rows))
-        with running_eagerly(self.model):
+        with eager(self.model):
             train(
                 self.model,
                 rows,
@@ -382,11 +381,10 @@ class TrainerTask(ABC):
     def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[CommitteeLogits]:
         """Return what the model, or the committee, says of each batch."""
         network = Network(self.model, self._forward, self._head, self._outputs)
-        with running_eagerly(self.model):
-            if committee is not None:
-                return committee.draw(network, batches)
-            with evaluating(self.model):
-                return draw_once(network, batches)
+        if committee is not None:
+            return committee.draw(network, batches)
+        with evaluating(self.model):
+            return draw_once(network, batches)
 
     def _members(self, committee: Committee | None) -> int:
         return 1 if committee is None else committee.members

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,24 +40,6 @@ def unwrapped(model: Any) -> Any:
 def _is_compiled_wrapper(module: nn.Module) -> bool:
     # By name: importing torch._dynamo takes seconds.
     return type(module).__name__ == "OptimizedModule" and "_orig_mod" in module._modules
-
-
-def has_compiled_parts(model: nn.Module) -> bool:
-    """Return whether some module was compiled, by `torch.compile` or by its own `compile()`."""
-    return any(
-        _is_compiled_wrapper(part) or getattr(part, "_compiled_call_impl", None) is not None
-        for part in model.modules()
-    )
-
-
-@contextmanager
-def running_eagerly(model: nn.Module) -> Iterator[None]:
-    """Run compiled parts of the model uncompiled, so that every hook fires."""
-    if not has_compiled_parts(model):
-        yield
-        return
-    with torch.compiler.set_stance("force_eager"):
-        yield
 
 
 def is_quantised(model: nn.Module) -> bool:

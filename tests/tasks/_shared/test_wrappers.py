@@ -5,11 +5,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from altasks.committees.modes import eager
 from altasks.tasks._shared.wrappers import (
     half_type,
-    has_compiled_parts,
     is_quantised,
-    running_eagerly,
     unwrapped,
     widen,
     widen_for,
@@ -39,19 +38,14 @@ def test_hooks_fire_in_parts_that_were_compiled_and_called(how):
         net[1].compile(backend="eager")
     with torch.no_grad():
         net(torch.ones(1, 2))
-    assert has_compiled_parts(net)
     fired = []
     last = unwrapped(net[1])
-    with running_eagerly(net):
+    with eager(net):
         handle = last.register_forward_hook(lambda *_: fired.append(1))
         with torch.no_grad():
             net(torch.ones(1, 2))
         handle.remove()
     assert fired
-
-
-def test_an_ordinary_model_has_no_compiled_parts():
-    assert not has_compiled_parts(nn.Sequential(nn.Linear(2, 3)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
