@@ -273,6 +273,19 @@ class JoinsMembers(Protocol):
 
 
 @runtime_checkable
+class OrdersUnits(Protocol):
+    """An ensemble of streaming tasks puts their pieces side by side, however long each is."""
+
+    @property
+    def unit_order(self) -> Any:
+        """What fixes the order in which `iter_predict` gives the units of a sample.
+
+        Members for which it is equal give them in the same order.
+        """
+        ...
+
+
+@runtime_checkable
 class NamesClasses(Protocol):
     """An ensemble refuses members that mean different classes by the same column."""
 

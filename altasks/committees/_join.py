@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -97,4 +97,22 @@ def _ragged(parts: Sequence[Any]) -> Prediction:
                 f"Member {k} sees other units in the samples than member 0 (other lengths), so "
                 "they can't be put side by side; match the units of the members first."
             )
-    return Ragged(join_members([part.units for part in parts]), first.lengths, first.fields)
+    units = join_members([part.units for part in parts])
+    return Ragged(units, first.lengths, join_fields([part.fields for part in parts]))
+
+
+def join_fields(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the units' fields of several members as one set.
+
+    A field of truth values (near a boundary of the predicted classes) is true where it is for any
+    member; of another the first member's values are taken. Fields that some lack are left out.
+    """
+    joined = {}
+    for name, first in parts[0].items():
+        if not all(name in part for part in parts):
+            continue
+        joined[name] = first
+        if isinstance(first, torch.Tensor) and first.dtype == torch.bool:
+            values = [torch.as_tensor(part[name]).to(first.device) for part in parts]
+            joined[name] = torch.stack(values).any(0)
+    return joined

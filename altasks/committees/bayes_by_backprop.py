@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from altasks._internal.random import derive_seed
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe
 from altasks.committees.modes import evaluating
-from altasks.errors import CommitteeError, invalid
+from altasks.errors import CommitteeError, invalid, require_whole
 
 #: How much wider or narrower than the prior a new posterior is; narrow enough to learn the mean.
 NEW_SPREAD = 0.1
@@ -164,13 +165,13 @@ class BayesByBackprop:
     def __init__(
         self, draws: int = 20, prior_scale: float = 1.0, kl_weight: float = 0.1, seed: int = 0
     ) -> None:
-        if isinstance(draws, bool) or not isinstance(draws, int) or draws < 2:
-            raise invalid("draws", "a whole number of at least 2", repr(draws))
-        for name, value in (("prior_scale", prior_scale), ("kl_weight", kl_weight)):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not 0 < value < math.inf:
+        require_whole("draws", draws, 2)
+        given: dict[str, Any] = {"prior_scale": prior_scale, "kl_weight": kl_weight}
+        for name, value in given.items():
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 < float(value) < math.inf:
                 raise invalid(name, "a number above 0", repr(value))
-        self.draws = draws
+        self.draws = int(draws)
         self.prior_scale = float(prior_scale)
         self.kl_weight = float(kl_weight)
         self.seed = seed

@@ -408,3 +408,161 @@ def test_samples_are_batched_as_the_members_would():
     task = Ensemble.from_factory(Parts, 2)
     al.score(task, ["a1", "a2", "a3", "b1"], "entropy", batch_size=2, progress=False)
     assert seen == [["a1", "a2", "a3"]] * 2 + [["b1"]] * 2
+
+
+# What members may be.
+
+
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        ([Trained(0), "checkpoint"], r"the task Trained and 'checkpoint' \(members 0 and 1\)"),
+        (["checkpoint", Trained(0)], r"'checkpoint' and the task Trained \(members 0 and 1\)"),
+        ([Trained(0), torch.nn.Linear(2, 2)], r"Trained and Linear \(members 0 and 1\)"),
+        ([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), Trained(0)], r"members 0 and 2"),
+        (["checkpoint", None], r"found None \(member 1\)"),
+        ([1, 2], r"found 1 \(member 0\)"),
+        (True, "whole number of at least 2"),
+        (np.int64(1), "whole number of at least 2"),
+        (2.0, "a list of members, or how many"),
+        ({"a": 1, "b": 2}, "a list of members, or how many"),
+        (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)), "a list of members"),
+    ],
+)
+def test_members_that_do_not_go_together_are_refused_when_it_is_made(members, fault):
+    with pytest.raises(InvalidInputError, match=fault):
+        Ensemble(members)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8])
+def test_numbers_may_be_numpys(kind):
+    assert Ensemble(kind(5)).members == 5
+    assert Ensemble.from_factory(Trained, kind(3)).members == 3
+    assert Ensemble.from_factory(Trained, np.array([4, 9], dtype=kind)).members == 2
+    assert MCDropout(kind(20)).members == 20
+    assert al.BayesByBackprop(kind(7)).members == 7
+
+
+@pytest.mark.parametrize("seeds", [1.5, [1.5, 2], "ab", [True, 2], [3, 3], True])
+def test_seeds_are_distinct_whole_numbers(seeds):
+    with pytest.raises(InvalidInputError, match="seeds: expected"):
+        Ensemble.from_factory(Trained, seeds)
+
+
+# Members that stream.
+
+
+class Streamed:
+    """Units are numbers; pieces of a length of its own, of several samples taking turns."""
+
+    default_acquisition = "bald"
+
+    def __init__(self, bend, piece, order=None, field=None):
+        self.bend, self.piece, self.field = bend, piece, field
+        if order is not None:
+            self.unit_order = order
+        self.most = 0
+
+    def probs(self, values):
+        share = torch.tensor(values, dtype=torch.float64) ** self.bend
+        return torch.stack([share, 1 - share], 1)
+
+    def predict(self, samples):
+        values = [value for sample in samples for value in sample]
+        fields = {"high": self.probs(values)[:, 0] > 0.5} if self.field else None
+        units = al.Categorical(self.probs(values).reshape(-1, 2))
+        return al.Ragged(units, [len(sample) for sample in samples], fields)
+
+    def iter_predict(self, samples):
+        longest = max(map(len, samples))
+        for start in range(0, longest, self.piece):
+            for index, sample in enumerate(samples):
+                part = sample[start : start + self.piece]
+                if part:
+                    self.most = max(self.most, start + len(part))
+                    units = al.Categorical(self.probs(part))
+                    if self.field:
+                        high = {"high": units.probs[:, 0, 0] > 0.5}
+                        yield index, al.Ragged(units, [len(part)], high)
+                    else:
+                        yield index, units
+
+    def describe(self, sample, prediction):
+        return {"units": len(sample), "members": prediction.members}
+
+    def picture(self, sample, description):
+        return f"picture of {sample}"
+
+
+def lists(seed=0):
+    generator = np.random.default_rng(seed)
+    return [generator.uniform(0.05, 0.95, size).tolist() for size in (7, 0, 31, 1, 12)]
+
+
+@pytest.mark.parametrize("pieces", [(4, 4, 4), (3, 8, 5), (1, 100, 2)])
+@pytest.mark.parametrize("field", [None, "high"])
+def test_streams_of_members_are_joined_unit_by_unit(pieces, field):
+    bends = (1, 2, 3)
+    members = [Streamed(b, p, "rows", field) for b, p in zip(bends, pieces, strict=True)]
+    ensemble = Ensemble(members)
+    whole = ensemble.predict(lists())
+    streamed = al.score(ensemble, lists(), "bald", batch_size=3, progress=False)
+    np.testing.assert_allclose(streamed.values, al.bald(whole).numpy(), atol=1e-9)
+    assert whole.members == 3
+    found = {}
+    for index, part in ensemble.iter_predict(lists()):
+        assert isinstance(part, al.Ragged) == (field is not None)
+        units = part.units if field else part
+        found.setdefault(index, []).append((units.probs, part.fields["high"] if field else None))
+    for index, parts in found.items():
+        expected = whole[index]
+        assert torch.equal(torch.cat([probs for probs, _ in parts]), expected.units.probs)
+        if field:
+            high = torch.cat([part for _, part in parts])
+            assert torch.equal(high, expected.fields["high"])
+            assert torch.equal(high, (expected.units.probs[:, :, 0] > 0.5).any(1))
+
+
+def test_members_in_lockstep_are_never_far_apart():
+    first, second = Streamed(1, 2, "rows"), Streamed(2, 5, "rows")
+    for _ in Ensemble([first, second]).iter_predict([[0.5] * 1000]):
+        assert abs(first.most - second.most) <= 5
+
+
+def test_members_whose_units_come_in_another_order_are_predicted_whole():
+    class Backwards(Streamed):
+        def iter_predict(self, samples):
+            raise AssertionError("not piece by piece")
+
+    ensemble = Ensemble([Backwards(1, 2, "rows"), Backwards(2, 2, "columns")])
+    scores = al.score(ensemble, lists(), "bald", progress=False)
+    np.testing.assert_allclose(scores.values, al.bald(ensemble.predict(lists())).numpy())
+
+
+def test_pieces_that_do_not_fit_are_refused_unless_the_order_is_known():
+    assert len(al.score(Ensemble([Streamed(1, 4), Streamed(2, 4)]), lists(), progress=False)) == 5
+    with pytest.raises(CommitteeError, match="cut sample 0 of the batch into different pieces"):
+        al.score(Ensemble([Streamed(1, 4), Streamed(2, 3)]), lists(), progress=False)
+
+    class Shorter(Streamed):
+        def iter_predict(self, samples):
+            return super().iter_predict([sample[:-1] for sample in samples])
+
+    with pytest.raises(CommitteeError, match="Member 0 sees more units"):
+        list(Ensemble([Streamed(1, 2, 0), Shorter(2, 2, 0)]).iter_predict([[0.1, 0.2, 0.3]]))
+
+
+def test_what_streaming_members_describe_and_draw_the_ensemble_does_too():
+    ensemble = Ensemble([Streamed(1, 4, 0), Streamed(2, 4, 0)])
+    described = ensemble.describe_many(lists())
+    assert [one["units"] for one in described] == [7, 0, 31, 1, 12]
+    assert described[0]["members"] == 2
+    assert ensemble.picture([1], {}) == "picture of [1]"
+    for absent in ("iter_predict", "describe_many", "picture"):
+        assert not hasattr(Ensemble([Trained(0), Trained(1)]), absent)
+    factory = Ensemble.from_factory(lambda seed: Streamed(seed + 1, 4, 0), 2, one_at_a_time=True)
+    assert not hasattr(factory, "iter_predict")
+    np.testing.assert_allclose(
+        al.score(factory, lists(), "bald", progress=False).values,
+        al.score(ensemble, lists(), "bald", progress=False).values,
+    )

@@ -392,7 +392,7 @@ class ObjectDetection:
         """
         if self._ensemble is not None:
             self._ensemble.load(directory)
-            self._counts = self._ensemble._ask(0, lambda member: member._counts)
+            self._counts = self._ensemble.on_member(0, lambda member: member._counts)
             return
         folder = Path(directory)
         saved = read_saved(folder)

@@ -89,7 +89,9 @@ class MapCommittee:
         """
         if self._ensemble is not None:
             parts = [
-                self._ensemble._ask(k, lambda one: one.asked.maps(windows, tile, answer=answer))
+                self._ensemble.on_member(
+                    k, lambda one: one.asked.maps(windows, tile, answer=answer)
+                )
                 for k in range(self._ensemble.members)
             ]
             return [one for part in parts for one in part]

@@ -153,7 +153,7 @@ class Segmentation(TrainerTask):
         autocast: Literal["bfloat16", "float16"] | None = None,
     ) -> None:
         named = (
-            committee._sources[0] if model is None and isinstance(committee, Ensemble) else model
+            committee.checkpoint(0) if model is None and isinstance(committee, Ensemble) else model
         )
         saved = saved_settings(named) if isinstance(named, str | os.PathLike) else {}
         check_committee(committee, stages)
@@ -285,6 +285,11 @@ class Segmentation(TrainerTask):
             else:
                 yield place, Ragged(units, [len(units)], {"boundary": edge})
 
+    @property
+    def unit_order(self) -> tuple[int, int, int]:
+        """The order of an image's pixels in `iter_predict`: tile by tile, so that of the tiles."""
+        return self.tile, self.overlap, self.stride
+
     def group_key(self, sample: Any) -> Any:
         """Return what samples share that are best predicted together: the image of regions."""
         return ("region", sample.of) if isinstance(sample, ImageRegion) else None
@@ -368,7 +373,7 @@ class Segmentation(TrainerTask):
         """Read back, in place, what `save` wrote, as `TrainerTask.load` says."""
         super().load(directory)
         if self._ensemble is not None:
-            self._counts = self._ensemble._ask(0, lambda member: member._counts)
+            self._counts = self._ensemble.on_member(0, lambda member: member._counts)
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
         """Return mean IoU, mean Dice, pixel accuracy, and IoU and Dice of each class.
