@@ -53,7 +53,7 @@ class Members:
         self._trained: list[Path | None] = [None] * len(self.sources)
         self._live: int | None = None
         self._classes: tuple[int, list[Any]] | None = None
-        if any(provides(source, Predictor) for source in self.sources):
+        if all(provides(source, Predictor) for source in self.sources):
             for k, task in enumerate(self.sources):
                 self._require_same_classes(k, task)
             self.tasks = list(self.sources)
@@ -251,19 +251,14 @@ def _require_different(sources: Sequence[Any]) -> None:
 
 
 def _require_one_kind(sources: Sequence[Any]) -> None:
-    """Refuse tasks beside what a task is made from, and what is neither."""
-    tasks = [provides(source, Predictor) for source in sources]
-    for k, (source, task) in enumerate(zip(sources, tasks, strict=True)):
-        if task is not tasks[0]:
-            raise invalid(
-                "members",
-                "tasks (things with predict) alone, or alone what a task is made from",
-                f"{_kind_of(sources[0], tasks[0])} and {_kind_of(source, task)}",
-                where=f"members 0 and {k}",
-                hint="Make a task of each, such as TextClassification('checkpoint').",
-            )
-        known = isinstance(source, str | os.PathLike | Mapping | nn.Module)
-        if not (task or known):
+    """Refuse tasks beside what a task is made from, and what is neither.
+
+    A torch module with `predict` may be either: models of segmentation-models-pytorch have one.
+    """
+    first: dict[bool, int] = {}  # whether it is a task -> the first member that is one, or isn't
+    for k, source in enumerate(sources):
+        predicts, module = provides(source, Predictor), isinstance(source, nn.Module)
+        if not (predicts or module or isinstance(source, str | os.PathLike | Mapping)):
             raise invalid(
                 "members",
                 "tasks, models (torch modules), checkpoints (names or folders), or a number",
@@ -271,9 +266,18 @@ def _require_one_kind(sources: Sequence[Any]) -> None:
                 where=f"member {k}",
                 hint="A task has predict(samples).",
             )
+        if not (predicts and module):
+            first.setdefault(predicts, k)
+        if len(first) > 1:
+            task, other = first[True], first[False]
+            raise invalid(
+                "members",
+                "tasks (things with predict) alone, or alone what a task is made from",
+                f"the task {type(sources[task]).__name__} and {_kind_of(sources[other])}",
+                where=f"members {task} and {other}",
+                hint="Make a task of each, such as TextClassification('checkpoint').",
+            )
 
 
-def _kind_of(source: Any, task: bool) -> str:
-    if task:
-        return f"the task {type(source).__name__}"
+def _kind_of(source: Any) -> str:
     return f"{source!r}" if isinstance(source, str | os.PathLike) else type(source).__name__

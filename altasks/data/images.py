@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -30,7 +30,11 @@ _CHANNELS = (1, 3, 4)
 
 
 def open_image(
-    sample: Any, *, mode: Literal["RGB", "L"] = "RGB", row: int = 0, at_least: int | None = None
+    sample: Any,
+    *,
+    mode: Literal["RGB", "L", "RGBA"] = "RGB",
+    row: int = 0,
+    at_least: int | None = None,
 ) -> Image:
     """Return a sample as an upright 8-bit PIL image.
 
@@ -43,7 +47,8 @@ def open_image(
     Args:
         sample: a path, a PIL image, an array or tensor, or a mapping with one of those (or the
             file's bytes) under `image`, as a row of a Hugging Face `Dataset` is.
-        mode: the channels to return.
+        mode: the channels to return; with `"RGBA"` the fourth one is kept as it is, and an image
+            without one is refused.
         row: which sample of its batch it is, for the error.
         at_least: a JPEG that is much bigger may be decoded smaller, with both sides at least so
             long: several times as fast for photographs that are made small anyway.
@@ -64,6 +69,10 @@ def open_image(
             upright = ops.exif_transpose(image)  # a copy, so the file can be closed
             if upright.mode.startswith("I") or upright.mode == "F":
                 upright = pil.fromarray(_to_bytes(np.asarray(upright), sample, row, pil=True))
+            if mode == "RGBA":
+                if upright.mode != mode:
+                    raise _unreadable(sample, row, f"no fourth channel (mode {upright.mode})")
+                return cast("Image", upright)
             if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
                 upright = upright.convert("RGBA")
                 white = pil.new("RGBA", upright.size, "white")

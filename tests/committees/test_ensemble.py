@@ -47,7 +47,7 @@ def checkpoints(make_member, tiny_bert, tmp_path):
 def test_too_few_or_equal_members_are_refused(tiny_bert):
     with pytest.raises(InvalidInputError, match="at least two members, found 1"):
         Ensemble([tiny_bert])
-    with pytest.raises(InvalidInputError, match="at least two members, found 1"):
+    with pytest.raises(InvalidInputError, match="whole number of at least 2, found 1"):
         Ensemble(1)
     with pytest.raises(InvalidInputError, match="members 0 and 2"):
         Ensemble([tiny_bert, "other", str(tiny_bert)])
@@ -417,9 +417,9 @@ def test_samples_are_batched_as_the_members_would():
     ("members", "fault"),
     [
         ([Trained(0), "checkpoint"], r"the task Trained and 'checkpoint' \(members 0 and 1\)"),
-        (["checkpoint", Trained(0)], r"'checkpoint' and the task Trained \(members 0 and 1\)"),
+        (["checkpoint", Trained(0)], r"the task Trained and 'checkpoint' \(members 1 and 0\)"),
         ([Trained(0), torch.nn.Linear(2, 2)], r"Trained and Linear \(members 0 and 1\)"),
-        ([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), Trained(0)], r"members 0 and 2"),
+        ([torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), Trained(0)], r"members 2 and 0"),
         (["checkpoint", None], r"found None \(member 1\)"),
         ([1, 2], r"found 1 \(member 0\)"),
         (True, "whole number of at least 2"),

@@ -97,9 +97,7 @@ class MapCommittee:
             return [one for part in parts for one in part]
         if isinstance(self._committee, MCDropout) and not answer:
             return self._drawn(windows, tile, self._committee)
-        # Setting the modes of hundreds of modules takes a tenth of a small window's pass.
-        at_rest = not any(module.training for module in self._model.modules())
-        with nullcontext() if at_rest else evaluating(self._model), torch.no_grad():
+        with evaluating(self._model), torch.no_grad():
             maps = self.logits(windows)
         return maps[-1:] if answer else maps
 
@@ -137,6 +135,6 @@ class MapCommittee:
         with evaluating(self._model), torch.no_grad():
             if hasattr(inner, "encoder") and hasattr(inner, "decoder"):
                 encoder: Any = inner.encoder
-                deepest: Tensor = encoder(windows)[-1]
+                deepest: Tensor = encoder(windows.to(self._model.dtype))[-1]
                 return deepest
             return self.logits(windows)[-1]

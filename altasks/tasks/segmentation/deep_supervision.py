@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.random import isolated
-from altasks.committees.modes import evaluating
+from altasks.committees.modes import eager, evaluating
 from altasks.errors import InvalidInputError, invalid
 
 #: Where segmentation-models-pytorch keeps the stages of its decoders.
@@ -37,19 +37,36 @@ class DeepSupervised(nn.Module):
         stages: dotted names of the layers, each giving maps `[n, c, h, w]`, deepest first.
         widths: how many channels each of them has.
         classes: C.
+        binary: whether the model has one output z for two classes. Its probability of the second
+            is sigmoid(z), which is the softmax of (0, z): those are its logits.
     """
 
     def __init__(
-        self, model: nn.Module, stages: Sequence[str], widths: Sequence[int], classes: int
+        self,
+        model: nn.Module,
+        stages: Sequence[str],
+        widths: Sequence[int],
+        classes: int,
+        *,
+        binary: bool = False,
     ) -> None:
         super().__init__()
         self.model = model
+        self.binary = binary
         self.stages = tuple(stages)
         self.heads = nn.ModuleList(nn.Conv2d(width, classes, 1) for width in widths)
         self._heads_only = False
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the model's numbers, which its images have to have."""
+        return dtype_of(self.model)
+
     def forward(self, pixel_values: Tensor, weights: Tensor | None = None) -> dict[str, Any]:
-        """Return `{"logits": K maps [n, C, h, w], the model's own last, "weights": weights}`."""
+        """Return `{"logits": K maps [n, C, h, w], the model's own last, "weights": weights}`.
+
+        Images may be of any floating type.
+        """
         found: dict[int, Tensor] = {}
         learns = torch.is_grad_enabled()
         handles = [
@@ -59,8 +76,9 @@ class DeepSupervised(nn.Module):
             for place, name in enumerate(self.stages)
         ]
         try:
-            with torch.set_grad_enabled(learns and not self._heads_only):
-                output = self.model(pixel_values)
+            # What is compiled may run without calling the hooks.
+            with eager(self.model), torch.set_grad_enabled(learns and not self._heads_only):
+                output = self.model(pixel_values.to(self.dtype))
         finally:
             for handle in handles:
                 handle.remove()
@@ -68,7 +86,10 @@ class DeepSupervised(nn.Module):
         if silent:
             raise invalid("stages", "layers that run in a pass", f"{silent[0]!r}, which did not")
         maps = [found[place] for place in range(len(self.stages))]
-        return {"logits": [*maps, logits_of(output)], "weights": weights}
+        own = logits_of(output)
+        if self.binary:
+            own = torch.cat([torch.zeros_like(own), own], 1)
+        return {"logits": [*maps, own], "weights": weights}
 
     def _listen(
         self, found: dict[int, Tensor], place: int, learns: bool, _: Any, __: Any, output: Any
@@ -119,6 +140,12 @@ def logits_of(output: Any) -> Tensor:
     return found
 
 
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """Return the type of a model's first floating parameter; float32 if it has none."""
+    kinds = (one.dtype for one in model.parameters() if one.is_floating_point())
+    return next(kinds, torch.float32)
+
+
 def build(spec: Mapping[str, Any], classes: int) -> nn.Module:
     """Return the model of segmentation-models-pytorch that a mapping describes.
 
@@ -129,7 +156,8 @@ def build(spec: Mapping[str, Any], classes: int) -> nn.Module:
         InvalidInputError: for a mapping that the library refuses.
     """
     smp = require("segmentation_models_pytorch", "segmentation", "A segmentation model by name")
-    settings = {"encoder_weights": None, **spec, "classes": classes}
+    outputs = 1 if classes == 2 and spec.get("classes") == 1 else classes
+    settings = {"encoder_weights": None, **spec, "classes": outputs}
     if "arch" not in spec:
         raise invalid("model", "a mapping with 'arch', such as {'arch': 'Unet'}", f"{dict(spec)!r}")
     try:
@@ -147,7 +175,7 @@ def spec_of(model: nn.Module) -> dict[str, Any] | None:
     config = getattr(model, "_hub_mixin_config", None)
     if not isinstance(config, Mapping) or not hasattr(model, "decoder"):
         return None
-    kept = {name: value for name, value in config.items() if name != "classes"}
+    kept = {name: v for name, v in config.items() if name != "classes" or v == 1}
     return {**kept, "arch": type(model).__name__.lower(), "encoder_weights": None}
 
 
@@ -185,6 +213,7 @@ class Probe:
         widths: name -> channels, of the layers that give maps.
         sides: name -> rows of the map.
         last: the names of layers whose map is what the model's own head reads.
+        ends_in: the activation that the output comes out of, or None.
     """
 
     def __init__(self, model: nn.Module, channels: int, side: int, names: Sequence[str]) -> None:
@@ -195,14 +224,25 @@ class Probe:
 
         decoder = ["decoder"] if hasattr(model, "decoder") else []
         parameter = next(model.parameters())
-        image = torch.zeros(1, channels, side, side, device=parameter.device, dtype=parameter.dtype)
+        image = torch.zeros(1, channels, side, side, device=parameter.device, dtype=dtype_of(model))
         handles = []
+        activations: list[tuple[str, Tensor]] = []
+
+        def note_activation(module: nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                activations[:] = [(type(module).__name__, output)]
+
         try:
             for name in {*names, *decoder}:
                 layer = _layer(model, name)
                 handles.append(layer.register_forward_hook(partial(note, name)))
-            with evaluating(model), torch.no_grad():
-                self.classes = logits_of(model(image)).shape[1]
+            for module in model.modules():
+                if isinstance(module, nn.Softmax | nn.Softmax2d | nn.Sigmoid):
+                    handles.append(module.register_forward_hook(note_activation))
+            with evaluating(model), eager(model), torch.no_grad():
+                logits = logits_of(model(image))
+            self.classes = logits.shape[1]
+            self.ends_in = _ends_in(logits, activations)
         except InvalidInputError:
             raise
         except Exception as error:  # whatever a user's module raises
@@ -227,6 +267,25 @@ class Probe:
             for name, one in maps.items()
             if name in names and end is not None and one.data_ptr() == end.data_ptr()
         }
+
+
+def _ends_in(logits: Tensor, activations: Sequence[tuple[str, Tensor]]) -> str | None:
+    """Return the activation that made an output of probabilities; None if it is one of logits.
+
+    That of a module is known by its output. A softmax that is a call shows in what it gives: at
+    each pixel numbers of at least 0 that sum to 1. Log probabilities are fine: their softmax is
+    what they are the logarithms of.
+    """
+    for name, output in activations:
+        if output.data_ptr() == logits.data_ptr():
+            return name
+    values = logits.float()
+    sums = values.sum(1)
+    one = torch.ones_like(sums)
+    # In half precision C probabilities sum to 1 to within about C roundings.
+    if values.shape[1] > 1 and bool((values >= 0).all()) and torch.allclose(sums, one, atol=5e-3):
+        return "a softmax"
+    return None
 
 
 def _layer(model: nn.Module, name: str) -> nn.Module:
@@ -271,8 +330,24 @@ def supervise(
     named = [] if stages is None or isinstance(stages, int) else list(stages)
     own = [name for name in named if isinstance(name, str)]
     probe = Probe(model, channels, 8 * stride, [*known, *own])
-    if probe.classes != classes:
-        raise invalid("labels", f"{probe.classes} classes, as the model has", f"{classes}")
+    binary = probe.classes == 1 and classes == 2
+    if probe.classes != classes and not binary:
+        raise invalid(
+            "labels",
+            f"{probe.classes} classes, as the model has",
+            f"{classes}",
+            hint="One output (a sigmoid's logit) is read as two classes."
+            if probe.classes == 1
+            else "",
+        )
+    if probe.ends_in is not None:
+        raise invalid(
+            "model",
+            "one that returns logits",
+            f"one that ends in {probe.ends_in}",
+            hint="Make it with activation=None, or without its last layer: losses and averages "
+            "need logits.",
+        )
     early = [name for name in known if name in probe.widths and name not in probe.last]
     early.sort(key=lambda name: probe.sides[name])
     if stages is None:
@@ -290,8 +365,8 @@ def supervise(
     widths = [probe.widths[name] for name in chosen]
     parameter = next(model.parameters())
     with isolated(0):
-        made = DeepSupervised(model, chosen, widths, classes)
-    made.heads.to(parameter.device, parameter.dtype)
+        made = DeepSupervised(model, chosen, widths, classes, binary=binary)
+    made.heads.to(parameter.device, dtype_of(model))
     return made
 
 

@@ -71,7 +71,8 @@ def load_supervised(
     net = build(source, classes) if isinstance(source, Mapping) else source
     if not isinstance(net, nn.Module):
         raise invalid("model", "a module, a mapping or a folder", type(net).__name__)
-    _require_logits(net)
+    # What `torch.compile` made calls no hooks that are added later: the model inside it is used.
+    net = getattr(net, "_orig_mod", net)
     encoder = getattr(net, "encoder", None)
     given["channels"] = int(given["channels"] or image_channels(net))
     given["stride"] = int(given["stride"] or getattr(encoder, "output_stride", 32))
@@ -132,15 +133,3 @@ def _spec(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             hint="Make the task with the module, then load(folder).",
         )
     return spec
-
-
-def _require_logits(model: nn.Module) -> None:
-    head = getattr(model, "segmentation_head", None)
-    last = getattr(head[-1], "activation", None) if isinstance(head, nn.Sequential) else None
-    if last is not None and not isinstance(last, nn.Identity):
-        raise invalid(
-            "model",
-            "one that returns logits",
-            f"one that ends in {type(last).__name__}",
-            hint="Make it with activation=None.",
-        )

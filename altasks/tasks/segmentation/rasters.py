@@ -25,8 +25,9 @@ def picture_of(sample: Any) -> Any:
 def read_raster(sample: Any, channels: int, *, row: int = 0) -> np.ndarray:
     """Return a sample as an array `[H, W, channels]`.
 
-    With one or three channels anything that `open_image` reads, as bytes. Other numbers of
-    channels come as arrays of that shape, and are taken as they are.
+    With one or three channels anything that `open_image` reads, as bytes; with four also pictures
+    with a fourth one (RGBA, where some cameras keep infrared). Other numbers of channels come as
+    arrays of that shape, and are taken as they are.
 
     Args:
         sample: an image, or a region of one.
@@ -41,6 +42,8 @@ def read_raster(sample: Any, channels: int, *, row: int = 0) -> np.ndarray:
         image = np.asarray(open_image(source, mode="RGB" if channels == 3 else "L", row=row))
         return image if channels == 3 else image[:, :, None]
     array = _array_of(source)
+    if array is None and channels == 4:
+        return np.asarray(open_image(source, mode="RGBA", row=row))
     if array is None or array.ndim != 3 or array.shape[2] != channels or 0 in array.shape:
         shown = type(source).__name__ if array is None else f"shape {list(array.shape)}"
         raise _unreadable(f"an array [H, W, {channels}]", shown, row)
@@ -53,7 +56,7 @@ def raster_size(sample: Any, channels: int, *, row: int = 0) -> tuple[int, int]:
     """Return (height, width) without reading the pixels of a file."""
     source = picture_of(sample)
     array = _array_of(source)
-    if channels not in (1, 3):
+    if channels not in (1, 3) and (array is not None or channels != 4):
         height, width = read_raster(source, channels, row=row).shape[:2]
         return height, width
     if array is not None and (array.ndim == 2 or array.shape[-1] in (1, 3, 4)):

@@ -487,7 +487,12 @@ class Segmentation(TrainerTask):
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del source
         if labels is None or len(labels) < 2 or len(set(map(str, labels))) != len(labels):
-            raise invalid("labels", "at least two different class names", f"{labels!r}")
+            raise invalid(
+                "labels",
+                "at least two different class names",
+                f"{labels!r}",
+                hint="Name the background too; a model with one output is read as two classes.",
+            )
         self._names = list(labels)
         if not len(self._names) <= self.void < 2**31:
             raise invalid("void", "a number beyond the classes", f"{self.void}")
