@@ -115,8 +115,8 @@ def test_images_without_a_box_come_last(rank, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--truncate"], "images have no length"),
-        (["--dropout", 0.1], "YOLO has no dropout"),
+        (["--truncate"], "--truncate: not an option of object-detection"),
+        (["--dropout", 0.1], "--dropout: not an option of object-detection"),
         (["--class-weights", "gone"], "a folder of labels"),
         (["--image-size", 100], "multiple of 32"),
     ],

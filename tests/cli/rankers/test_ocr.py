@@ -108,7 +108,7 @@ def test_tesseract_is_a_member(rank, lines, committee):
         ((), "--member: expected a reader"),
         (("--member", "./nowhere"), "--member: expected tesseract:LANGUAGE"),
         (("--member", "kraken:deu"), "--member: expected tesseract:LANGUAGE"),
-        (("--member", "x", "--truncate"), "--truncate: expected not to be given"),
+        (("--member", "x", "--truncate"), "--truncate: not an option of ocr"),
     ],
 )
 def test_what_is_no_member(rank, lines, options, message):

@@ -1,0 +1,60 @@
+"""Errors of the shell name its options, not Python's arguments."""
+
+import pytest
+
+from altasks.cli.option_names import option_names
+from altasks.errors import (
+    CommitteeError,
+    InvalidInputError,
+    StoreError,
+    UnreadableSampleError,
+    invalid,
+)
+
+FLAGS = {"--model", "--pool", "--passes", "--dropout", "--truncate", "--dropout-layers"}
+
+
+def raised(error, **options):
+    with pytest.raises(type(error)) as caught, option_names(FLAGS, **options):
+        raise error
+    return caught.value
+
+
+def test_an_argument_becomes_its_option():
+    error = raised(invalid("passes", "a whole number of at least 2", "1"))
+    assert str(error) == "--passes: expected a whole number of at least 2, found 1."
+    assert str(raised(CommitteeError("p: too low."))) == "--dropout: too low."
+
+
+@pytest.mark.parametrize("argument", ["labels", "threshold", "scheme"])
+def test_an_argument_without_an_option_is_about_the_model(argument):
+    error = raised(invalid(argument, "this", "that"), otherwise="--model")
+    assert str(error).startswith(f"--model: its {argument!r} can't be used as it is: expected this")
+    assert (
+        str(raised(invalid(argument, "this", "that"))) == f"{argument}: expected this, found that."
+    )
+
+
+def test_an_option_that_the_task_does_not_have_is_not_named():
+    error = raised(invalid("imgsz", "32 or more", "1"), otherwise="--model")
+    assert str(error).startswith("--model: its 'imgsz'")
+
+
+def test_advice_for_python_is_followed_by_the_option():
+    long = invalid("samples", "32 tokens", "40", hint="Split it, or pass too_long='truncate'.")
+    long.add_note("row 0 is id 'a'")
+    error = raised(long)
+    assert str(error).startswith("--pool: expected 32 tokens")
+    assert error.__notes__ == ["row 0 is id 'a'", "In the shell, that is --truncate."]
+    committee = CommitteeError("Nothing to draw. Give MCDropout(layers='head', p=0.1).")
+    assert "--dropout" in "".join(raised(committee).__notes__)
+
+
+def test_other_errors_pass_as_they_are():
+    for error in (
+        UnreadableSampleError("samples: damaged", {0: "damaged"}),
+        StoreError("store: gone"),
+        InvalidInputError("No argument is named here."),
+        InvalidInputError("/tmp/a.csv: expected a header line."),
+    ):
+        assert raised(error) is error
