@@ -35,6 +35,7 @@ def read_coco_masks(
     void: int = 255,
     turned: Literal["error", "stored", "upright"] = "error",
     bad_polygons: Literal["error", "skip"] = "error",
+    crowds: Literal["void", "class"] | None = None,
 ) -> MaskedImages:
     """Return the images of a COCO file of instances, its polygons drawn as masks of classes.
 
@@ -43,7 +44,7 @@ def read_coco_masks(
     in front of them stays visible; where no `area` is given, or 0, it is that of the shape itself.
     Polygons of an image that was resized after labelling are scaled, with a warning; run lengths of
     another size are refused. A crowd (`iscrowd`) is void. An image without an object is background;
-    without `background=` it has no mask.
+    without `background=` it has no mask. A category that is called as the background is class 0.
 
     Args:
         annotations: the JSON file.
@@ -55,6 +56,9 @@ def read_coco_masks(
         bad_polygons: `"error"` refuses an object without a polygon of three corners, or whose
             outline is damaged; `"skip"` leaves it out, makes the pixels of its `bbox` void, and
             names it in a warning and in `passed_over`.
+        crowds: `"void"`, or `"class"` where `iscrowd` only says that the outline is a mask: CVAT
+            and datumaro write every mask so. By default void, and a file of nothing but crowds is
+            refused.
 
     Raises:
         InvalidInputError: for a file that is none of COCO's, an image whose name leads out of the
@@ -66,10 +70,9 @@ def read_coco_masks(
         raise invalid("bad_polygons", "'error' or 'skip'", repr(bad_polygons))
     content = content_of(path)
     classes = categories_of(content, path)
-    first = 0 if background is None else 1
-    names = [] if background is None else [background]
-    names += classes.values()
-    numbers = {number: place for place, number in enumerate(classes, start=first)}
+    # A category of that name is the background itself.
+    names = list(dict.fromkeys([*([] if background is None else [background]), *classes.values()]))
+    numbers = {number: names.index(name) for number, name in classes.items()}
     notes, turned = ReadingNotes(path), check_turned(turned)
     listed, ids = images_of(content, folder, path)
     files: dict[str, Path] = {}
@@ -82,10 +85,17 @@ def read_coco_masks(
         keys[number], files[key] = key, listed[name]
         size = stated_size(entry.get("width"), entry.get("height"), path, None, f"for {name!r} ")
         frames[key] = frame_of(files[key], size, path, name=name, turned=turned, notes=notes)
-    objects = _Objects(path, numbers, skip=bad_polygons == "skip")
+    if crowds not in (None, "void", "class"):
+        raise invalid("crowds", "'void' or 'class'", repr(crowds))
+    objects = _Objects(path, numbers, skip=bad_polygons == "skip", crowds=crowds != "class")
     drawn: dict[str, list[Any]] = {} if background is None else {name: [] for name in files}
     for place, entry in enumerate(content["annotations"]):
         drawn.setdefault(objects.check(place, entry, keys), []).append(entry)
+    if crowds is None and objects.all_crowds(content["annotations"]):
+        raise file_error(
+            path, None, "objects that aren't crowds", "crowds alone, all of which would be void",
+            "CVAT and datumaro write masks so: say crowds='class', or crowds='void'.",
+        )  # fmt: skip
     ground = void if background is None else 0
     masks = {name: objects.draw(drawn[name], frames[name], ground, void) for name in drawn}
     notes.warn()
@@ -106,10 +116,11 @@ class _Objects:
         path: the file, for errors.
         numbers: category id -> class.
         skip: whether an object that can't be drawn is left out.
+        crowds: whether crowds are void.
     """
 
-    def __init__(self, path: Path, numbers: Mapping[Any, int], *, skip: bool) -> None:
-        self.path, self.numbers, self.skip = path, numbers, skip
+    def __init__(self, path: Path, numbers: Mapping[Any, int], *, skip: bool, crowds: bool) -> None:
+        self.path, self.numbers, self.skip, self.crowds = path, numbers, skip, crowds
         self.passed_over: dict[str, str] = {}
 
     def check(self, place: int, entry: Any, keys: Mapping[Any, str]) -> str:
@@ -130,6 +141,14 @@ class _Objects:
         if not is_number(area):
             raise invalid("annotations", "an area that is a number", repr(area), where=where)
         return keys[image]
+
+    def is_crowd(self, entry: Mapping[str, Any]) -> bool:
+        """Return whether an annotation is of a crowd."""
+        return is_crowd(entry, f"annotation {entry.get('id')}", self.path)
+
+    def all_crowds(self, entries: Sequence[Any]) -> bool:
+        """Return whether there are annotations, and all are of crowds."""
+        return bool(entries) and all(self.is_crowd(entry) for entry in entries)
 
     def where(self, entry: Mapping[str, Any]) -> str:
         """Return how errors call an annotation."""
@@ -158,9 +177,9 @@ class _Objects:
                 self.passed_over[f"annotation {entry.get('id')}"] = str(error)
                 _blank(canvas, entry, frame, void)
         for entry, shape in sorted(shapes, key=lambda pair: -_area(*pair)):
-            what = f"annotation {entry.get('id')}"
-            crowd = is_crowd(entry, what, self.path)
-            value = void if crowd else self.numbers[known_kind(entry["category_id"])]
+            value = self.numbers[known_kind(entry["category_id"])]
+            if self.is_crowd(entry) and self.crowds:
+                value = void
             if isinstance(shape, np.ndarray):
                 canvas[shape] = value
                 continue

@@ -164,6 +164,8 @@ def _token(token: Mapping[str, Any]) -> _Mark:
 
 
 def _whole(value: Any, where: Any) -> int:
+    if isinstance(value, float) and value.is_integer():  # some tools write 8.0
+        return int(value)
     try:
         if not isinstance(value, bool):
             return index(value)

@@ -103,7 +103,19 @@ def test_the_option_is_checked(read):
 
 def test_a_crowd_written_as_text_is_what_it_says(read):
     assert count(read([SQUARE], iscrowd="0"), 1) == 36
-    assert count(read([SQUARE], iscrowd="1"), 255) == 36
+    assert count(read([SQUARE], iscrowd="1", options={"crowds": "void"}), 255) == 36
+    assert count(read([SQUARE], iscrowd=1, options={"crowds": "class"}), 1) == 36
+    # CVAT and datumaro write masks as crowds; COCO itself has crowds among other objects.
+    with pytest.raises(InvalidInputError, match=r"coco\.json: .*crowds alone.*crowds='class'"):
+        read([SQUARE], [SQUARE], iscrowd=1)
+    with pytest.raises(InvalidInputError, match="crowds: expected 'void' or 'class'"):
+        read([SQUARE], options={"crowds": "skip"})
+
+
+def test_a_category_called_background_is_class_0(read):
+    found = read([SQUARE], [[0, 0, 4, 0, 4, 4, 0, 4]], options={"background": "y"})
+    assert found.classes == ["y", "x"]
+    assert (count(found, 1), count(found, 0)) == (36 - 4, 120 - 32)
 
 
 def test_an_object_without_an_area_is_in_front_of_larger_ones(read):
@@ -199,7 +211,7 @@ JSON = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_any_json_is_drawn_or_named(read, outlines, fields, skip):
-    options = {"bad_polygons": "skip" if skip else "error"}
+    options = {"bad_polygons": "skip" if skip else "error", "crowds": "class" if skip else None}
     with suppress(AltasksError):
         found = read(*outlines, options=options, **fields)
         assert decode_mask(found.masks["a"]).shape == (10, 12)

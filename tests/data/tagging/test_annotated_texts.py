@@ -39,6 +39,7 @@ def read(tmp_path):
         {"spans": [PARIS], "answer": "accept", "label": "news", "_task_hash": 3},
         {"label": [[8, 13, "LOC"]]},  # doccano
         {"labels": [[8, 13, "LOC"]], "Comments": []},
+        {"spans": [{"start": 8.0, "end": 13.0, "label": "LOC"}]},
         {"entities": [[8, 13, "LOC"]]},
         {"entities": [{"id": 1, "start_offset": 8, "end_offset": 13, "label": "LOC"}],
          "relations": []},
