@@ -4,8 +4,8 @@
 in `public_names_0.1.json`, go on working whatever is planned.
 """
 
+import ast
 import importlib
-import inspect
 import json
 import pkgutil
 from pathlib import Path
@@ -47,13 +47,14 @@ def names_of(module):
     found = importlib.import_module(module)
     if hasattr(found, "__all__"):
         return sorted(found.__all__)
-    return sorted(
-        name
-        for name, value in vars(found).items()
-        if not name.startswith("_")
-        and not inspect.ismodule(value)
-        and (getattr(value, "__module__", module) == module or name.isupper())
-    )
+    names = set()
+    for node in ast.parse(Path(found.__file__).read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names.update(target.id for target in targets if isinstance(target, ast.Name))
+    return sorted(name for name in names if not name.startswith("_"))
 
 
 def tables():

@@ -249,6 +249,8 @@ def _finished(
 def _to_output(values: Tensor, dtype: torch.dtype) -> Tensor:
     if values.dtype == dtype:
         return values
+    if values.dtype.itemsize < dtype.itemsize:  # nothing to cut off, and no room for the limit
+        return values.to(dtype)
     # A sum can leave the range of float32; the largest number there is still says "first".
     limit = torch.finfo(dtype).max
     return values.clamp(-limit, limit).to(dtype)

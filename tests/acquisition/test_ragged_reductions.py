@@ -30,6 +30,15 @@ def test_by_hand():
     assert reduce_units(scores, ragged, reduce="none").tolist() == scores.tolist()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_scores_come_back_in_float32(dtype):
+    scores = torch.tensor([0.25, 0.75, 0.5], dtype=dtype)
+    for prediction in (Categorical(torch.full((3, 2), 0.5)), _ragged([1, 1, 1])):
+        found = reduce_units(scores, prediction)
+        assert found.dtype == torch.float32
+        assert found.tolist() == [0.25, 0.75, 0.5]
+
+
 @pytest.mark.parametrize("reduce", REDUCTIONS)
 def test_negative_scores_are_not_beaten_by_padding(reduce):
     scores = torch.tensor([-3.0, -1.0, -2.0])

@@ -74,6 +74,33 @@ def write_conll(folder):
     return path, {}
 
 
+def write_conllu(folder):
+    path = folder / "tagged.conllu"
+    sentences = [[("Ada", "B-PER"), ("wrote", "O")], [("Paris", "B-LOC")]]
+    lines = []
+    for sentence in sentences:
+        for place, (word, tag) in enumerate(sentence, 1):
+            cells = [str(place), word, word, *["_"] * 7]
+            cells[9] = f"NER={tag}"
+            lines.append("\t".join(cells))
+        lines.append("")
+    path.write_text("\n".join(lines) + "\n")
+    return path, {"tag_key": "NER"}
+
+
+def write_label_studio(folder):
+    path = folder / "export.json"
+    value = {"start": 0, "end": 3, "text": "Ada", "labels": ["PER"]}
+    result = [{"type": "labels", "value": value}]
+    texts = ((1, "Ada!", result), (2, "nobody", []))
+    tasks = [
+        {"id": number, "data": {"text": text}, "annotations": [{"result": found}]}
+        for number, text, found in texts
+    ]
+    path.write_text(json.dumps(tasks))
+    return path, {}
+
+
 def write_tagged(folder):
     path = folder / "tagged.jsonl"
     rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
@@ -126,6 +153,8 @@ WRITERS = {
     "coco": (write_coco, ("cat",)),
     "coco_masks": (write_coco, ("background", "cat")),
     "conll": (write_conll, ("LOC", "PER")),
+    "conllu": (write_conllu, ("LOC", "PER")),
+    "label_studio": (write_label_studio, ("PER",)),
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
     "masks": (write_masks, ("sky", "cat")),
