@@ -24,7 +24,7 @@ class BoxedImages:
         names: the classes.
         images: id -> file.
         labels: id -> list of `{"label": name, "box": [x1, y1, x2, y2]}`, pixels of the image. An
-            image without an entry isn't labelled; an empty list says that nothing is on it.
+            image without an entry isn't labelled; an empty list means that nothing is on it.
         passed_over: what a reader left out or left unlabelled -> why.
     """
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import invalid
 
 #: Files with a class a line, in the order of their numbers, that tools lay beside the labels.
@@ -24,12 +24,12 @@ def require_class(name: str, names: Sequence[str] | None, source: Path, line: in
         InvalidInputError: naming file and line, and the closest name.
     """
     if not name.strip():
-        raise fault(source, line, "a class name", "none")
+        raise file_error(source, line, "a class name", "none")
     if names is not None and name not in names:
         close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
         shown = ", ".join(map(repr, list(names)[:20]))
         hint = f"Did you mean {close[0]!r}?" if close else ""
-        raise fault(source, line, f"one of the classes {shown}", repr(name), hint)
+        raise file_error(source, line, f"one of the classes {shown}", repr(name), hint)
     return name
 
 
@@ -107,7 +107,7 @@ def check_class_files(folder: Path, names: Sequence[str] | None) -> list[str] | 
                 return check_class_list(stated, str(file))
             for number, (mine, its) in enumerate(zip(names, stated, strict=False)):
                 if mine != its:
-                    raise fault(
+                    raise file_error(
                         file,
                         None,
                         f"the classes {list(names)[:20]!r}",

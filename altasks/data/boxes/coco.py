@@ -27,7 +27,7 @@ from altasks.data.boxes.frames import (
     stated_size,
 )
 from altasks.data.boxes.paths import require_folder
-from altasks.data.text_files import fault
+from altasks.data.text_files import file_error
 from altasks.errors import invalid
 
 
@@ -87,7 +87,7 @@ def read_coco(
         name, label = _owner_and_class(entry, what, keys, classes, path)
         if is_crowd(entry, what, path):
             if not skip_crowds:
-                raise fault(
+                raise file_error(
                     path,
                     None,
                     f"{what} of one object",
@@ -169,7 +169,7 @@ def _ordered_classes(
     strange = [name for name in chosen if name not in classes.values()]
     lacking = [name for name in needed if name not in chosen]
     if strange or lacking or len(set(needed)) != len(needed):
-        raise fault(path, None, f"the classes {chosen!r}", f"{list(classes.values())!r}")
+        raise file_error(path, None, f"the classes {chosen!r}", f"{list(classes.values())!r}")
     return chosen
 
 
@@ -182,14 +182,14 @@ def _owner_and_class(
 ) -> tuple[str, str]:
     """Return (image, class) of an annotation."""
     if not isinstance(entry, Mapping):
-        raise fault(path, None, f"{what} to be an object", type(entry).__name__)
+        raise file_error(path, None, f"{what} to be an object", type(entry).__name__)
     image, category = known_kind(entry.get("image_id")), known_kind(entry.get("category_id"))
     if image is None or image not in keys:
         shown = repr(entry.get("image_id"))[:80]
-        raise fault(path, None, f"{what} of a listed image", f"image_id {shown}")
+        raise file_error(path, None, f"{what} of a listed image", f"image_id {shown}")
     if category is None or category not in classes:
         shown = repr(entry.get("category_id"))[:80]
-        raise fault(path, None, f"{what} of a listed category", f"category_id {shown}")
+        raise file_error(path, None, f"{what} of a listed category", f"category_id {shown}")
     return keys[image], classes[category]
 
 
@@ -198,6 +198,6 @@ def _corners(box: Any, what: str, path: Path, *, skip: bool) -> list[float] | No
         return None
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_float, box)):
         hint = "bad_boxes='skip' leaves out annotations without one." if not box else ""
-        raise fault(path, None, f"{what} with a bbox of four numbers", repr(box)[:80], hint)
+        raise file_error(path, None, f"{what} with a bbox of four numbers", repr(box)[:80], hint)
     x, y, w, h = (float(value) for value in box)
     return [x, y, x + w, y + h]

@@ -10,7 +10,7 @@ from typing import Any
 from altasks._internal.natural_order import natural_key
 from altasks.data.boxes.classes import check_class_list
 from altasks.data.boxes.paths import existing_image, is_file, path_inside, without_first
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError
 
 
@@ -25,10 +25,10 @@ def content_of(path: Path) -> dict[str, list[Any]]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidInputError):  # the file can't be read at all
             raise
-        raise fault(path, None, "JSON", str(error)) from error
+        raise file_error(path, None, "JSON", str(error)) from error
     keys = ("images", "annotations", "categories")
     if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise fault(path, None, f"an object with the lists {', '.join(keys)}", "another")
+        raise file_error(path, None, f"an object with the lists {', '.join(keys)}", "another")
     return content
 
 
@@ -55,10 +55,12 @@ def images_of(
             image = other if is_file(other) else image
         image = existing_image(image, path)
         if number in keys or name in files:
-            raise fault(path, None, f"{what} with an id and a name of its own", f"{name!r} again")
+            raise file_error(
+                path, None, f"{what} with an id and a name of its own", f"{name!r} again"
+            )
         owner = owners.setdefault(image.resolve(), name)
         if owner != name:
-            raise fault(path, None, f"{what} with an image of its own", f"{owner!r} again")
+            raise file_error(path, None, f"{what} with an image of its own", f"{owner!r} again")
         files[name] = image
         keys[number] = name
     return files, keys
@@ -79,7 +81,7 @@ def categories_of(content: Mapping[str, list[Any]], path: Path) -> dict[int | st
         what = f"categories[{place}]"
         number = identity_of(entry, what, path)
         if number in found:
-            raise fault(path, None, f"{what} with an id of its own", f"id {number!r} again")
+            raise file_error(path, None, f"{what} with an id of its own", f"id {number!r} again")
         found[number] = field_of(entry, "name", str, what, path)
         parents[number] = entry.get("supercategory")
     used = used_categories(content)
@@ -113,7 +115,7 @@ def is_crowd(entry: Mapping[str, Any], what: str, path: Path) -> bool:
     for key in ("iscrowd", "ignore"):
         value = entry.get(key)
         if value not in (None, 0, 1, "0", "1", ""):
-            raise fault(path, None, f"{what} with {key!r} 0 or 1", repr(value)[:80])
+            raise file_error(path, None, f"{what} with {key!r} 0 or 1", repr(value)[:80])
         found = found or value in (1, "1")
     return found
 
@@ -123,7 +125,7 @@ def identity_of(entry: Any, what: str, path: Path) -> int | str:
     value = entry.get("id") if isinstance(entry, Mapping) else None
     found = known_kind(value)
     if found is None:
-        raise fault(path, None, f"{what} with 'id'", repr(value)[:80])
+        raise file_error(path, None, f"{what} with 'id'", repr(value)[:80])
     return found
 
 
@@ -131,7 +133,7 @@ def field_of(entry: Any, name: str, kind: Any, what: str, path: Path) -> Any:
     """Return a field of an entry, refusing one of another kind."""
     value = entry.get(name) if isinstance(entry, Mapping) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise fault(path, None, f"{what} with {name!r}", repr(value)[:80])
+        raise file_error(path, None, f"{what} with {name!r}", repr(value)[:80])
     return value
 
 

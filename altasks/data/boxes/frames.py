@@ -18,7 +18,7 @@ import numpy as np
 from altasks.data.boxes.classes import number_in
 from altasks.data.folders import few
 from altasks.data.images import upright_size
-from altasks.data.text_files import fault
+from altasks.data.text_files import file_error
 from altasks.errors import DataWarning, UnreadableSampleError, invalid
 
 BadBoxes = Literal["error", "skip", "clip"]
@@ -162,7 +162,7 @@ class Frame:
             wanted = "with x1 < x2, y1 < y2"
         elif seen:
             hint = "bad_boxes='clip' cuts it at the border, bad_boxes='skip' leaves it out."
-        raise fault(source, line, f"a box {wanted}", shown, hint)
+        raise file_error(source, line, f"a box {wanted}", shown, hint)
 
 
 def frame_of(
@@ -196,7 +196,7 @@ def frame_of(
         size, orientation = upright_size(image)
     except UnreadableSampleError as error:
         found = next(iter(error.rows.values()))
-        raise fault(source, None, f"an image in {image}", found) from error
+        raise file_error(source, None, f"an image in {image}", found) from error
     if stated is None:
         stored_frame = turned == "stored" and orientation != 1
         stored = _stored(size, orientation)
@@ -208,7 +208,7 @@ def frame_of(
         frame = Frame(size, stated)
     elif orientation != 1 and _alike(stated, stored):
         if turned == "error":
-            raise fault(
+            raise file_error(
                 source,
                 line,
                 f"the upright size {size[0]} x {size[1]} of {image}",
@@ -220,7 +220,7 @@ def frame_of(
         if turned == "upright" and stated != stored:
             frame = Frame(size, (stated[1], stated[0]))
     else:
-        raise fault(
+        raise file_error(
             source,
             line,
             f"the size {size[0]} x {size[1]} of {image}",
@@ -250,7 +250,9 @@ def stated_size(
         elif isinstance(value, int | float) and not isinstance(value, bool):
             number = float(value) if abs(value) < 1e9 else None
         if number is None or not 0 <= number < 1e9:
-            raise fault(source, line, f"{what}a width and a height in pixels", repr(value)[:80])
+            raise file_error(
+                source, line, f"{what}a width and a height in pixels", repr(value)[:80]
+            )
         found.append(number)
     return (found[0], found[1]) if found[0] and found[1] else None
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-from altasks.data.text_files import fault
+from altasks.data.text_files import file_error
 from altasks.errors import invalid
 
 
@@ -24,13 +24,15 @@ def path_inside(folder: Path, name: str, source: Path, line: int | None = None) 
     Both `/` and `\` separate folders.
 
     Raises:
-        InvalidInputError: naming the file that says so, and its line.
+        InvalidInputError: naming the file with that name in it, and its line.
     """
     if not name or "\0" in name or len(name) > 4000:
-        raise fault(source, line, "the name of a file", repr(name[:80]))
+        raise file_error(source, line, "the name of a file", repr(name[:80]))
     path = folder / name.replace("\\", "/")
     if not _lies_in(path, folder):
-        raise fault(source, line, f"a path inside {folder}", f"{name!r}, which leads out of it")
+        raise file_error(
+            source, line, f"a path inside {folder}", f"{name!r}, which leads out of it"
+        )
     return path
 
 
@@ -59,7 +61,7 @@ def existing_inside(
         InvalidInputError: naming file and line, for what isn't there or lies elsewhere.
     """
     if not name or "\0" in name or len(name) > 4000:
-        raise fault(source, line, "the name of a file", repr(name[:80]))
+        raise file_error(source, line, "the name of a file", repr(name[:80]))
     outside: Path | None = None
     for base in bases:
         path = base / name.replace("\\", "/")
@@ -75,11 +77,11 @@ def existing_inside(
             return plain if plain.exists() and plain.samefile(path) else path
         outside = outside or path
     if outside is not None:
-        raise fault(
+        raise file_error(
             source, line, f"a path inside {folder}", f"{name!r}, which leads out of it", hint
         )
-    raise fault(source, line, wanted, f"{bases[0] / name.replace(chr(92), '/')}, which isn't there",
-                hint)  # fmt: skip
+    missing = bases[0] / name.replace("\\", "/")
+    raise file_error(source, line, wanted, f"{missing}, which isn't there", hint)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
@@ -103,7 +105,7 @@ def existing_image(path: Path, source: Path, line: int | None = None) -> Path:
         InvalidInputError: naming the file that wants it.
     """
     if not is_file(path):
-        raise fault(source, line, "an image that is there", f"{path}, which isn't")
+        raise file_error(source, line, "an image that is there", f"{path}, which isn't")
     return path
 
 

@@ -31,7 +31,7 @@ from altasks.data.boxes.paths import (
 )
 from altasks.data.boxes.xml_files import parse_xml, require_annotation, text_of
 from altasks.data.folders import list_folder, list_images
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import invalid
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
@@ -94,7 +94,7 @@ def read_voc(
         require_annotation(root, lines, path)
         name = _image_of(root, pictures, by_stem, path, path_relative_to(path, place).parent)
         if name in found:
-            raise fault(path, None, "an image of its own", f"{name!r}, which another has")
+            raise file_error(path, None, "an image of its own", f"{name!r}, which another has")
         found[name] = pictures / name
         size, line = None, None
         if (stated := root.find("size")) is not None:
@@ -195,7 +195,7 @@ def _chosen(
                 yield by_name[key]
                 break
         else:
-            raise fault(Path(listed), line, "an XML file", f"{path}, which isn't there")
+            raise file_error(Path(listed), line, "an XML file", f"{path}, which isn't there")
 
 
 def _without_suffix(name: str) -> str:
@@ -238,7 +238,7 @@ def _image_of(
         chosen = _called(bare, inside, by_stem)
         chosen = chosen or _called(_without_suffix(bare), inside, by_stem)
     if chosen and own and _without_suffix(chosen[0]) != _without_suffix(own[0]):
-        raise fault(
+        raise file_error(
             path,
             None,
             f"its <filename> and its own name to mean one image, {own[0]!r}",
@@ -247,7 +247,7 @@ def _image_of(
         )
     chosen = chosen or own
     if len(chosen) > 1:
-        raise fault(
+        raise file_error(
             path,
             None,
             "one image of its name",
@@ -278,11 +278,11 @@ def _objects(
         name = require_class(text_of(item, "name"), names, path, line)
         box = item.find("bndbox")
         if box is None:
-            raise fault(path, line, "a bndbox in each object", "none")
+            raise file_error(path, line, "a bndbox in each object", "none")
         corners = [number_in(text_of(box, tag)) for tag in _CORNERS]
         numbers = [value for value in corners if value is not None]
         if len(numbers) < len(corners):
             shown = ", ".join(f"{tag} {text_of(box, tag)!r}"[:60] for tag in _CORNERS)
-            raise fault(path, lines[box], "four numbers", shown)
+            raise file_error(path, lines[box], "four numbers", shown)
         kept = frame.fit(numbers, bad_boxes, path, lines[box])
         yield name, kept, text_of(item, "difficult").lower() in ("1", "true")

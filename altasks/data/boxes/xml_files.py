@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from altasks.data.text_files import fault
+from altasks.data.text_files import file_error
 from altasks.errors import InvalidInputError
 
 #: Elements of VOC's that have elements in them, beside `object`.
@@ -30,7 +30,7 @@ def parse_xml(path: Path) -> tuple[ElementTree.Element, dict[ElementTree.Element
     lines: dict[ElementTree.Element, int] = {}
 
     def refuse(*_: object) -> None:
-        raise fault(path, parser.CurrentLineNumber, "XML without a document type", "a DOCTYPE")
+        raise file_error(path, parser.CurrentLineNumber, "XML without a document type", "a DOCTYPE")
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         lines[builder.start(tag, attributes)] = parser.CurrentLineNumber
@@ -44,11 +44,11 @@ def parse_xml(path: Path) -> tuple[ElementTree.Element, dict[ElementTree.Element
         parser.Parse(path.read_bytes(), True)
         return builder.close(), lines
     except expat.ExpatError as error:
-        raise fault(path, error.lineno, "XML", str(error)) from error
+        raise file_error(path, error.lineno, "XML", str(error)) from error
     except (AssertionError, LookupError, OSError, ValueError) as error:
         if isinstance(error, InvalidInputError):
             raise
-        raise fault(path, None, "XML", str(error)) from error
+        raise file_error(path, None, "XML", str(error)) from error
 
 
 def text_of(parent: ElementTree.Element, tag: str) -> str:
@@ -70,7 +70,7 @@ def require_annotation(
         hint = "Tags are in small letters." if root.tag.lower() == "annotation" else ""
         if root.tag == "annotations":
             hint = "This looks like CVAT's own XML: export it as Pascal VOC."
-        raise fault(path, lines[root], "VOC's root <annotation>", f"<{root.tag[:80]}>", hint)
+        raise file_error(path, lines[root], "VOC's root <annotation>", f"<{root.tag[:80]}>", hint)
     if root.find(".//object") is not None:
         return
     structured = [item for item in root if len(item) and item.tag not in _STRUCTURED]
@@ -78,7 +78,7 @@ def require_annotation(
         if (structured and item is structured[0]) or (
             item is not root and item.tag.lower() in _BOX_LIKE
         ):
-            raise fault(
+            raise file_error(
                 path,
                 lines[item],
                 "VOC's <object> elements, or none at all",

@@ -29,7 +29,7 @@ from altasks.data.boxes.yolo_yaml import (
     read_data_yaml,
 )
 from altasks.data.folders import list_images
-from altasks.data.text_files import fault
+from altasks.data.text_files import file_error
 from altasks.errors import invalid
 
 
@@ -46,7 +46,7 @@ def read_yolo(
     """Return the images of an Ultralytics data YAML, or of a folder of YOLO's text files.
 
     Ids are paths relative to the folder of images, with `/`. An image without a text file isn't
-    labelled; an empty text file says that nothing is on it. Text files are looked for where
+    labelled; an empty text file means that nothing is on it. Text files are looked for where
     Ultralytics looks: in `labels` instead of the last folder `images` of the path. Where they lie
     beside the images instead, that is an error. A row that is there twice is read once.
 
@@ -156,7 +156,7 @@ def _refuse_misplaced(
     for name, image in files.items():
         beside = finder.find(image.absolute().with_suffix(".txt"))
         if name not in texts and beside is not None and looks_like_boxes(beside):
-            raise fault(
+            raise file_error(
                 beside,
                 None,
                 f"the labels of {name!r} in {label_path(image)}, where Ultralytics looks",
@@ -171,7 +171,7 @@ def _refuse_misplaced(
     for place in dict.fromkeys(near):
         for text in text_files(place) if place.is_dir() else ():
             if text.stem in stems:
-                raise fault(
+                raise file_error(
                     text,
                     None,
                     f"labels in {label_path(stems[text.stem])}, where Ultralytics looks",

@@ -11,7 +11,7 @@ from typing import Literal
 from altasks.data.boxes.classes import CLASS_FILES, number_in, whole_number
 from altasks.data.boxes.frames import BadBoxes
 from altasks.data.folders import is_system_name
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, invalid
 
 SixthColumn = Literal["error", "ignore"]
@@ -63,13 +63,13 @@ def read_rows(
         if not fields:
             continue
         if len(fields) == 6 and sixth_column == "error":
-            raise fault(
+            raise file_error(
                 text, line, "class x y width height", "6 fields",
                 "The sixth is a confidence (save_conf) or the id of a track: these are predictions "
                 "until somebody has checked them. sixth_column='ignore' takes them as labels.",
             )  # fmt: skip
         if len(fields) not in (5, 6):
-            raise fault(
+            raise file_error(
                 text, line, "class x y width height", f"{len(fields)} fields",
                 "Polygons and oriented boxes are other tasks." if len(fields) > 6 else "",
             )  # fmt: skip
@@ -77,11 +77,11 @@ def read_rows(
         shares = tuple(value for value in map(number_in, fields[1:5]) if value is not None)
         if number is None or len(shares) != 4:
             wanted = "a class number and four shares of the image, in [0, 1]"
-            raise fault(text, line, wanted, repr(content[:80]))
+            raise file_error(text, line, wanted, repr(content[:80]))
         if number >= classes:
-            raise fault(text, line, f"a class from 0 to {classes - 1}", f"{number}")
+            raise file_error(text, line, f"a class from 0 to {classes - 1}", f"{number}")
         if max(map(abs, shares)) > _MOST and bad_boxes != "skip":
-            raise fault(
+            raise file_error(
                 text, line, "shares of the image, in [0, 1]", repr(content[:80]),
                 "Pixels have to be divided by the image's width and height; bad_boxes='skip' "
                 "leaves such boxes out.",
@@ -149,7 +149,7 @@ def require_images(texts: Iterable[Path], wanted: Iterable[Path]) -> None:
     known = set(wanted)
     for text in texts:
         if text not in known:
-            raise fault(text, None, "an image of the same name", "none")
+            raise file_error(text, None, "an image of the same name", "none")
 
 
 def looks_like_boxes(text: Path) -> bool:

@@ -18,7 +18,7 @@ from altasks.data.boxes.paths import (
     without_first,
 )
 from altasks.data.folders import is_image_name, list_images
-from altasks.data.text_files import fault, read_lines
+from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, first_line
 
 _SPLITS = ("train", "val", "test")
@@ -77,10 +77,10 @@ def read_data_yaml(path: Path) -> DataYaml:
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = None if mark is None else mark.line + 1
-        raise fault(path, line, "a data YAML", first_line(error)) from error
+        raise file_error(path, line, "a data YAML", first_line(error)) from error
     if not isinstance(document, yaml.MappingNode):
         kind = "nothing" if document is None else f"a {document.id}"
-        raise fault(path, None, "a data YAML with names", kind)
+        raise file_error(path, None, "a data YAML with names", kind)
     entries = {key.value: value for key, value in document.value if isinstance(key.value, str)}
     splits = {}
     for split in _SPLITS:
@@ -94,7 +94,7 @@ def read_data_yaml(path: Path) -> DataYaml:
     if "nc" in entries and isinstance(entries["nc"], yaml.ScalarNode):
         classes = whole_number(entries["nc"].value)
         if classes is not None and names is not None and classes != len(names):
-            raise fault(
+            raise file_error(
                 path, entries["nc"].start_mark.line + 1, f"nc: {len(names)}, as there are names",
                 f"nc: {classes}",
             )  # fmt: skip
@@ -108,7 +108,7 @@ def _texts(node: Any, yaml: Any, path: Path, key: str) -> list[str]:
     for part in parts:
         if not isinstance(part, yaml.ScalarNode):
             line = part.start_mark.line + 1
-            raise fault(path, line, f"a path, or a list of paths, as {key!r}", f"a {part.id}")
+            raise file_error(path, line, f"a path, or a list of paths, as {key!r}", f"a {part.id}")
         if part.tag != "tag:yaml.org,2002:null":
             found.append(part.value)
     return found
@@ -121,13 +121,15 @@ def _names(node: Any, yaml: Any, path: Path) -> list[str]:
             try:
                 return names_by_number(node.value)
             except InvalidInputError as error:
-                raise fault(path, line, "class names as JSON", f"{node.value[:80]!r}") from error
+                raise file_error(
+                    path, line, "class names as JSON", f"{node.value[:80]!r}"
+                ) from error
         shown = repr(node.value[:80]) if node.style or not node.value.isdigit() else node.value
-        raise fault(path, line, "names: a list of class names", shown)
+        raise file_error(path, line, "names: a list of class names", shown)
     numbered = isinstance(node, yaml.MappingNode)
     pairs: list[tuple[Any, Any]] = node.value if numbered else list(enumerate(node.value))
     if not pairs:
-        raise fault(path, line, "names: a list of class names", "an empty one")
+        raise file_error(path, line, "names: a list of class names", "an empty one")
     found: dict[Any, str] = {}
     for key, value in pairs:
         number = key
@@ -135,18 +137,18 @@ def _names(node: Any, yaml: Any, path: Path) -> list[str]:
             number = whole_number(key.value) if isinstance(key, yaml.ScalarNode) else None
             if number is None or number in found:
                 shown = repr(key.value)[:80] if isinstance(key, yaml.ScalarNode) else key.id
-                raise fault(path, key.start_mark.line + 1, "names numbered from 0", shown)
+                raise file_error(path, key.start_mark.line + 1, "names numbered from 0", shown)
         if not isinstance(value, yaml.ScalarNode):
             wanted = "names: a list of class names, each a text"
-            raise fault(path, value.start_mark.line + 1, wanted, f"a {value.id}")
+            raise file_error(path, value.start_mark.line + 1, wanted, f"a {value.id}")
         if not value.value.strip() or (value.value == "~" and not value.style):
-            raise fault(
+            raise file_error(
                 path, value.start_mark.line + 1, f"a name for class {number}", "none",
                 "Put quotes around names that YAML takes for something else.",
             )  # fmt: skip
         found[number] = value.value
     if set(found) != set(range(len(found))):
-        raise fault(path, line, "names numbered from 0", f"{sorted(found)[:20]}")
+        raise file_error(path, line, "names numbered from 0", f"{sorted(found)[:20]}")
     return check_class_list([found[i] for i in range(len(found))], f"{path}: names")
 
 
@@ -169,7 +171,7 @@ def images_of_split(
         InvalidInputError: for a split or an image that isn't there, or lies outside the folder.
     """
     if split not in data.splits:
-        raise fault(data.path, None, f"a part {split!r}", f"the parts {list(data.splits)}")
+        raise file_error(data.path, None, f"a part {split!r}", f"the parts {list(data.splits)}")
     way_out = "root= names the folder of the data set."
     if root is not None:
         folder = require_folder(Path(root), "root")
@@ -189,7 +191,7 @@ def images_of_split(
             result.folders.append(place)
             listing = list_images(place, f"images of {split!r}")
             if not listing.files:
-                raise fault(data.path, None, f"images of {split!r}", f"none in {place}")
+                raise file_error(data.path, None, f"images of {split!r}", f"none in {place}")
             result.passed_over.update(listing.passed_over)
             found += [(name, image, place) for name, image in listing.files.items()]
         else:
@@ -197,7 +199,7 @@ def images_of_split(
                 name = path_relative_to(image, folder).as_posix()
                 found.append((name, image, folder))
     if not found:
-        raise fault(data.path, None, f"images of {split!r}", "none")
+        raise file_error(data.path, None, f"images of {split!r}", "none")
     own: dict[str, Path] = {}
     clash = any(
         own.setdefault(name, image.resolve()) != image.resolve() for name, image, _ in found
@@ -251,7 +253,7 @@ def _listed_images(file: Path, folder: Path) -> Iterator[Path]:
                 folder, inner, bases[::-1], file, line, wanted="an image that is there"
             )
         if not image.is_file() or not is_image_name(image.name):
-            raise fault(file, line, "the path of an image", repr(name[:80]))
+            raise file_error(file, line, "the path of an image", repr(name[:80]))
         yield image
 
 
@@ -281,12 +283,12 @@ def classes_of(data: DataYaml, names: Sequence[str] | None) -> list[str]:
     """
     if data.names is None:
         if names is None:
-            raise fault(data.path, None, "a data YAML with names", "none", "Or give names=.")
+            raise file_error(data.path, None, "a data YAML with names", "none", "Or give names=.")
         known = check_class_list(list(names))
         if data.classes is not None and data.classes != len(known):
-            raise fault(data.path, None, f"nc: {len(known)}, as there are names",
+            raise file_error(data.path, None, f"nc: {len(known)}, as there are names",
                         f"nc: {data.classes}")  # fmt: skip
         return known
     if names is not None and list(names) != data.names:
-        raise fault(data.path, None, f"the classes {list(names)!r}", f"{data.names!r}")
+        raise file_error(data.path, None, f"the classes {list(names)!r}", f"{data.names!r}")
     return data.names

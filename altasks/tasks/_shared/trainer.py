@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.denormals import denormals_flushed
 from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
 from altasks.committees.modes import every_mode_restored
@@ -129,26 +130,6 @@ def _training_arguments(
             if arguments.output_dir in (None, _UNNAMED_FOLDER):
                 arguments.output_dir = folder
         yield arguments
-
-
-@contextmanager
-def _denormals_flushed(device: torch.device) -> Iterator[None]:
-    """Treat denormal numbers as zero on the CPU for the time of a fit.
-
-    Adam's running means of words that no longer occur decay into denormals, on which a CPU is
-    slower: after 600 steps an AdamW step over a table of embeddings was seen to take twice as
-    long, with denormals flushed it took what the first one did.
-    """
-    if device.type != "cpu":
-        yield
-        return
-    # torch has no getter: a denormal that survives a multiplication shows that it is off.
-    was_on = bool((torch.tensor(1e-40) * 1.0).item() == 0.0)
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(was_on)
 
 
 @contextmanager
@@ -304,7 +285,7 @@ def train(
         every_mode_restored(model),
         lower_layers_frozen(model, frozen_layers),
         _young_garbage_only(),
-        _denormals_flushed(settings.device),
+        denormals_flushed(settings.device),
     ):
         kind = transformers.Trainer if penalty is None else _penalised(transformers, penalty)
         trainer = kind(

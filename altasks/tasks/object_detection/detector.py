@@ -18,7 +18,7 @@ from altasks.tasks.object_detection.ultralytics_guard import PURPOSE, isolated_u
 
 @dataclass(frozen=True, eq=False)
 class ImageDetections:
-    """What a detector says of one image.
+    """The boxes found in one image.
 
     Attributes:
         boxes: `[n, 4]`, x1, y1, x2, y2 in pixels of the image as it is seen upright.

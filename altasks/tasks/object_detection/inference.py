@@ -17,7 +17,7 @@ from altasks.tasks.object_detection.detector import Detector, ImageDetections
 from altasks.tasks.object_detection.matching import match, overlaps
 from altasks.tasks.object_detection.ultralytics_guard import load
 
-#: Below this a class score says nothing more; its logarithm stays finite.
+#: The least class score that is told apart from 0; its logarithm stays finite.
 _TINY = 1e-30
 
 
@@ -201,7 +201,7 @@ def _side_by_side(
     members, units = len(parts), len(row)
     classes = parts[0].units.probs.shape[-1]  # type: ignore[attr-defined]
     probs = torch.zeros(units, members, classes, device=device)
-    probs[:, :, -1] = 1  # who misses a box says background for it, with certainty
+    probs[:, :, -1] = 1  # a member that misses a box predicts background, with certainty
     boxes = torch.zeros(units, members, 4, device=device)
     conf = torch.zeros(units, members, device=device)
     for k, part in enumerate(parts):

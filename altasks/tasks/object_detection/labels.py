@@ -1,4 +1,4 @@
-"""Boxes as people tell them, checked: `[{"label": "cat", "box": [x1, y1, x2, y2]}, ...]`."""
+"""Labels of boxes, validated: `[{"label": "cat", "box": [x1, y1, x2, y2]}, ...]`."""
 
 from __future__ import annotations
 

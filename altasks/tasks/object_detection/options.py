@@ -1,21 +1,22 @@
-"""The settings of a detector, checked at the door."""
+"""Validation of a detector's settings."""
 
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 from altasks.committees.box_views import BoxViews
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
 
 
 def check_committee(committee: Any, background: bool) -> None:
-    """Refuse a committee that a YOLO can't be.
+    """Refuse a committee that can't be made of a YOLO.
 
     Raises:
         InvalidInputError: for MC dropout (YOLO has none), anything unknown, or members without a
-            background class to say of a box that they miss it.
+            background class to predict for the boxes that they miss.
     """
     if committee is not None and not isinstance(committee, Ensemble | BoxViews):
         dropout = type(committee).__name__ in ("MCDropout", "BayesByBackprop")
@@ -37,14 +38,13 @@ def check_committee(committee: Any, background: bool) -> None:
 
 def check_share(argument: str, value: Any, *, zero: bool = False) -> float:
     """Return a number in (0, 1], or with `zero` in [0, 1)."""
-    fine = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not fine or not (0 <= value < 1 if zero else 0 < value <= 1):
+    number = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    if not (0 <= number < 1 if zero else 0 < number <= 1):
         raise invalid(argument, "a number in " + ("[0, 1)" if zero else "(0, 1]"), repr(value))
-    return float(value)
+    return number
 
 
 def check_whole(argument: str, value: Any) -> int:
     """Return a whole number of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid(argument, "a whole number of at least 1", repr(value))
-    return value
+    require_whole(argument, value, 1)
+    return int(value)

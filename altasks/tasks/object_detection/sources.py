@@ -1,4 +1,4 @@
-"""What a user may give as a detector: an object, a checkpoint, a description, a saved folder."""
+"""Reading a detector from an object, a checkpoint, a description or a saved folder."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class DetectorSpec:
     """A detector taken apart.
 
     Attributes:
-        yaml: how it is built, as Ultralytics' YAML says it.
+        yaml: how it is built, in the form of Ultralytics' YAML.
         names: its classes.
         state: the weights it starts from, by name, on the CPU; of another number of classes, what
             fits is taken. None: all are drawn from a seed.

@@ -20,8 +20,10 @@ from altasks.data.images import image_size, open_image
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
 from altasks.tasks._shared.checkpoints import pick_device
+from altasks.tasks.object_detection.dataset_files import check_pairs
 from altasks.tasks.object_detection.description import describe_boxes
 from altasks.tasks.object_detection.detector import Detector
+from altasks.tasks.object_detection.evaluation import validate
 from altasks.tasks.object_detection.inference import (
     DetectionRunner,
     as_ragged,
@@ -33,13 +35,7 @@ from altasks.tasks.object_detection.options import check_committee, check_share,
 from altasks.tasks.object_detection.saved import read_saved, write_saved
 from altasks.tasks.object_detection.sources import read_spec, yolo_description
 from altasks.tasks.object_detection.spec import DetectorSpec
-from altasks.tasks.object_detection.training import (
-    check_callbacks,
-    check_pairs,
-    check_training_args,
-    train,
-    validate,
-)
+from altasks.tasks.object_detection.training import check_callbacks, check_training_args, train
 
 __all__ = ["ObjectDetection", "yolo_description"]
 
@@ -66,8 +62,8 @@ class ObjectDetection:
             fit.
         weights: a safetensors file with weights to start from, for a model made from its YAML.
         committee: `Ensemble(5)`, `Ensemble([model, ...])`, or `BoxViews()`; None: one detector.
-        conf: the least confidence of a box. Low: what a detector is unsure of is what is asked
-            about. See `docs/tasks/object_detection.md` for what other floors do.
+        conf: the least confidence of a box. Keep it low, so that uncertain boxes are scored; see
+            `docs/tasks/object_detection.md` for what other floors do.
         iou: boxes of one class that overlap by more are one (non-maximum suppression).
         max_det: the most boxes of an image.
         background: whether a box's distribution is (s_1 ... s_C, 1 - max s) normalised, over the
@@ -84,7 +80,7 @@ class ObjectDetection:
         match_iou: the least overlap at which boxes of two members are one object.
 
     Raises:
-        InvalidInputError: for a model that is no detector, or a setting that can't be.
+        InvalidInputError: for a model that is no detector, or an invalid setting.
         MissingExtraError: if ultralytics is not installed.
 
     Example:
@@ -221,7 +217,7 @@ class ObjectDetection:
 
         Raises:
             InvalidInputError: for predictions without a background class: a member that misses a
-                box could say nothing of it.
+                box could predict nothing for it.
         """
         if not self.background:
             raise invalid("background", "True for members to be put side by side", "False")
@@ -269,8 +265,8 @@ class ObjectDetection:
         """Return the class-weighted squared margin, with the labels of the last fit as weights.
 
         For `al.score` and `ActiveLoop`, whose weights would go out of date: `al.margin` with
-        `power=2`, `reduce="sum"` and `class_weights=task.class_weights`, unless `options` say
-        otherwise (Brust, Käding and Denzler 2018).
+        `power=2`, `reduce="sum"` and `class_weights=task.class_weights`, unless `options` have
+        others (Brust, Käding and Denzler 2018).
         """
         chosen = {"power": 2, "reduce": "sum", "class_weights": self.class_weights, **options}
         return margin(prediction, **chosen)
@@ -417,8 +413,8 @@ class ObjectDetection:
         """Return, as JSON, the boxes with their classes, most confident first.
 
         `probability` is that of the class among all, background included, and `runner_up` the
-        next of these; `conf` is Ultralytics'. `boxes` can be told as a label, so those are left
-        out of which nothing lies in the image.
+        next of these; `conf` is Ultralytics'. `boxes` is a valid label; boxes without an area in
+        the image are left out.
         """
         del sample
         assert isinstance(prediction, Ragged)

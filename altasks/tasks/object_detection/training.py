@@ -1,22 +1,17 @@
-"""Training and measuring by Ultralytics' own trainer and validator, in a folder that goes away."""
+"""Training by Ultralytics' own trainer, in a folder that goes away."""
 
 from __future__ import annotations
 
 import difflib
-import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from altasks._internal.denormals import denormals_flushed
 from altasks._internal.random import derive_seed, isolated
-from altasks.data.images import all_unreadable, open_image
-from altasks.errors import TrainingError, UnreadableSampleError, invalid
-from altasks.tasks.object_detection.coco_counting import coco_metrics
+from altasks.errors import TrainingError, invalid
+from altasks.tasks.object_detection.dataset_files import scratch, write_data_yaml, write_dataset
 from altasks.tasks.object_detection.labels import BoxLabels
 from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
 
@@ -29,9 +24,7 @@ DEFAULTS: dict[str, Any] = {
     "amp": False,
     "exist_ok": True,
 }
-#: The least side of an image that Ultralytics' data sets don't leave out without a word.
-LEAST = 10
-#: What altasks says itself.
+#: Arguments that altasks sets itself.
 OURS = (
     "data",
     "model",
@@ -54,7 +47,7 @@ def check_training_args(arguments: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the user's arguments for `YOLO.train`.
 
     Raises:
-        InvalidInputError: for one that altasks sets itself, or that Ultralytics hasn't.
+        InvalidInputError: for one that altasks sets itself, or that Ultralytics doesn't have.
     """
     if arguments is None:
         return {}
@@ -81,7 +74,7 @@ def check_callbacks(callbacks: Mapping[str, Any] | None) -> dict[str, Callable[[
     """Return the user's callbacks.
 
     Raises:
-        InvalidInputError: for an event that Ultralytics hasn't, and would never call, or for
+        InvalidInputError: for an event that Ultralytics doesn't have, and would never call, or for
             anything but a function.
     """
     if callbacks is not None and not isinstance(callbacks, Mapping):
@@ -98,77 +91,7 @@ def check_callbacks(callbacks: Mapping[str, Any] | None) -> dict[str, Callable[[
     return given
 
 
-def check_pairs(samples: Sequence[Any], labels: Sequence[Any]) -> None:
-    """Refuse an empty set, or samples and labels of different number."""
-    if len(samples) != len(labels):
-        raise invalid("labels", f"one for each of {len(samples)} samples", f"{len(labels)}")
-    if not len(samples):
-        raise invalid("samples", "at least one labelled sample", "none")
-
-
-def write_dataset(
-    folder: Path,
-    part: str,
-    samples: Sequence[Any],
-    labels: Sequence[Any],
-    reader: BoxLabels,
-) -> list[list[dict[str, Any]]]:
-    """Write images and labels as Ultralytics reads them; return the labels as checked.
-
-    The images are written upright and with 8 bits, as `predict` sees them.
-    """
-    images, texts = folder / "images" / part, folder / "labels" / part
-    images.mkdir(parents=True)
-    texts.mkdir(parents=True)
-    checked = []
-    unreadable: dict[int, UnreadableSampleError] = {}
-    for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):
-        try:
-            image = open_image(sample, row=row)
-        except UnreadableSampleError as error:
-            unreadable[row] = error
-            continue
-        if min(image.size) < LEAST:
-            raise invalid(
-                "samples",
-                f"images of at least {LEAST} x {LEAST} pixels: Ultralytics drops smaller ones",
-                f"{image.width} x {image.height}",
-                where=f"row {row}",
-            )
-        kept = reader.check(label, image.size, where=f"row {row}")
-        checked.append(kept)
-        image.save(images / f"{row:06d}.png", compress_level=1)
-        lines = [reader.yolo_line(entry, image.size) for entry in kept]
-        (texts / f"{row:06d}.txt").write_text("\n".join(lines), encoding="ascii")
-    if unreadable:
-        raise all_unreadable(unreadable)
-    return checked
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Make a folder for the time of a fit."""
-    folder = Path(tempfile.mkdtemp(prefix="altasks-detect-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _describe(folder: Path, names: Sequence[str], train: str, val: str) -> Path:
-    """Write the data YAML; JSON is YAML, and quotes whatever a class is called."""
-    path = folder / "data.yaml"
-    content = {
-        "path": str(folder),
-        "train": train,
-        "val": val,
-        "names": list(names),
-    }
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
-
-
-def _as_yolo(net: Any, *, starting: bool) -> Any:
+def as_yolo(net: Any, *, starting: bool) -> Any:
     """Return an `ultralytics.YOLO` around a network of ours.
 
     Args:
@@ -221,7 +144,7 @@ def train(
             # Ultralytics wants one; its last, unused measurement then costs one image.
             (folder / "one.txt").write_text(str(folder / "images/train/000000.png"), "utf-8")
             val = "one.txt"
-        data = _describe(folder, reader.names, "images/train", val)
+        data = write_data_yaml(folder, reader.names, "images/train", val)
         settings = {
             **DEFAULTS,
             **arguments,
@@ -231,11 +154,11 @@ def train(
             "project": str(folder / "runs"),
             "name": "fit",
             "imgsz": imgsz,
-            "device": _device_name(device),
+            "device": device_name(device),
             "seed": derive_seed(seed, "yolo") % 2**31,
         }
-        with isolated_ultralytics(), isolated(derive_seed(seed, "yolo")), _no_denormals(device):
-            yolo = _as_yolo(net, starting=starting)
+        with isolated_ultralytics(), isolated(derive_seed(seed, "yolo")), denormals_flushed(device):
+            yolo = as_yolo(net, starting=starting)
             # It sets the threads as the machine has cores; here they are the user's.
             yolo.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
             for event, function in callbacks.items():
@@ -250,91 +173,6 @@ def train(
     return trained, checked
 
 
-def validate(
-    net: Any,
-    samples: Sequence[Any],
-    labels: Sequence[Any],
-    *,
-    reader: BoxLabels,
-    imgsz: int,
-    device: torch.device,
-    batch_size: int,
-    iou: float,
-    max_det: int,
-    counting: str = "ultralytics",
-) -> dict[str, float]:
-    """Return mAP50, mAP50-95 and each class's AP50 of what Ultralytics' validator finds.
-
-    Args:
-        net: a `DetectionModel`.
-        samples: images.
-        labels: one for each.
-        reader: checks them.
-        imgsz: the longer side the network sees.
-        device: where to run.
-        batch_size: images through the network at once.
-        iou: boxes of one class that overlap by more are one.
-        max_det: the most boxes of an image.
-        counting: `"ultralytics"` takes the validator's own numbers; `"coco"` has pycocotools
-            count the same boxes.
-    """
-    with scratch() as folder:
-        checked = write_dataset(folder, "val", samples, labels, reader)
-        data = _describe(folder, reader.names, "images/val", "images/val")
-        with isolated_ultralytics(), isolated(derive_seed(0, "validate")):
-            yolo = _as_yolo(net, starting=True)
-            found = yolo.val(
-                validator=_keeping_validator(),
-                data=str(data),
-                imgsz=imgsz,
-                batch=batch_size,
-                device=_device_name(device),
-                iou=iou,
-                max_det=max_det,
-                workers=0,
-                plots=False,
-                save_json=counting == "coco",
-                verbose=False,
-                project=str(folder / "runs"),
-                name="val",
-            )
-        if counting == "coco":
-            kept = folder / "runs" / "val" / "predictions.json"
-            detections = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else []
-            return coco_metrics(detections, checked, reader.names)
-    box = found.box
-    metrics = {"map50": float(box.map50), "map50_95": float(box.map)}
-    # Classes without a box in this set have no AP.
-    for place, number in enumerate(box.ap_class_index):
-        metrics[f"ap50_{reader.names[int(number)]}"] = float(box.ap50[place])
-        metrics[f"ap50_95_{reader.names[int(number)]}"] = float(box.ap[place])
-    return metrics
-
-
-def _keeping_validator() -> Any:
-    """Return Ultralytics' validator, which writes its boxes down and has nobody count them."""
-    validator: Any = load("ultralytics.models.yolo.detect").DetectionValidator
-
-    class KeepingValidator(validator):  # type: ignore[misc]
-        def eval_json(self, stats: dict[str, Any]) -> dict[str, Any]:
-            return stats
-
-    return KeepingValidator
-
-
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """Return a device as Ultralytics names it: a GPU by its number."""
     return str(device.index or 0) if device.type == "cuda" else device.type
-
-
-@contextmanager
-def _no_denormals(device: torch.device) -> Iterator[None]:
-    """On a CPU numbers next to zero are slow; they are zero for the time of a fit."""
-    before = bool(torch.tensor([2.0**-149]).mul(1.0).ne(0).item())
-    flush = device.type == "cpu" and before
-    if flush:
-        torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        if flush:
-            torch.set_flush_denormal(False)

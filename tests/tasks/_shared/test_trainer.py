@@ -7,10 +7,10 @@ import pytest
 import torch
 import transformers
 
+from altasks._internal.denormals import denormals_flushed
 from altasks.errors import InvalidInputError
 from altasks.tasks._shared.trainer import (
     MINIMUM_STEPS,
-    _denormals_flushed,
     _young_garbage_only,
     check_arguments,
     default_arguments,
@@ -82,7 +82,7 @@ def test_denormals_are_flushed_meanwhile_only():
     try:
         for before in (True, False):
             torch.set_flush_denormal(before)
-            with pytest.raises(RuntimeError, match="stop"), _denormals_flushed(torch.device("cpu")):  # noqa: PT012
+            with pytest.raises(RuntimeError, match="stop"), denormals_flushed(torch.device("cpu")):  # noqa: PT012
                 assert is_flushed()
                 raise RuntimeError("stop")
             assert is_flushed() == before

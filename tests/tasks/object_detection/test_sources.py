@@ -172,8 +172,8 @@ def test_photographs_are_turned_in_scoring_training_and_drawing_alike(model, tmp
     """A lying photograph and the same one upright: one prediction, one file, one picture."""
     from PIL import Image
 
+    from altasks.tasks.object_detection.dataset_files import write_dataset
     from altasks.tasks.object_detection.labels import BoxLabels
-    from altasks.tasks.object_detection.training import write_dataset
 
     picture = yolo_nets.photographs(1)[0]
     exif = Image.Exif()
