@@ -7,7 +7,7 @@ code that knows nothing of altasks still catches it. The messages share one form
 
 from __future__ import annotations
 
-from numbers import Integral
+import importlib
 from typing import Any
 
 
@@ -151,7 +151,7 @@ def invalid(
     return InvalidInputError(describe_fault(argument, expected, found, where=where, hint=hint))
 
 
-def require_whole(argument: str, value: Any, least: int) -> None:
-    """Raise `InvalidInputError` unless `value` is a whole number, also one of NumPy's."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
-        raise invalid(argument, f"a whole number of at least {least}", f"{value!r}")
+def __getattr__(name: str) -> Any:
+    if name == "require_whole":  # where it was until version 0.2
+        return importlib.import_module("altasks._internal.numbers").require_whole
+    raise AttributeError(f"module 'altasks.errors' has no attribute {name!r}")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.chunks import pieces
+from altasks._internal.tables import aligned
 from altasks._internal.versions import warn_if_untested
 from altasks.errors import InvalidInputError, invalid
 
@@ -36,13 +37,14 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
     """Return `value` as a floating tensor, sharing memory with it where that is possible.
 
     Raises:
-        InvalidInputError: if `value` is not a rectangular array of real numbers.
+        InvalidInputError: if `value` is not a rectangular array of real numbers, or a table whose
+            index is not the default one.
     """
     if isinstance(value, Tensor):
         tensor = value.detach()
     else:
         try:
-            array = np.asarray(value)
+            array = np.asarray(aligned(value, argument))
         except ValueError as error:  # rows of different lengths
             raise invalid(
                 argument, "a rectangular array of real numbers", f"{type(value).__name__}: {error}"

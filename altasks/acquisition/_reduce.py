@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.tensor_checks import working_dtype
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
@@ -102,8 +103,7 @@ class StreamedReduction:
         check_reduction(reduce, k, empty)
         if reduce == "none":
             raise invalid("reduce", "'mean', 'sum', 'max' or 'top_k' for a stream", "'none'")
-        if isinstance(n_samples, bool) or n_samples < 0:
-            raise invalid("n_samples", "a count of at least 0", f"{n_samples!r}")
+        n_samples = require_whole("n_samples", n_samples, 0)
         self._reduce: Reduce = reduce
         self._k = k
         self._empty = empty
@@ -183,8 +183,7 @@ def check_reduction(reduce: Any, k: Any, empty: Any) -> None:
     if reduce not in get_args(Reduce):
         names = ", ".join(repr(name) for name in get_args(Reduce))
         raise invalid("reduce", f"one of {names}", f"{reduce!r}")
-    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
-        raise invalid("k", "a whole number of at least 1", f"{k!r}")
+    require_whole("k", k, 1)
     if not isinstance(empty, int | float | np.number) or not math.isfinite(empty):
         raise invalid("empty", "a finite number", f"{empty!r}")
 

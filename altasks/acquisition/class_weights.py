@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from altasks._internal.tables import aligned
 from altasks.errors import invalid
 
 
@@ -19,7 +20,8 @@ def class_weights_from_counts(counts: Sequence[float]) -> list[float]:
         counts: how many instances of each class are labelled, in the order of the classes.
 
     Raises:
-        InvalidInputError: for no class, or a count that isn't finite and at least 0.
+        InvalidInputError: for no class, a count that isn't finite and at least 0, or a Series whose
+            index isn't 0, 1, 2, ..., such as `value_counts()` gives: most frequent first.
 
     Source:
         Brust, Käding and Denzler 2018, "Active learning for deep object detection".
@@ -28,7 +30,7 @@ def class_weights_from_counts(counts: Sequence[float]) -> list[float]:
         >>> class_weights_from_counts([7, 1, 0])
         [1.375, 5.5, 11.0]
     """
-    values = [float(count) for count in counts]
+    values = [float(count) for count in aligned(counts, "counts")]
     if not values:
         raise invalid("counts", "a count for each of at least one class", "none")
     for place, count in enumerate(values):

@@ -10,11 +10,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, no_dropout_in_front, weight_and_bias
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
-from altasks.errors import CommitteeError, invalid, require_whole
+from altasks.errors import CommitteeError, invalid
 
 
 class MCDropout:

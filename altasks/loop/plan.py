@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from altasks.errors import OverBudgetWarning, invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import OverBudgetWarning, invalid
 from altasks.loop.base import State
 from altasks.loop.cycle import Cycle
 from altasks.loop.query import Query

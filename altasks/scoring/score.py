@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from altasks._internal.numbers import require_whole
 from altasks.abilities import (
     AveragesFeatures,
     DefaultAcquisition,
@@ -23,7 +24,7 @@ from altasks.abilities import (
     provides,
 )
 from altasks.data import Pool, as_pool
-from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid, require_whole
+from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
 from altasks.registry import get_acquisition
 from altasks.scoring.order import Survey

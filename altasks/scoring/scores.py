@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
-from altasks.errors import InvalidInputError, invalid, require_whole
+from altasks.errors import InvalidInputError, invalid
 from altasks.strategies.base import top_rows
 
 #: What `keep=` may name.

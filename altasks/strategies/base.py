@@ -10,7 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from altasks.errors import InvalidInputError, invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks._internal.tables import aligned
+from altasks.errors import InvalidInputError, invalid
 
 #: Arrays a strategy may be given: NumPy (also memory-mapped) or torch, on any device.
 Array = np.ndarray | Tensor
@@ -44,8 +46,12 @@ class Candidates:
         labelled_probs: `[L, C]`, mean probabilities of the samples that have a label.
         pending_probs: `[P, C]`, of those that were asked and not answered.
 
+    A DataFrame or Series is brought into the order of the ids by its index; one whose index is
+    0, 1, 2, ... is read by position.
+
     Raises:
-        InvalidInputError: for repeated ids, a score that isn't finite, or lengths that differ.
+        InvalidInputError: for repeated ids, a score that isn't finite, lengths that differ, or a
+            table whose index doesn't name the ids.
 
     Example:
         >>> Candidates(["a", "b"], [0.1, 0.9]).values.tolist()
@@ -66,8 +72,6 @@ class Candidates:
     def __post_init__(self) -> None:
         ids = list(self.ids)
         object.__setattr__(self, "ids", ids)
-        values = _as_vector(self.values, "values", len(ids))
-        object.__setattr__(self, "values", values)
         for row, name in enumerate(ids):
             if not isinstance(name, str):
                 raise invalid("ids", "strings", type(name).__name__, where=f"row {row}")
@@ -77,8 +81,10 @@ class Candidates:
                 if name in seen:
                     raise invalid("ids", "distinct ids", f"{name!r} twice", where=f"row {row}")
                 seen.add(name)
+        values = _as_vector(self.values, "values", ids)
+        object.__setattr__(self, "values", values)
         if self.costs is not None:
-            costs = _as_vector(self.costs, "costs", len(ids))
+            costs = _as_vector(self.costs, "costs", ids)
             if len(costs) and costs.min() <= 0:
                 row = int(np.flatnonzero(costs <= 0)[0])
                 raise invalid(
@@ -86,7 +92,8 @@ class Candidates:
                 )
             object.__setattr__(self, "costs", costs)
         for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
-            array = getattr(self, name)
+            array = aligned(getattr(self, name), name, ids)
+            object.__setattr__(self, name, array)
             _require_array(array, name)
             if array is not None and (array.ndim != ndim or len(array) != len(ids)):
                 raise invalid(
@@ -102,7 +109,8 @@ class Candidates:
         field = "embeddings" if kind == "embeddings" else "mean_probs"
         own = getattr(self, field)
         for name in (f"labelled_{kind}", f"pending_{kind}"):
-            array = getattr(self, name)
+            array = aligned(getattr(self, name), name)
+            object.__setattr__(self, name, array)
             _require_array(array, name)
             if array is not None and (
                 array.ndim != 2 or (own is not None and array.shape[1] != own.shape[1])
@@ -142,8 +150,12 @@ class Candidates:
 
 
 def _require_array(value: Any, argument: str) -> None:
-    if value is not None and not isinstance(value, np.ndarray | Tensor):
-        raise invalid(argument, "a NumPy array or a tensor", type(value).__name__)
+    if value is None or isinstance(value, Tensor):
+        return
+    if not isinstance(value, np.ndarray):
+        raise invalid(argument, "a NumPy array, a tensor or a table", type(value).__name__)
+    if value.dtype.kind not in "fiub":
+        raise invalid(argument, "numbers", f"values of dtype {value.dtype}")
 
 
 def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
@@ -153,11 +165,15 @@ def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
     return torch.as_tensor(rows, device=like.device)
 
 
-def _as_vector(value: Any, argument: str, length: int) -> np.ndarray:
-    # By way of double: NumPy has no bfloat16.
-    array = (
-        value.detach().cpu().double().numpy() if isinstance(value, Tensor) else np.asarray(value)
-    ).astype(np.float64, copy=False)
+def _as_vector(value: Any, argument: str, ids: list[str]) -> np.ndarray:
+    length = len(ids)
+    if isinstance(value, Tensor):
+        array = value.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
+    else:
+        array = np.asarray(aligned(value, argument, ids))
+    if array.dtype.kind not in "fiub":
+        raise invalid(argument, "numbers", f"values of dtype {array.dtype}")
+    array = array.astype(np.float64, copy=False)
     if array.shape != (length,):
         raise invalid(argument, f"shape [{length}], one for each id", f"shape {list(array.shape)}")
     if length and not np.isfinite(array).all():
@@ -221,14 +237,14 @@ def check_request(strategy: Strategy, candidates: Candidates, n: int) -> int:
     Raises:
         InvalidInputError: if `n` is not a whole number of at least 0, or a needed field is None.
     """
-    require_whole("n", n, 0)
+    n = require_whole("n", n, 0)
     for name in sorted(strategy.needs):
         if getattr(candidates, name) is None:
             raise InvalidInputError(
                 f"candidates.{name}: {type(strategy).__name__} needs it and it is None. Score with"
                 f" keep={{{name!r}}} or fill it by hand."
             )
-    return min(int(n), len(candidates))
+    return min(n, len(candidates))
 
 
 def id_hashes(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:

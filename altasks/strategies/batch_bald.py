@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._blocks import BLOCK, Rows, Ties
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
@@ -62,8 +63,7 @@ class BatchBALD:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, configurations: int = 10_000) -> None:
-        require_whole("configurations", configurations, 1)
-        self.configurations = int(configurations)
+        self.configurations = require_whole("configurations", configurations, 1)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._linkage import average_linkage, cut, mirror
 from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request
@@ -59,10 +60,9 @@ class ClusterMargin:
             raise invalid("margin_factor", "a finite number of at least 1", f"{margin_factor!r}")
         if not 1 <= cluster_size < math.inf:
             raise invalid("cluster_size", "a finite number of at least 1", f"{cluster_size!r}")
-        require_whole("max_rows", max_rows, 2)
         self.margin_factor = float(margin_factor)
         self.cluster_size = float(cluster_size)
-        self.max_rows = max_rows
+        self.max_rows = require_whole("max_rows", max_rows, 2)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, from the smallest cluster on."""

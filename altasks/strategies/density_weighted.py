@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request, top_rows
 
@@ -69,11 +70,10 @@ class DensityWeighted:
             raise invalid("kernel", "'cosine' or 'rbf'", f"{kernel!r}")
         if gamma is not None and not 0 < gamma < np.inf:
             raise invalid("gamma", "a finite number above 0, or None", f"{gamma!r}")
-        require_whole("sample", sample, 1)
         self.beta = float(beta)
         self.kernel = kernel
         self.gamma = gamma
-        self.sample = sample
+        self.sample = require_whole("sample", sample, 1)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return the `n` ids of the highest weighted scores, best first."""

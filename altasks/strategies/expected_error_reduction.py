@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     LEAST,
@@ -107,8 +108,6 @@ class ExpectedErrorReduction:
         for name, number in (("step", step), ("ridge", ridge)):
             if not 0 < number < np.inf:
                 raise invalid(name, "a finite number above 0", f"{number!r}")
-        if sample is not None:
-            require_whole("sample", sample, 1)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
         self.method = method
@@ -116,7 +115,7 @@ class ExpectedErrorReduction:
         self.batch = batch
         self.step = float(step)
         self.ridge = float(ridge)
-        self.sample = sample
+        self.sample = None if sample is None else require_whole("sample", sample, 1)
         self.bias = bias
 
     @property

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from altasks.errors import require_whole
+from altasks._internal.numbers import require_whole
 from altasks.strategies._blocks import Ties, unit_rows
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
@@ -57,10 +57,8 @@ class FacilityLocation:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, exact_up_to: int = 20_000, sample: int = 2_000) -> None:
-        for name, value in (("exact_up_to", exact_up_to), ("sample", sample)):
-            require_whole(name, value, 1)
-        self.exact_up_to = exact_up_to
-        self.sample = sample
+        self.exact_up_to = require_whole("exact_up_to", exact_up_to, 1)
+        self.sample = require_whole("sample", sample, 1)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""

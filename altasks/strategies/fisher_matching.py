@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks._internal.tables import aligned
+from altasks.errors import invalid
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     extend,
@@ -83,13 +85,12 @@ class FisherMatching:
     def __init__(
         self, target: Target | Callable[[], Target], *, sample: int = 256, bias: bool = True
     ) -> None:
-        require_whole("sample", sample, 1)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
         if not callable(target):
             _require_parts(target)
         self.target = target
-        self.sample = sample
+        self.sample = require_whole("sample", sample, 1)
         self.bias = bias
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
@@ -117,7 +118,8 @@ class FisherMatching:
         found = self.target() if callable(self.target) else self.target
         _require_parts(found)
         arrays = [
-            part if isinstance(part, Tensor | np.ndarray) else np.asarray(part) for part in found
+            part if isinstance(part, Tensor) else np.asarray(aligned(part, "target"))
+            for part in found
         ]
         count, width = len(arrays[0]), like.shape[1] - self.bias
         parts = ("embeddings", "probabilities", "labels")

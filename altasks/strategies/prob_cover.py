@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._kmeans import best_kmeans
 from altasks.strategies._rows import (
     blocks,
@@ -81,12 +82,10 @@ class ProbCover:
     ) -> None:
         if delta is not None and not 0 < delta < np.inf:
             raise invalid("delta", "a finite number above 0, or None", f"{delta!r}")
-        if classes is not None:
-            require_whole("classes", classes, 2)
         if not 0 < purity < 1:
             raise invalid("purity", "a number in (0, 1)", f"{purity!r}")
         self.delta = delta
-        self.classes = classes
+        self.classes = None if classes is None else require_whole("classes", classes, 2)
         self.purity = purity
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:

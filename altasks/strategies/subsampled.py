@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._neighbours import nearest_rows
 from altasks.strategies._rows import hash_order, read_finite
 from altasks.strategies.base import Candidates, Strategy, check_request
@@ -56,15 +57,13 @@ class Subsampled:
         search: Literal["exact", "faiss"] = "exact",
     ) -> None:
         self.strategy = as_strategy(strategy)
-        for name, count in (("size", size), ("neighbours", neighbours)):
-            require_whole(name, count, 1)
         if how not in ("random", "seals"):
             raise invalid("how", "'random' or 'seals'", f"{how!r}")
         if search not in ("exact", "faiss"):
             raise invalid("search", "'exact' or 'faiss'", f"{search!r}")
-        self.size = int(size)
+        self.size = require_whole("size", size, 1)
         self.how = how
-        self.neighbours = int(neighbours)
+        self.neighbours = require_whole("neighbours", neighbours, 1)
         self.search = search
         own = frozenset({"embeddings", "labelled_embeddings"} if how == "seals" else ())
         self.needs: frozenset[str] = self.strategy.needs | own

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import require_whole
+from altasks._internal.numbers import require_whole
 from altasks.strategies._kmeans import kmeans
 from altasks.strategies._rows import (
     blocks,
@@ -75,12 +75,9 @@ class TypiClust:
     def __init__(
         self, neighbours: int = 20, *, max_clusters: int = 500, min_cluster: int = 5
     ) -> None:
-        require_whole("neighbours", neighbours, 1)
-        require_whole("max_clusters", max_clusters, 1)
-        require_whole("min_cluster", min_cluster, 0)
-        self.neighbours = neighbours
-        self.max_clusters = max_clusters
-        self.min_cluster = min_cluster
+        self.neighbours = require_whole("neighbours", neighbours, 1)
+        self.max_clusters = require_whole("max_clusters", max_clusters, 1)
+        self.min_cluster = require_whole("min_cluster", min_cluster, 0)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, from the largest uncovered cluster on."""

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid, require_whole
+from altasks._internal.numbers import require_whole
+from altasks.errors import invalid
 from altasks.strategies._fisher import Information, greedy_trace
 from altasks.strategies._last_layer import (
     exclusive,
@@ -102,12 +103,11 @@ class VarianceReduction:
             raise invalid("bias", "True or False", f"{bias!r}")
         if not 1 <= oversample < np.inf:
             raise invalid("oversample", "a finite number of at least 1", f"{oversample!r}")
-        require_whole("full_width", full_width, 0)
         self.fisher = fisher
         self.ridge = float(ridge)
         self.bias = bias
         self.oversample = float(oversample)
-        self.full_width = full_width
+        self.full_width = require_whole("full_width", full_width, 0)
 
     @property
     def needs(self) -> frozenset[str]:

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.frames import aligned, as_rows, paired
+from altasks._internal.numbers import require_whole
 from altasks._internal.settings import read_settings, write_settings
 from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
 from altasks.committees.modes import eager, evaluating
-from altasks.errors import TrainingError, invalid, require_whole
+from altasks.errors import TrainingError, invalid
 from altasks.tasks._shared.adapters import TRAINED, has_adapters, read_adapted, write_adapted
 from altasks.tasks._shared.checkpoints import (
     Loaded,

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows, paired
+from altasks._internal.numbers import require_whole
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import find_head
 from altasks.data.images import open_image
-from altasks.errors import invalid, require_whole
+from altasks.errors import invalid
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.class_bars import with_classes

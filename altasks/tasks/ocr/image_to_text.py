@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
-from altasks.errors import CommitteeError, invalid, require_whole
+from altasks.errors import CommitteeError, invalid
 from altasks.tasks._shared.checkpoints import pick_device, quiet, reading
 from altasks.tasks.ocr.readers import Reading
 
