@@ -72,6 +72,9 @@ class BoxViews:
         """Whether view k is one function over all images: it is."""
         return True
 
+    #: The same in every round.
+    draws_by_round = False
+
     def start_round(self, round: int) -> None:
         """Do nothing: views are the same in every round."""
         del round

@@ -131,6 +131,12 @@ class Ensemble:
         known = [task for task in self._members.tasks if task is not None]
         return all(task.joint_draws for task in known if provides(task, JointDraws))
 
+    @property
+    def draws_by_round(self) -> bool:
+        """Whether a member draws at random itself, anew in each round."""
+        known = [task for task in self._tasks if task is not None]
+        return any(getattr(task, "committee", None) is not None for task in known)
+
     def start_round(self, round: int) -> None:
         """Tell members that draw at random themselves which round it is."""
         self._members.round = round

@@ -100,6 +100,9 @@ class Views:
     #: Each view has its own.
     averages_features = True
 
+    #: The same in every round.
+    draws_by_round = False
+
     def start_round(self, round: int) -> None:
         """Do nothing: the views are the same in every round."""
 

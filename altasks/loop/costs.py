@@ -63,8 +63,8 @@ class Costs:
         if isinstance(self._given, Mapping):
             costs = self._listed(ids)
             return np.fromiter((costs[name] for name in ids), np.float64, len(ids))
-        if self.predicted and fit != self._fit:
-            self._known, self._fit = {}, fit
+        if self.predicted:
+            self._predict(ids, fit)
         missing = [name for name in ids if name not in self._known]
         for start in range(0, len(missing), self._batch_size):
             self._known |= self._batch(missing[start : start + self._batch_size])
@@ -80,28 +80,55 @@ class Costs:
         return {name: checked_cost(self._given[name], "costs", name) for name in ids}
 
     def _batch(self, ids: list[str]) -> dict[str, float]:
-        """Return the costs of a few samples, which are in memory meanwhile."""
-        own = f"{type(self._task).__name__}.cost"
-        if self._given is None and not self.predicted and not provides(self._task, abilities.Costs):
+        """Return the costs of a few samples, all of which are in memory for that."""
+        if self._given is None and not provides(self._task, abilities.Costs):
             return dict.fromkeys(ids, 1.0)
+        assert not isinstance(self._given, Mapping)
+        one = self._task.cost if self._given is None else self._given
+        argument = f"{type(self._task).__name__}.cost" if self._given is None else "costs"
         samples = read_samples(self._pool, ids)
-        values: Sequence[Any]
         try:
-            if self.predicted:
-                own, values = f"{own}s", self._task.costs(samples)
-            else:
-                assert not isinstance(self._given, Mapping)
-                one = self._task.cost if self._given is None else self._given
-                values = [one(sample) for sample in samples]
+            return {
+                name: checked_cost(one(sample), argument, name)
+                for name, sample in zip(ids, samples, strict=True)
+            }
         except UnreadableSampleError as error:
             raise to_skip(error, by_id(error, ids)) from error
-        argument = own if self._given is None else "costs"
+
+    def _predict(self, ids: Sequence[str], fit: int) -> None:
+        """Predict the costs of `ids` and of what shares a batch with them.
+
+        Batches are always the same parts of the pool: what a detector sees on an image may depend
+        a little on the others of its batch, and must not on what was asked before.
+        """
+        if fit != self._fit:
+            self._known, self._fit = {}, fit
+        size = self._batch_size
+        places = {self._pool.position(name) for name in ids if name not in self._known}
+        for start in sorted({place // size * size for place in places}):
+            batch = list(self._pool.ids[start : start + size])
+            found: dict[str, str] = {}
+            while batch:
+                try:
+                    values = self._task.costs(read_samples(self._pool, batch))
+                except UnreadableSampleError as error:
+                    bad = error.skipped or by_id(error, batch)
+                    if not bad:
+                        raise
+                    found |= bad
+                    batch = [name for name in batch if name not in bad]
+                    continue
+                self._keep(batch, values)
+                break
+            if wanted := {name: found[name] for name in ids if name in found}:
+                raise to_skip(UnreadableSampleError("", {}), wanted)
+
+    def _keep(self, ids: list[str], values: Sequence[Any]) -> None:
+        argument = f"{type(self._task).__name__}.costs"
         if len(values) != len(ids):
             raise invalid(argument, f"{len(ids)} costs, one a sample", f"{len(values)}")
-        return {
-            name: checked_cost(value, argument, name)
-            for name, value in zip(ids, values, strict=True)
-        }
+        for name, value in zip(ids, values, strict=True):
+            self._known[name] = checked_cost(value, argument, name)
 
 
 class LabelCosts:

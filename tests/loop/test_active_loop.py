@@ -621,3 +621,77 @@ def test_a_million_ids(tmp_path: Path) -> None:
     small, big = seconds(100_000), seconds(1_000_000)
     assert big <= 15 * small
     assert big < 60
+
+
+def test_a_script_that_is_run_again_and_again(worker: ModuleType, data: Data, url: str) -> None:
+    """The README's: labels from before, fit, ask, answer, fit; in the end nothing is left."""
+    pool = dict(list(data[0].items())[:4])
+
+    def script() -> tuple[list[str], int]:
+        loop = al.ActiveLoop(worker.VectorTask(), pool, store=url, progress=False)
+        loop.tell({name: data[1][name] for name in list(pool)[:2]})
+        loop.fit()
+        query = loop.ask(1)
+        loop.tell({name: data[1][name] for name, sample in query})
+        return query.ids, loop.fit().n_labels
+
+    asked = [script(), script()]
+    assert sorted(ids[0] for ids, _ in asked) == list(pool)[2:]
+    assert [n for _, n in asked] == [3, 4]
+    for _ in range(2):
+        with pytest.warns(PoolExhaustedWarning, match="0 of the pool's 4 samples are left"):
+            assert script() == ([], 4)
+
+
+def test_short_reprs(make: Any, data: Data) -> None:
+    loop = make()
+    query = loop.ask(7)
+    loop.tell({query.ids[0]: "red"})
+    loop.skip(query.ids[1:2])
+    for thing, words in (
+        (loop, ["VectorTask", "120 samples", "round 1", "1 labelled", "5 pending", "1 skipped"]),
+        (query, ["round 1", "7 samples", query.ids[0], "..."]),
+        (loop.store.state(), ["round 1", "7 asked", "1 labelled", "5 pending", "no fit"]),
+    ):
+        text = repr(thing)
+        assert len(text) < 300
+        assert all(word in text for word in words), text
+    assert "secret" not in repr(al.ActiveLoop(None, {"secret": "secret"}))
+    state = loop.store.state()
+    assert (state.seq, state.fit, state.recorded) == (2, None, -1)  # names of version 0.1
+
+
+def test_a_class_given_for_a_strategy(make: Any) -> None:
+    assert isinstance(make(strategy=al.Power).strategy, al.Power)
+    for wrong in ("balanced", al.Hybrid):
+        with pytest.raises(InvalidInputError, match=r"needs strategy.*\(strategy='top_k'\)"):
+            make(store=None, strategy=wrong)
+
+
+def test_a_batch_size_is_compared_where_draws_belong_to_a_batch(
+    make: Any, worker: ModuleType
+) -> None:
+    class ByBatch(worker.VectorTask):  # type: ignore[name-defined, misc]
+        joint_draws = False
+
+    make(batch_size=8)
+    make(batch_size=16)  # the same draws, however they are cut
+    make(task=ByBatch(), batch_size=8)
+    with pytest.raises(StoreError, match=r"batch_size: .*made with 8, and this loop has 16"):
+        make(task=ByBatch(), batch_size=16)
+
+
+def test_a_committee_is_compared(make: Any, worker: ModuleType) -> None:
+    def task(committee: Any) -> Any:
+        made = worker.VectorTask()
+        made.committee = committee
+        return made
+
+    make(task=task(al.MCDropout(10)))
+    make(task=task(al.MCDropout(10)))
+    with pytest.raises(StoreError, match=r"committee: .*mc_dropout\(.*passes=10.*passes=20"):
+        make(task=task(al.MCDropout(20)))
+    with pytest.raises(StoreError, match=r"committee: .*has none\(\)"):
+        make(task=task(None))
+    make(task=task(None), accept_changes=True)
+    make(task=task(None))

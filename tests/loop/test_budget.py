@@ -6,7 +6,7 @@ import math
 import warnings
 from fractions import Fraction
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -20,8 +20,9 @@ from altasks.errors import (
     OverBudgetWarning,
     PoolExhaustedWarning,
     UnknownNameError,
+    UnreadableSampleError,
 )
-from altasks.loop import SQLStore
+from altasks.loop import Round, SQLStore
 
 Data = tuple[dict[str, Any], dict[str, str]]
 
@@ -446,3 +447,163 @@ class TestRun:
         loop = make(costs=dict.fromkeys(data[0], 1.0))
         rounds = list(loop.run(al.Simulated(data[1]), cost_budget=30, cost_batch=20, initial=5))
         assert [one.spent for one in rounds] == [5.0, 25.0, 30.0]
+
+
+class TestLookedUpOnce:
+    def test_a_function_is_called_once_a_sample(self, data: Data, worker: ModuleType) -> None:
+        seen: list[Any] = []
+
+        def price(sample: Any) -> float:
+            seen.append(tuple(sample))
+            return 1.0 + abs(sample[0])
+
+        loop = al.ActiveLoop(worker.VectorTask(), data[0], costs=price, progress=False)
+        rounds = list(loop.run(al.Simulated(data[1]), cost_budget=60, cost_batch=20))
+        assert len(rounds) >= 3
+        assert loop.spent <= 60
+        assert len(seen) == len(set(seen)) == len(data[0])
+
+    def test_a_task_is_asked_once_a_sample(self, make: Any, worker: ModuleType, data: Data) -> None:
+        class Counting(worker.VectorTask):  # type: ignore[name-defined, misc]
+            looked = 0
+
+            def cost(self, sample: Any, prediction: Any = None) -> float:
+                self.looked += 1
+                return float(super().cost(sample, prediction))
+
+        loop = make(task=Counting())
+        list(loop.run(al.Simulated(data[1]), cost_budget=60, cost_batch=20))
+        loop.ask(cost=10)
+        assert loop.task.looked == len(data[0])
+
+    def test_a_dict_may_be_changed(self) -> None:
+        prices = {"a": 1.0, "b": 5.0}
+        loop = al.ActiveLoop(None, {"a": "x", "b": "y"}, costs=prices)
+        assert loop.ask(cost=1, scores={"a": 0.0}).ids == ["a"]
+        prices["b"] = 2.0
+        assert loop.ask(cost=2, scores={"b": 0.0}).ids == ["b"]
+
+    def test_a_sample_that_can_not_be_read_is_named(self) -> None:
+        class Damaged:
+            def __len__(self) -> int:
+                return 3
+
+            def __getitem__(self, row: int) -> float:
+                if row == 1:
+                    raise OSError("truncated")
+                return float(row)
+
+        loop = al.ActiveLoop(None, Damaged(), costs=lambda x: 1 + x)
+        with pytest.raises(UnreadableSampleError, match=r"'1': OSError: truncated.*loop.skip"):
+            loop.ask(cost=3, scores=[0.1, 0.2, 0.3])
+        loop.skip(["1"])
+        assert loop.ask(cost=3, scores=[0.1, 0.2, 0.3]).ids == ["2"]
+
+
+class Boxes:
+    """Samples say how many boxes the model will see, after so many fits; labels are boxes."""
+
+    default_acquisition = "least_confidence"
+
+    def __init__(self) -> None:
+        self.fits = 0
+        self.passes = 0
+
+    def predict(self, samples: Any) -> al.Categorical:
+        return al.Categorical([[0.5 + 0.001 * x, 0.5 - 0.001 * x] for x, _ in samples])
+
+    def fit(self, samples: Any, labels: Any, *, seed: int) -> None:
+        del samples, labels, seed
+        self.fits += 1
+
+    def cost(self, sample: Any, prediction: Any = None) -> float:
+        del sample, prediction
+        return 1.0
+
+    def costs(self, samples: Any) -> list[float]:
+        self.passes += len(samples)
+        return [1.0 if self.fits == 0 else float(expected) for _, expected in samples]
+
+    def label_cost(self, label: Any) -> float:
+        return max(1.0, float(len(label)))
+
+
+class TestPredictedCosts:
+    pool: ClassVar[dict[str, tuple[int, int]]] = {f"s{i:02d}": (i, 1 + i % 5) for i in range(40)}
+    boxes: ClassVar[dict[str, list[int]]] = {
+        name: [0] * (2 * expected) for name, (_, expected) in pool.items()
+    }
+
+    def test_what_is_expected_is_spent_and_then_what_was_drawn(self, url: str) -> None:
+        loop = al.ActiveLoop(Boxes(), self.pool, store=url, progress=False)
+        first = loop.ask(cost=4)
+        assert (len(first), first.cost, loop.spent) == (4, 4.0, 4.0)  # the model sees nothing yet
+        drawn = sum(len(self.boxes[name]) for name in first.ids[:3])
+        loop.tell({name: self.boxes[name] for name in first.ids[:3]})
+        assert loop.spent == drawn + 1
+        loop.fit()
+        second = loop.ask(cost=12)
+        assert second.cost == sum(self.pool[name][1] for name in second.ids) <= 12
+        assert loop.spent == drawn + 1 + second.cost
+        name = first.ids[0]
+        loop.tell({name: [0]}, replace=True)
+        expected = drawn - len(self.boxes[name]) + 1 + 1 + second.cost
+        assert loop.spent == expected
+        again = al.ActiveLoop(Boxes(), self.pool, store=url, progress=False)
+        assert again.spent == expected
+
+    def test_a_run_counts_boxes_not_images(self, url: str) -> None:
+        plan: dict[str, Any] = {"cost_budget": 60, "cost_batch": 15, "initial": 4}
+
+        def run(**options: Any) -> list[Round]:
+            loop = al.ActiveLoop(Boxes(), self.pool, progress=False, seed=1, **options)
+            return list(loop.run(al.Simulated(self.boxes), **plan))
+
+        rounds = run()
+        drawn = sum(len(self.boxes[name]) for one in rounds for name in one.ids)
+        assert rounds[-1].spent == drawn
+        assert sum(len(one.ids) for one in rounds) < 20  # images
+        assert drawn <= 60 + 15  # the last batch's boxes were more than expected
+        whole = [one.ids for one in rounds]
+        loop = al.ActiveLoop(Boxes(), self.pool, store=url, progress=False, seed=1)
+        for one in loop.run(al.Simulated(self.boxes), cost_budget=60, cost_batch=15, initial=4):
+            if one.round == 2:
+                break
+        assert [*[one.ids for one in loop.rounds], *[one.ids for one in run(store=url)]] == whole
+
+    def test_each_sample_is_predicted_once_a_fit(self) -> None:
+        loop = al.ActiveLoop(Boxes(), self.pool, progress=False)
+        rounds = list(loop.run(al.Simulated(self.boxes), cost_budget=60, cost_batch=15))
+        assert loop.task.passes <= 40 * (len(rounds) + 1)
+
+    def test_the_users_costs_count_throughout(self) -> None:
+        loop = al.ActiveLoop(Boxes(), self.pool, progress=False, costs=lambda _: 3.0)
+        query = loop.ask(cost=9)
+        loop.tell({name: self.boxes[name] for name in query.ids})
+        assert (loop.spent, loop.task.passes) == (9.0, 0)
+
+    def test_an_image_that_can_not_be_read_is_left_out_of_its_batch(self) -> None:
+        class Damaged:
+            def __len__(self) -> int:
+                return 40
+
+            def __getitem__(self, row: int) -> tuple[int, int]:
+                if row == 3:
+                    raise OSError("truncated")
+                return row, 2
+
+        loop = al.ActiveLoop(Boxes(), Damaged(), progress=False)
+        with pytest.raises(UnreadableSampleError, match=r"'3': OSError: truncated.*loop.skip"):
+            loop.ask(cost=4)
+        loop.skip(["3"])
+        assert loop.ask(cost=4).cost == 4
+
+    @pytest.mark.parametrize("costs", [[1.0], [0.0] * 32, ["a"] * 32])
+    def test_what_a_task_predicts_is_checked(self, costs: Any) -> None:
+        class Wrong(Boxes):
+            def costs(self, samples: Any) -> Any:
+                return costs[: len(samples)]
+
+        loop = al.ActiveLoop(Wrong(), self.pool, progress=False)
+        with pytest.raises(InvalidInputError, match=r"Wrong\.costs: expected"):
+            loop.ask(cost=4)

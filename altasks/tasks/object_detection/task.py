@@ -244,13 +244,22 @@ class ObjectDetection:
         """Return how many boxes there are to draw: expected from the prediction, at least 1.
 
         The expected number is the sum of the boxes' confidences. Without a prediction it is 1:
-        an image has to be looked at even if it is empty.
+        an image has to be looked at even if it is empty. Loops take `costs` and `label_cost`.
         """
         del sample
         if prediction is None:
             return 1.0
         assert isinstance(prediction, Ragged)
         return max(1.0, float(torch.as_tensor(prediction.fields["conf"]).sum()))
+
+    def costs(self, samples: Sequence[Any]) -> list[float]:
+        """Return how many boxes are expected on each image, at least 1, by the model as it is."""
+        found = self.predict(samples)
+        return [self.cost(sample, found[i : i + 1]) for i, sample in enumerate(samples)]
+
+    def label_cost(self, label: Sequence[Any]) -> float:
+        """Return how many boxes were drawn, at least 1."""
+        return max(1.0, float(len(label)))
 
     def check_label(self, label: Any, sample: Any = None) -> list[dict[str, Any]]:
         """Return the label as the store keeps it, checked with its image if that is given.

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event, text
 
+import altasks
 from altasks.errors import InvalidInputError, StoreError, StoreVersionError
 from altasks.loop import SQLStore, Store
 from altasks.loop.store.schema import METADATA, SCHEMA_VERSION
@@ -153,3 +158,103 @@ def test_a_garbled_version_is_told_from_a_newer_one(url: str) -> None:
     SQLStore(url).put("schema_version", "one")
     with pytest.raises(StoreError, match="'\"one\"', which is no number"):
         SQLStore(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("sqlite://reviews.db", r"three slashes.*'sqlite:///reviews\.db'"),
+        ("sqlite://./reviews.db", r"three slashes.*'sqlite:///\./reviews\.db'"),
+        ("sqlite+pysqlite://a.db", r"three slashes.*'sqlite\+pysqlite:///a\.db'"),
+        ("", r"'sqlite:///reviews\.db'"),
+        (" ", r"'sqlite:///reviews\.db'"),
+        ("sqlite:///", r"'sqlite:///reviews\.db', or None"),
+        ("sqlite:/reviews.db", "a database URL"),
+    ],
+)
+def test_an_address_that_names_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInputError, match=words):
+        SQLStore(address)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_store(tmp_path: Path) -> None:
+    for address in (tmp_path, f"sqlite:///{tmp_path}"):
+        with pytest.raises(InvalidInputError, match=r"the folder .*reviews\.db"):
+            SQLStore(address)
+
+
+def test_memory_is_asked_for_by_name() -> None:
+    for address in ("sqlite://", "sqlite:///:memory:"):
+        assert SQLStore(address).in_memory
+
+
+@pytest.mark.parametrize("table", ["users", "altasks_events"])
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute(f"create table {table}(id int)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"something else.*users|altasks_events.*damaged"):
+        SQLStore(path)
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["theirs.db"]
+
+
+def test_a_file_of_nothing_is_no_new_store(tmp_path: Path) -> None:
+    path = tmp_path / "cut.db"
+    path.touch()
+    with pytest.raises(StoreError, match=r"0 bytes.*delete"):
+        SQLStore(path)
+    assert path.read_bytes() == b""
+
+
+def test_an_empty_database_is_a_new_store(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as plain:
+        plain.execute("create table t(a)")
+        plain.execute("drop table t")
+    plain.close()
+    assert SQLStore(tmp_path / "a.db").labels().values == {}
+
+
+def test_a_store_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A process that dies while it makes one leaves nothing that the next would trip over."""
+    script = (
+        "import os, sys\n"
+        "from altasks.loop.store import new_file\n"
+        "new_file._link = lambda *_: os._exit(9)\n"
+        "from altasks.loop import SQLStore\n"
+        "SQLStore(sys.argv[1])\n"
+    )
+    url = f"sqlite:///{tmp_path}/reviews.db"
+    root = str(Path(altasks.__file__).parents[1])
+    died = subprocess.run(
+        [sys.executable, "-c", script, url], env={**os.environ, "PYTHONPATH": root}, check=False
+    )
+    assert died.returncode == 9
+    assert not (tmp_path / "reviews.db").exists()
+    SQLStore(url).tell({"a": 1}, replace=False)
+    assert SQLStore(url).labels().values == {"a": 1}
+
+
+def test_many_may_make_one_store_at_once(tmp_path: Path) -> None:
+    ids: list[str] = []
+    failures: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            ids.append(SQLStore(tmp_path / "a.db").claim("store_id", "none"))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert len(set(ids)) == 1
+    assert [one.name for one in tmp_path.iterdir()] == ["a.db"]

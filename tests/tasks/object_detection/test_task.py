@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import pickle
 import subprocess
@@ -601,3 +602,20 @@ def test_nothing_is_warned_of_or_printed(model, photographs, capfd):
         warnings.simplefilter("error")
         al.ObjectDetection(model, imgsz=64).predict(photographs)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_loop_counts_boxes(model, photographs):
+    """Expected ones of an image that is asked, drawn ones of an image that is labelled."""
+    task = al.ObjectDetection(model, imgsz=320)
+    expected = task.costs(photographs)
+    alone = [task.cost(one, task.predict([one])) for one in photographs]
+    assert expected == pytest.approx(alone, rel=0.05)  # a batch pads its images
+    assert max(expected) > 1.5
+    pool = {f"p{i}": photo for i, photo in enumerate(photographs)}
+    loop = al.ActiveLoop(task, pool, progress=False)
+    query = loop.ask(cost=math.fsum(expected))
+    assert query.cost == pytest.approx(sum(expected), rel=1e-4)
+    boxes = [{"label": task.labels[0], "box": [1, 1, 20 + i, 30]} for i in range(9)]
+    loop.tell({"p0": boxes, "p1": []})
+    rest = sum(expected[2:])
+    assert loop.spent == pytest.approx(9 + 1 + rest, rel=1e-4)
