@@ -33,16 +33,16 @@ class Shell(TyperGroup):
         except KeyboardInterrupt as error:
             # ScoringInterruptedError comes here too, once `rank` has saved what was scored.
             code, message = 130, str(error) or "Interrupted."
-            self._tell(ctx, error, message)
+            self._print(ctx, error, message)
         except AltasksError as error:
             code = 2
-            self._tell(ctx, error, f"Error: {_with_notes(error)}")
+            self._print(ctx, error, f"Error: {_with_notes(error)}")
         except OSError as error:
             code = 2
-            self._tell(ctx, error, f"Error: {type(error).__name__}: {_with_notes(error)}")
+            self._print(ctx, error, f"Error: {type(error).__name__}: {_with_notes(error)}")
         raise typer.Exit(code)
 
-    def _tell(self, ctx: Any, error: BaseException, message: str) -> None:
+    def _print(self, ctx: Any, error: BaseException, message: str) -> None:
         if ctx.params.get("debug"):
             traceback.print_exception(error)
         # A file's name may bring control codes to the terminal.
@@ -74,7 +74,7 @@ def _print_version(value: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error (before the command).")

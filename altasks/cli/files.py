@@ -32,7 +32,7 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
     if not path.parent.is_dir():
         raise invalid(argument, "a path in an existing folder", f"{str(path)!r}")
     try:
-        # Trying is the only answer: permission bits say nothing of read-only or virtual disks.
+        # Only trying is reliable: permission bits don't cover read-only or virtual disks.
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
@@ -113,7 +113,7 @@ def keep_lines(path: Path, lines: Iterable[str], *, force: bool, argument: str =
 
     Raises:
         InvalidInputError: if the path can't or should not be written (a disk that is full, a file
-            that wasn't there before); it says where the lines are, if they could be kept at all.
+            that wasn't there before); the message names where the lines are, if they could be kept.
     """
     kept = list(lines)
     try:

@@ -16,7 +16,7 @@ _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
 def leave_out_labelled(
-    pool: Pool, request: RankRequest, say: Callable[[str], None]
+    pool: Pool, request: RankRequest, show: Callable[[str], None]
 ) -> tuple[Pool, list[str]]:
     """Return the pool without the ids of `--labelled`, and those of them that are in it.
 
@@ -37,7 +37,7 @@ def leave_out_labelled(
         )
     if strangers:
         shown = ", ".join(map(repr, strangers[:3])) + (", ..." if len(strangers) > 3 else "")
-        say(
+        show(
             f"Note: {len(strangers)} of {len(done)} ids in {request.labelled} are not in the "
             f"pool: {shown}"
         )

@@ -1,4 +1,4 @@
-"""What was scored before an interruption: kept beside the queue, and gone on from."""
+"""The scores of an interrupted run: kept beside the queue, and used by the next run."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Partial:
 
     Each row holds, beside the score, a check: a hash of what the score depends on. That is the
     model, the options, the version of altasks, and the sample itself (its text, or the size and
-    time of its file). A row is used again if its check is still right, so a pool may have grown or
-    lost samples meanwhile.
+    time of its file). A row is used again if its check is still right, so the pool may gain
+    and lose samples between two runs.
 
     Args:
         request: of this run.
@@ -81,7 +81,7 @@ class Partial:
         """Keep scores, best first.
 
         Raises:
-            InvalidInputError: if the file can't be written; it says where the scores are then.
+            InvalidInputError: if the file can't be written; the message says where they are.
         """
         value_of = dict(zip(scores.ids, scores.values.tolist(), strict=True))
 
@@ -148,7 +148,7 @@ def _stamp(value: Any) -> Any:
             below = sorted(one for one in path.rglob("*") if one.is_file())
             return [str(value), [(str(one.relative_to(path)), _state(one)) for one in below]]
     except OSError:
-        pass  # no path, or one that can't be looked at
+        pass  # not a path, or one without permission
     return str(value)
 
 

@@ -15,6 +15,7 @@ from altasks._internal.text import printable
 from altasks.cli.rankers.base import Ranker, RankRequest, Scorer
 
 if TYPE_CHECKING:
+    from altasks.data import Pool
     from altasks.scoring import Scores
 
 #: How many of the picks are shown, and how much of each text.
@@ -25,7 +26,7 @@ _CLASSES = 12
 
 
 @dataclass(frozen=True)
-class Say:
+class Printer:
     """Prints lines that may hold other people's text: no markup, no emoji or control codes.
 
     A line that begins with `Warning:` is set off.
@@ -41,11 +42,11 @@ class Say:
 
 @dataclass(frozen=True)
 class Queue:
-    """What is written, and what is shown of it.
+    """The rows to write, and their descriptions.
 
     Attributes:
         rows: the rows of the file, best first.
-        ranker: says what is in a description.
+        ranker: reads descriptions.
         described: id -> the task's whole description; {} if it describes nothing.
     """
 
@@ -64,7 +65,7 @@ class Queue:
 
 
 def summarise(
-    say: Say,
+    show: Printer,
     request: RankRequest,
     queue: Queue,
     scores: Scores,
@@ -74,23 +75,23 @@ def summarise(
     """Print how the scores spread, what is among the picks, and why the first are first."""
     values = scores.values.tolist()
     rows = queue.rows
-    say(f"Scored {len(scores):,} samples by {acquisition}: {_spread(values)}")
+    show(f"Scored {len(scores):,} samples by {acquisition}: {_spread(values)}")
     for line in () if scorer is None else scorer.lines():
-        say(line)
+        show(line)
     if len(values) > 1 and min(values) == max(values):
-        say(
+        show(
             f"Warning: all {len(values):,} samples have the same score, {values[0]:.4g}, so the "
             "scores order nothing and the queue is drawn by chance. Look at the model and at "
             "--acquisition before you pay for labels."
         )
     if len(rows) < request.number:
-        say(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
-    say(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
+        show(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
+    show(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
     if counts := queue.classes():
         listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_CLASSES))
         more = f", and {len(counts) - _CLASSES} more classes" if len(counts) > _CLASSES else ""
-        say(f"Predicted classes among them: {listed}{more}")
-    say.console.print(_table(rows, queue.reasons()))
+        show(f"Predicted classes among them: {listed}{more}")
+    show.console.print(_table(rows, queue.reasons()))
 
 
 def _table(rows: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> Table:
@@ -119,11 +120,19 @@ def unreadable_lines(skipped: Mapping[str, str], count: int) -> str:
     return f"{len(skipped):,} of {count:,} samples can't be read:{named}{more}\n"
 
 
-def note_unreadable(say: Say, scores: Scores, count: int) -> None:
+def note_unreadable(show: Printer, scores: Scores, count: int) -> None:
     """Print which samples were left out because they can't be read."""
     if scores.skipped:
         for line in unreadable_lines(scores.skipped, count).splitlines():
-            say(line)
+            show(line)
+
+
+def note_passed_over(show: Printer, pool: Pool) -> None:
+    """Print how many files beside the samples were passed over, and the first of them."""
+    from altasks.data.folders import passed_over_line
+
+    if line := passed_over_line(pool.passed_over):
+        show(line)
 
 
 def plain(text: str, style: str = "") -> Text:

@@ -1,4 +1,4 @@
-"""What tasks there are and what each still needs; answers without importing any of it."""
+"""The table of tasks and what each still needs to be installed; imports none of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TaskEntry:
         extra: the extra with its libraries; empty if it needs none.
         modules: the libraries whose presence means that the extra is installed.
         example: a script to start from.
-        licence: what a user should know of the libraries' licences; empty if nothing.
+        licence: a note on the libraries' licences; empty if none is needed.
     """
 
     name: str

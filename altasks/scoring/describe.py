@@ -1,4 +1,4 @@
-"""What the model thinks of samples that were picked, as JSON: for queues, queries and sheets."""
+"""Descriptions of picked samples as JSON, for queues, queries and contact sheets."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class LiveTable:
             self._live.stop()
 
     def status(self, text: str) -> None:
-        """Say what is being done now; shown on a terminal only."""
+        """Set the line about the work in progress; shown on a terminal only."""
         self._status = text
 
     def add(self, labels: int, arm: str, score: float) -> None:

@@ -1,4 +1,4 @@
-"""What the demo says at the end: numbers with their intervals, a picture, and what they prove."""
+"""The end of the demo: numbers with their intervals, a picture, and what they prove."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _judge(result: Comparison) -> str:
     if result.better:
         return "better than random; the interval is wholly above 0."
     if result.not_worse:
-        return "not told apart from random; the interval holds 0."
+        return "not distinguishable from random; the interval holds 0."
     return "worse than random here; the interval is wholly below 0."
 
 

@@ -28,7 +28,7 @@ def run_demo(
     threads: int | None = None,
     console: Console | None = None,
 ) -> Path:
-    """Run every seed that isn't in `out` yet, and say what came of it.
+    """Run every seed that isn't in `out` yet, and report the result.
 
     Returns:
         The path of the picture.

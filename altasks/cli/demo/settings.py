@@ -22,7 +22,7 @@ METRICS = (METRIC, "macro_f1")
 
 @dataclass(frozen=True, kw_only=True)
 class DemoSettings:
-    """What a demo measures. A seed's result is kept under these, and is run again if they change.
+    """The settings of a measurement. A seed's result is kept under these; others run it again.
 
     Attributes:
         seeds: how many paired repetitions.

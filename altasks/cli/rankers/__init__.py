@@ -1,4 +1,4 @@
-"""What the shell must know of a task to rank samples for it: a module a task."""
+"""Rankers: how the shell reads, scores and shows the samples of each task."""
 
 from altasks.cli.rankers.base import Ranker, RankOption, RankRequest, Scorer
 from altasks.cli.rankers.find import find_ranker

@@ -125,7 +125,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Ranker(Protocol):
-    """Everything that `altasks rank` must know of a task beyond its adapter.
+    """How `altasks rank` reads, builds, scores and shows one task.
 
     A ranker is made without arguments and registered under the task's name, altasks' own as well
     as a third party's (entry-point group `altasks.rankers`). Its module should import nothing

@@ -40,7 +40,7 @@ def tasks_with(flag: str) -> list[str]:
     for name in task_names():
         try:
             options: tuple[Any, ...] = find_ranker(name).options
-        except AltasksError:  # a package that can't be loaded has no say about another's option
+        except AltasksError:  # a package that can't be loaded is not asked
             continue
         if any(option.flag == flag for option in options):
             names.append(name)

@@ -1,4 +1,4 @@
-"""What lies beside a checkpoint: the settings that `save` wrote, the kind of labels."""
+"""Settings beside a checkpoint: those that `save` wrote, and the kind of labels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
 
 
 def kind_of(folder: Path) -> dict[str, bool]:
-    """Return whether a checkpoint's labels are independent, if its config says so.
+    """Return whether a checkpoint's labels are independent, from its config.
 
     Raises:
         InvalidInputError: for a config that is damaged.

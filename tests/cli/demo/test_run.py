@@ -80,7 +80,7 @@ def test_losing_is_said_as_plainly_as_winning():
     assert "BALD never reaches random's final accuracy." in lines
     assert "worse than random here" in lines
     mixed = [[0.2, 0.8], [0.3, 0.5], [0.1, 0.8]]
-    assert "not told apart from random" in " ".join(verdict(compare([10, 20], mixed, base), 3))
+    assert "not distinguishable from random" in " ".join(verdict(compare([10, 20], mixed, base), 3))
     assert "BALD is level" in " ".join(verdict(compare([10, 20], base, base), 3))
 
 

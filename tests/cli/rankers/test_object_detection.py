@@ -104,11 +104,12 @@ def test_the_sheet_has_the_boxes_drawn(rank, detector, tmp_path):
     assert (drawn != plain).any(-1).sum() > 100
 
 
-def test_images_without_a_box_come_last(rank, tmp_path):
+def test_a_detector_that_finds_nothing_is_warned_of(rank, tmp_path):
     result, rows = rank("--conf", 0.999999)
     assert result.exit_code == 0, result.output
     assert "none in 4" in result.output
-    assert "scores 0" in result.output
+    assert "Warning: no box was found in any of 4 images" in result.output
+    assert "Warning: all 4 samples have the same score, 0" in result.output
     assert [row["score"] for row in rows] == [0, 0, 0, 0]
 
 
