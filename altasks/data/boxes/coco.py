@@ -166,7 +166,8 @@ def _ordered_classes(
     chosen = check_class_list(list(names))
     used = used_categories(content)
     needed = [name for number, name in classes.items() if number in used]
-    strange = [name for name in chosen if name not in classes.values()]
+    listed = [entry["name"] for entry in content["categories"]]  # that of the project, too
+    strange = [name for name in chosen if name not in listed]
     lacking = [name for name in needed if name not in chosen]
     if strange or lacking or len(set(needed)) != len(needed):
         raise file_error(path, None, f"the classes {chosen!r}", f"{list(classes.values())!r}")

@@ -86,7 +86,7 @@ class BoxLabels:
 
 
 def check_box(box: Any, size: tuple[int, int] | None, where: str) -> list[float]:
-    """Return a box as four floats.
+    """Return a box as four floats, cut at the border where it is out by less than a pixel.
 
     Raises:
         InvalidInputError: unless x1 < x2 and y1 < y2, within the image if its size is given.
@@ -94,14 +94,17 @@ def check_box(box: Any, size: tuple[int, int] | None, where: str) -> list[float]
     expected = "[x1, y1, x2, y2] in pixels, x1 < x2 and y1 < y2"
     try:
         corners = [float(value) for value in box]
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise invalid("label", expected, repr(box)[:80], where=where) from None
     if isinstance(box, str) or len(corners) != 4 or not all(map(math.isfinite, corners)):
         raise invalid("label", expected, repr(box)[:80], where=where)
     x1, y1, x2, y2 = corners
     if x1 >= x2 or y1 >= y2:
         raise invalid("label", expected, f"{corners}", where=where)
-    if x1 < 0 or y1 < 0 or (size is not None and (x2 > size[0] or y2 > size[1])):
+    width, height = (math.inf, math.inf) if size is None else size
+    inside = [max(0.0, x1), max(0.0, y1), min(float(width), x2), min(float(height), y2)]
+    out = max(-x1, -y1, x2 - width, y2 - height)
+    if out >= 1 or inside[0] >= inside[2] or inside[1] >= inside[3]:
         image = "" if size is None else f" of {size[0]} x {size[1]}"
         raise invalid("label", f"a box inside its image{image}", f"{corners}", where=where)
-    return corners
+    return inside

@@ -355,7 +355,9 @@ class ObjectDetection:
             raise invalid("counting", "'ultralytics' or 'coco'", repr(counting))
         if self._ensemble is not None:
             each = [
-                self._ensemble.on_member(k, lambda one: one.evaluate(samples, labels, counting=counting))
+                self._ensemble.on_member(
+                    k, lambda one: one.evaluate(samples, labels, counting=counting)
+                )
                 for k in range(self._ensemble.members)
             ]
             return {name: float(np.mean([one[name] for one in each])) for name in each[0]}

@@ -57,6 +57,9 @@ class TestCategories:
     def test_names_may_leave_out_what_nothing_has(self, coco):
         assert coco([entry(2)], TWO, names=["a"]).names == ["a"]
         assert coco([entry(2)], TWO, names=["a", "b"]).names == ["a", "b"]
+        # A model may have been trained with the project's own as a class.
+        trained = ["cells", "b", "a"]
+        assert coco([entry(2)], [ROOT, *TWO], names=trained).names == trained
         for names in (["b"], ["a", "c"], []):
             with pytest.raises(InvalidInputError, match=r"classes|class names"):
                 coco([entry(2)], TWO, names=names)

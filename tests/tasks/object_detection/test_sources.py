@@ -191,3 +191,18 @@ def test_photographs_are_turned_in_scoring_training_and_drawing_alike(model, tmp
     drawn = [task.picture(path, {"boxes": label}) for path in pair]
     np.testing.assert_array_equal(np.asarray(drawn[0]), np.asarray(drawn[1]))
     assert task.check_label(label, sample=pair[0]) == task.check_label(label, sample=pair[1])
+
+
+def test_a_label_out_by_less_than_a_pixel_is_cut(model):
+    """Percent times a width isn't the width to the last digit."""
+    task = al.ObjectDetection(model, imgsz=64)
+    image = np.zeros((48, 64, 3), np.uint8)
+
+    def box(*corners, **options):
+        return task.check_label([{"label": "kind1", "box": list(corners)}], **options)[0]["box"]
+
+    assert box(-1e-9, 2, 64.000001, 48.9, sample=image) == [0, 2, 64, 48]
+    assert box(-0.5, 2, 70, 90) == [0, 2, 70, 90]
+    for corners in ([0, 2, 65, 48], [-1, 2, 9, 9], [64.2, 2, 64.8, 9], [0, 0, 10**400, 1]):
+        with pytest.raises(InvalidInputError, match=r"label: expected .*box 0"):
+            box(*corners, sample=image)
