@@ -11,7 +11,14 @@ from altasks.data.boxes.yolo import count_yolo, read_yolo, write_yolo
 from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks.masks import decode_mask, encode_mask
-from altasks.data.masks.regions import Division, ImageRegion, clicks, region_labels, region_pool
+from altasks.data.masks.regions import (
+    Division,
+    ImageRegion,
+    clicks,
+    estimate_clicks,
+    region_labels,
+    region_pool,
+)
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool, Reader, formats, read
 from altasks.data.tagging.conll import read_conll, read_conllu, write_conll
@@ -40,6 +47,7 @@ __all__ = [
     "count_yolo",
     "decode_mask",
     "encode_mask",
+    "estimate_clicks",
     "formats",
     "from_dataset",
     "lines_from_dataset",

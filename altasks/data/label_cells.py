@@ -1,4 +1,4 @@
-"""Which cells of a column of labels hold no label."""
+"""Cells of a column of labels, and those among them that hold no label."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def labels_of(
     """Return id -> label of the rows that have one.
 
     None, NaN, pandas' NA and blank texts are no labels, and of a `ClassLabel` neither is -1. What
-    could be a class as well as a missing value is refused unless `no_label` says which it is: the
+    could be a class as well as a missing value is refused unless `no_label` decides: the
     texts that programs write for missing values (`nan`, `null`, ...), and a -1 that is the only
     negative one among whole numbers. Numbers that are whole but came as floats because some are
     missing, as pandas has them, are whole numbers again.

@@ -56,7 +56,7 @@ def read_coco_masks(
         bad_polygons: `"error"` refuses an object without a polygon of three corners, or whose
             outline is damaged; `"skip"` leaves it out, makes the pixels of its `bbox` void, and
             names it in a warning and in `passed_over`.
-        crowds: `"void"`, or `"class"` where `iscrowd` only says that the outline is a mask: CVAT
+        crowds: `"void"`, or `"class"` where `iscrowd` only marks outlines that are masks: CVAT
             and datumaro write every mask so. By default void, and a file of nothing but crowds is
             refused.
 

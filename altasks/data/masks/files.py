@@ -34,11 +34,11 @@ def read_masks(
     Masks are images of one channel, of 1 to 16 bits or with a palette, whose numbers are the
     classes; or `.npy` files. Where no mask has a class above 0 beside a 255, the 255 of masks of
     two classes is class 1, as in the usual masks of 0 and 255; where that is in doubt, the masks
-    are refused until `void` or `classes` says what the numbers mean.
+    are refused until `void` or `classes` decides.
 
     Args:
         images: a folder. Images without a mask are there to be asked for.
-        masks: a folder of images of class numbers; or of colours, where `classes` says which. It
+        masks: a folder of images of class numbers; or of the colours in `classes`. It
             may be the folder of the images, with a `mask_suffix`.
         classes: the names by number; or name -> grey level, or name -> (red, green, blue), numbered
             in that order (black may be left out of colours: it is void then, and so are pixels

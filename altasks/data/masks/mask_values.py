@@ -1,4 +1,4 @@
-"""What the values of masks mean: class numbers, grey levels or colours, and white."""
+"""The meaning of the values in masks: class numbers, grey levels or colours, and white."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ValueTable:
             self.numbers[key] = number
 
     def read(self, path: Path, void: int | None) -> dict[str, Any]:
-        """Return the mask in a file as run lengths, 255 for void unless `void` says another.
+        """Return the mask in a file as run lengths, 255 for void unless `void` is another number.
 
         Raises:
             InvalidInputError: for a value that no class has, naming its pixel.
@@ -79,7 +79,7 @@ class ValueTable:
 
 
 def class_values(classes: Any) -> tuple[list[str], ValueTable | None]:
-    """Return the names of the classes, and what stands for them if that is said.
+    """Return the names of the classes, and the table of their values if there is one.
 
     Raises:
         InvalidInputError: for names that aren't distinct, or a file of names that can't be read.
@@ -121,7 +121,7 @@ def settle_white(masks: Mapping[str, Path], classes: int) -> dict[str, Any]:
             raise invalid(
                 "masks", f"classes 0 to {classes - 1}, or 255 for void", f"{odd[0]}",
                 where=f"{path}, row {row}, column {column}",
-                hint="classes={name: grey level} says what other numbers mean.",
+                hint="classes={name: grey level} gives other numbers a meaning.",
             )  # fmt: skip
         if values[-1] == _WHITE:  # beside a class above 0
             return {name: os.fspath(path) for name, path in masks.items()}

@@ -46,7 +46,7 @@ def encode_mask(mask: Any) -> dict[str, Any]:
 
 
 def decode_mask(label: Any, *, size: tuple[int, int] | None = None, where: str = "") -> np.ndarray:
-    """Return the mask that a label says, `[H, W]` whole numbers, void not singled out.
+    """Return the mask of a label, `[H, W]` whole numbers, void not singled out.
 
     Args:
         label: a path, an image of class numbers, a matrix, or what `encode_mask` returned.

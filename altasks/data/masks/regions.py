@@ -1,4 +1,4 @@
-"""Parts of images as samples of their own: a pool of regions, and what a mask says of each.
+"""Parts of images as samples of their own: a pool of regions, and their parts of masks.
 
 Labelling a part of each of many images costs less than all of a few, and a sky once seen needs no
 second. Mackowiak et al. 2018, "CEREALS - Cost-Effective REgion-based Active Learning for Semantic
@@ -212,7 +212,7 @@ def region_labels(pool: Pool, masks: Mapping[str, Any], *, void: int = 255) -> d
     return labels
 
 
-def clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
+def estimate_clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
     """Return an estimate of the clicks that drawing a mask takes: the corners of its polygons.
 
     The outlines between classes are simplified by at most `tolerance` pixels (Douglas and
@@ -225,7 +225,7 @@ def clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
         void: the number of pixels without a label.
 
     Example:
-        >>> clicks(np.pad(np.ones((4, 4), np.uint8), 2))
+        >>> estimate_clicks(np.pad(np.ones((4, 4), np.uint8), 2))
         12.0
     """
     measure = require("skimage.measure", "segmentation", "Outlines of masks")
@@ -236,3 +236,7 @@ def clicks(mask: Any, *, tolerance: float = 1.0, void: int = 255) -> float:
         for outline in measure.find_contours(inside, 0.5):
             corners += len(measure.approximate_polygon(outline, tolerance)) - 1
     return float(max(1, corners))
+
+
+#: Its name until version 0.2.
+clicks = estimate_clicks

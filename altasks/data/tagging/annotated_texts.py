@@ -12,7 +12,7 @@ from altasks.errors import invalid
 
 #: Fields that hold the spans: Prodigy's (and the plain form's), doccano's.
 SPAN_FIELDS = ("spans", "entities", "labels", "label")
-#: What a Prodigy annotator says of a row; only the first makes it gold.
+#: The answers of a Prodigy annotator to a row; only the first makes it gold.
 ANSWERS = ("accept", "reject", "ignore")
 
 
@@ -41,8 +41,11 @@ class _Mark(NamedTuple):
 
 
 def is_annotated_text(record: Mapping[str, Any]) -> bool:
-    """Return whether a record has a text, and spans or tokens that point into it."""
-    if not isinstance(record.get("text"), str):
+    """Return whether a record has a text, and spans or tokens that point into it.
+
+    doccano calls the text `data` in some versions.
+    """
+    if not isinstance(record.get("text", record.get("data")), str):
         return False
     if "tokens" in record:
         return _are_offsets(record["tokens"]) and _has_answer_or_spans(record)
@@ -83,7 +86,7 @@ def read_annotated_text(record: Mapping[str, Any], *, cut: bool = False) -> Tagg
         >>> read_annotated_text({"text": "😀 Ada wrote", "spans": [span]}).tags
         ['O', 'B-PER', 'O']
     """
-    text: str = record["text"]
+    text: str = record.get("text", record.get("data"))
     marks = [_mark(span) for span in _spans_of(record)]
     tokens = [_token(token) for token in record["tokens"]] if "tokens" in record else None
     point = _code_points(text, [*marks, *(tokens or ())])
@@ -176,8 +179,8 @@ def _whole(value: Any, where: Any) -> int:
 
 def _code_points(text: str, marks: Sequence[_Mark]) -> Callable[[Any], int]:
     """Return what makes code points of the offsets of a record; see `read_annotated_text`."""
-    told = [mark for mark in marks if mark.surface is not None and mark.start is not None]
-    wrong = [mark for mark in told if text[mark.start : mark.end] != mark.surface]
+    quoted = [mark for mark in marks if mark.surface is not None and mark.start is not None]
+    wrong = [mark for mark in quoted if text[mark.start : mark.end] != mark.surface]
     if not wrong:
         return int
     units = [0]
@@ -190,7 +193,7 @@ def _code_points(text: str, marks: Sequence[_Mark]) -> Callable[[Any], int]:
             raise invalid("spans", "offsets between characters", f"{offset}")
         return points[offset]
 
-    if all(_stands_at(text, mark, points) for mark in told):
+    if all(_stands_at(text, mark, points) for mark in quoted):
         return point
     mark = wrong[0]
     raise invalid(

@@ -38,7 +38,7 @@ def read_conll(
 
     A line of nothing but whitespace ends a sentence, and so does the end of the file. Every other
     line has the same number of columns. Lines whose first column is `-DOCSTART-` separate
-    documents: they are no words, and `extra["document"]` then says how many of them stand before
+    documents: they are no words, and `extra["document"]` then counts those before
     each sentence.
 
     No line is a comment unless you say so: in tweets `#hashtag` and `#` are words. Where the first

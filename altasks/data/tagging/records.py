@@ -112,7 +112,7 @@ def read_tagged_jsonl(
 
 
 def _answer(record: Mapping[str, Any]) -> str:
-    """Return what an annotator said of a row; `accept` where there is no such field."""
+    """Return the annotator's answer to a row; `accept` where there is no such field."""
     answer = record.get("answer", "accept")
     if isinstance(answer, str) and answer in ANSWERS:
         return answer
@@ -162,7 +162,7 @@ def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _
 
 def _named(tags: Any, names: Sequence[str]) -> Any:
     if not isinstance(tags, list | tuple):
-        return tags  # check_words says what is wrong
+        return tags  # check_words names what is wrong
     for tag in tags:
         if isinstance(tag, bool) or not isinstance(tag, int) or not 0 <= tag < len(names):
             raise invalid("tags", f"numbers of {len(names)} names, from 0", repr(tag))

@@ -1,4 +1,4 @@
-"""Which schemes of tags there are, and which one a file's tags are written in."""
+"""The schemes of tags, and how to find the one that a file's tags are written in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL_LETTERS = "BIESLUMW"
 _FOUR_LETTERS = ("BIOES", "BILOU", "BMES", "BMEWO")
 
 SCHEMES = ("IOB1", "IOB2", "BIOES", "BILOU")
-"""The schemes that are read and written, and told apart by any span."""
+"""The schemes that are read and written, and that any span distinguishes."""
 OTHER_SCHEMES = ("BMES", "BMEWO", "IO", "PLAIN")
 """Further ones. IO and PLAIN can't write neighbours of one label."""
 
@@ -73,7 +73,7 @@ def scheme_found(
         for w, tag in enumerate(tags):
             parts = parts_of(tag, ALL_LETTERS)
             if parts is None:
-                raise invalid("tags", described(ALL_LETTERS, ""), repr(tag), where=place(s, w))
+                raise invalid("tags", expected_form(ALL_LETTERS, ""), repr(tag), where=place(s, w))
             now, label_now = parts
             if now in "BI" and (letter not in "BI" or label != label_now):
                 first.setdefault("IOB1" if now == "I" else "IOB2", (tag, place(s, w)))
@@ -125,7 +125,7 @@ def parts_of(tag: Any, allowed: str) -> tuple[str, str] | None:
     return tag[0], tag[2:]
 
 
-def described(allowed: str, of: str) -> str:
+def expected_form(allowed: str, of: str) -> str:
     """Return how a tag should look, for errors."""
     if not allowed:
         return f"O or a label{of}"

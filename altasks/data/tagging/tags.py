@@ -28,7 +28,7 @@ from altasks.data.tagging.schemes import (
     OTHER_SCHEMES,
     READ_AS,
     SCHEMES,
-    described,
+    expected_form,
     find_scheme,
     known_scheme,
     parts_of,
@@ -213,7 +213,7 @@ def find_tag_problem(
         raise invalid("tags", "a sequence of tags, one a word", f"the string {tags!r}")
     for i, tag in enumerate(tags):
         if parts_of(tag, LETTERS[scheme]) is None:
-            return TagProblem(i, described(LETTERS[scheme], f" of {scheme}"), repr(tag), "")
+            return TagProblem(i, expected_form(LETTERS[scheme], f" of {scheme}"), repr(tag), "")
     return None if repair else _ill_formed(tags, scheme)
 
 

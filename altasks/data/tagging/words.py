@@ -1,4 +1,4 @@
-"""Where the words of a raw text begin and end, and which of them a span of characters covers."""
+"""Splitting texts into words, and finding the words that a span of characters covers."""
 
 from __future__ import annotations
 

@@ -39,6 +39,7 @@ def read(tmp_path):
         {"spans": [PARIS], "answer": "accept", "label": "news", "_task_hash": 3},
         {"label": [[8, 13, "LOC"]]},  # doccano
         {"labels": [[8, 13, "LOC"]], "Comments": []},
+        {"text": None, "data": TEXT, "label": [[8, 13, "LOC"]]},
         {"spans": [{"start": 8.0, "end": 13.0, "label": "LOC"}]},
         {"entities": [[8, 13, "LOC"]]},
         {"entities": [{"id": 1, "start_offset": 8, "end_offset": 13, "label": "LOC"}],
@@ -47,7 +48,7 @@ def read(tmp_path):
     ],
 )  # fmt: skip
 def test_spans_of_every_tool(read, row):
-    sentences = read({"text": TEXT, **row})
+    sentences = read({name: value for name, value in {"text": TEXT, **row}.items() if value})
     assert sentences.tokens == [["Ada", "saw", "Paris"]]
     assert sentences.tags == GOLD
     assert sentences.extra["offsets"] == [[(0, 3), (4, 7), (8, 13)]]
