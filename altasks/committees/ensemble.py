@@ -134,7 +134,7 @@ class Ensemble:
     @property
     def draws_by_round(self) -> bool:
         """Whether a member draws at random itself, anew in each round."""
-        known = [task for task in self._tasks if task is not None]
+        known = [task for task in self._members.tasks if task is not None]
         return any(getattr(task, "committee", None) is not None for task in known)
 
     def start_round(self, round: int) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks._internal.settings import read_settings, write_settings
-from altasks.errors import first_line, invalid
+from altasks.errors import first_line, invalid, require_whole
 from altasks.tasks._shared.checkpoints import require_directory
 from altasks.tasks.ocr.crnn_layers import RecurrentLayer, convolutions, ctc_loss
 
@@ -73,8 +74,8 @@ class CRNN(nn.Module):
             ("channels", channels, 8),
             ("hidden", hidden, 1),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise invalid(name, f"a whole number of at least {least}", repr(value))
+            require_whole(name, value, least)
+        height, channels, hidden = int(height), int(channels), int(hidden)
         self.height, self.channels, self.hidden = height, channels, hidden
         #: Outputs that no training has seen, of the characters with these numbers; None: all.
         self.untrained: list[int] | None = None
@@ -140,8 +141,8 @@ class CRNN(nn.Module):
             alphabet, height=self.height, channels=self.channels, hidden=self.hidden, seed=seed
         )
         state = {name: value for name, value in self.state_dict().items() if "output" not in name}
+        model.to(self.output.weight)  # before, so that nothing is rounded on the way
         model.load_state_dict(state, strict=False)
-        model.to(self.output.weight.device)
         mine = {character: row for row, character in enumerate(self.alphabet, 1)}
         rows = [0, *(mine.get(character, -1) for character in model.alphabet)]
         known = [row for row, old in enumerate(rows) if old >= 0]
@@ -214,7 +215,7 @@ class CRNN(nn.Module):
 
     def features(self, pixels: Tensor, widths: Tensor) -> Tensor:
         """Return the input of the last layer, `[n, T, hidden]`."""
-        seen = pixels
+        seen = pixels.to(self.output.weight.dtype)
         for layer in self.convolutions:
             seen, widths = layer(seen, widths)
         sequence = seen.mean(2).transpose(1, 2)  # n x T x channels
@@ -252,7 +253,8 @@ class CRNN(nn.Module):
         settings = read_settings(require_directory(folder, (SETTINGS, WEIGHTS)) / SETTINGS)
         try:
             model = cls(**settings)
-            model.load_state_dict(safetensors.load_file(folder / WEIGHTS))
+            state = safetensors.load_file(folder / WEIGHTS)
+            model.to(state["output.weight"].dtype).load_state_dict(state)
         except Exception as error:  # a damaged file of weights has an error of its own kind
             raise invalid(
                 "directory",
@@ -296,9 +298,10 @@ def check_alphabet(alphabet: Sequence[str]) -> tuple[str, ...]:
     Raises:
         InvalidInputError: for none, more than one code point in a place, or one twice.
     """
-    if not isinstance(alphabet, Sequence) or not all(isinstance(one, str) for one in alphabet):
+    listed = isinstance(alphabet, Sequence | np.ndarray)
+    if not listed or not all(isinstance(one, str) for one in alphabet):
         raise invalid("alphabet", "characters: a string, or a list of them", repr(alphabet)[:80])
-    characters = tuple(alphabet)
+    characters = tuple(map(str, alphabet))  # NumPy's strings are strings of their own kind
     if not characters:
         raise invalid("alphabet", "at least one character", "none")
     for place, character in enumerate(characters):

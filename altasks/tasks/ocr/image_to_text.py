@@ -152,7 +152,8 @@ class ImageToText:
 
     def _pixels(self, images: Sequence[Image]) -> Tensor:
         made: Tensor = self.processor(images=list(images), return_tensors="pt").pixel_values
-        return made.to(self.device)
+        kinds = (one.dtype for one in self.model.parameters() if one.is_floating_point())
+        return made.to(self.device, next(kinds, made.dtype))
 
     def _tokens(self, pixels: Tensor, start: int) -> Tensor:
         """Return the tokens of each member's reading, `[n, K, L]`."""

@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from altasks._internal.settings import read_settings
-from altasks.errors import invalid
+from altasks.errors import invalid, require_whole
+from altasks.tasks._shared.wrappers import unwrapped
 from altasks.tasks.ocr.crnn import CRNN
 from altasks.tasks.ocr.crnn import SETTINGS as CRNN_SETTINGS
 from altasks.tasks.ocr.readers import LineReader
@@ -27,9 +28,17 @@ def saved_networks(folder: Path) -> list[CRNN]:
     """
     found = read_settings(folder / SETTINGS)
     task, networks = found.get("task"), found.get("networks")
-    if task != "ocr" or not isinstance(networks, int):
-        raise invalid("directory", "a folder that OCR.save wrote", f"one of {task!r}",
-                      where=str(folder))  # fmt: skip
+    if task != "ocr":
+        raise invalid(
+            "directory", "a folder that OCR.save wrote", f"one of {task!r}", where=str(folder)
+        )
+    if isinstance(networks, bool) or not isinstance(networks, int) or networks < 0:
+        raise invalid(
+            "directory",
+            f"a folder that OCR.save wrote, its {SETTINGS} whole",
+            f"networks: {networks!r}",
+            where=str(folder / SETTINGS),
+        )
     return [CRNN.read(folder / f"member-{k}") for k in range(networks)]
 
 
@@ -61,18 +70,18 @@ def sources_of(
     found = _from(model, 0, device)
     if committee is None:
         return found
-    if isinstance(committee, bool) or not isinstance(committee, int) or committee < 2:
-        raise invalid("committee", "how many copies to train, at least 2", repr(committee))
+    require_whole("committee", committee, 2)
     if len(found) != 1 or not isinstance(found[0], CRNN):
         raise invalid(
             "committee", "one CRNN as model, of which copies are trained", repr(model),
             hint="Other members are listed: members=[...]; an ImageToText has beams=, samples= "
             "and passes=.",
         )  # fmt: skip
-    return [copy.deepcopy(found[0]) for _ in range(committee)]
+    return [copy.deepcopy(found[0]) for _ in range(int(committee))]
 
 
 def _from(source: Any, k: int, device: Any) -> list[Any]:
+    source = unwrapped(source)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if (path / CRNN_SETTINGS).is_file():

@@ -107,6 +107,8 @@ class FunctionReader:
         return said
 
     def _checked(self, said: Any, count: int) -> list[Any]:
+        if isinstance(said, np.ndarray) and said.ndim == 1:
+            said = said.tolist()
         if isinstance(said, str) or not isinstance(said, Sequence):
             found = "None" if said is None else f"{said!r} ({type(said).__name__})"
             raise invalid("members", "a list of texts, one an image", found, where=self._where)
@@ -118,11 +120,13 @@ class FunctionReader:
 
     def _reading(self, said: Any, row: int) -> Reading:
         text, confidence = said, None
-        if isinstance(said, tuple) and len(said) == 2:
+        # As a list where the answer of an engine was JSON.
+        if isinstance(said, tuple | list) and len(said) == 2:
             text, confidence = said
         where = f"{self._where}, row {row}"
         if not isinstance(text, str):
             raise invalid("members", "a text, or (text, confidence)", repr(said), where=where)
+        text = str(text)  # NumPy's strings are strings of their own kind
         if confidence is None:
             return Reading(text)
         number = isinstance(confidence, int | float | np.number) and not isinstance(

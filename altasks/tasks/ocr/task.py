@@ -12,12 +12,19 @@ from torch import Tensor, nn
 
 from altasks._internal.settings import write_settings
 from altasks.abilities import Embeds, StartsRounds, provides
-from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError, invalid
+from altasks.errors import (
+    CommitteeError,
+    InvalidInputError,
+    UnreadableSampleError,
+    invalid,
+    require_whole,
+)
 from altasks.predictions import Prediction, Transcripts
 from altasks.report.consensus import Consensus, consensus
 from altasks.report.error_rates import error_rates
 from altasks.tasks._shared.checkpoints import pick_device, require_directory
 from altasks.tasks._shared.trainer import check_arguments, check_training_set
+from altasks.tasks._shared.wrappers import widen
 from altasks.tasks.ocr.crnn import CRNN
 from altasks.tasks.ocr.folds import folds_of, member_seed, train_member
 from altasks.tasks.ocr.lines import (
@@ -117,8 +124,7 @@ class OCR:
         if normalize is not None and normalize not in get_args(Form):
             raise invalid("normalize", "None, 'NFC', 'NFD', 'NFKC' or 'NFKD'", repr(normalize))
         for argument, value in (("batch_size", batch_size), ("beam", 1 if beam is None else beam)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise invalid(argument, "a whole number of at least 1", repr(value))
+            require_whole(argument, value, 1)
         check_arguments(training_args)
         self.normalize = normalize
         self.extend_alphabet = extend_alphabet
@@ -145,7 +151,10 @@ class OCR:
             k = sum(reader.members for reader in self._readers)
             if isinstance(source, CRNN):
                 reader: LineReader = CRNNReader(
-                    source, self.device, batch_size=batch_size, beam=beam
+                    source,
+                    self.device,
+                    batch_size=int(batch_size),
+                    beam=None if beam is None else int(beam),
                 )
             elif isinstance(source, LineReader):
                 reader = source
@@ -469,6 +478,7 @@ class OCR:
                 if new
                 else copy.deepcopy(model)
             )
+            widen(started, warn=k == 0)  # small steps are rounded away in half precision
             if not going_on:
                 started.draw(member_seed(seed, k))
             fresh.append(started)

@@ -14,6 +14,7 @@ from altasks.errors import invalid
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
 from altasks.tasks._shared.trainer_task import SETTINGS, WEIGHTS
 from altasks.tasks._shared.weights import read_weights
+from altasks.tasks._shared.wrappers import unwrapped
 from altasks.tasks.segmentation.deep_supervision import (
     DeepSupervised,
     build,
@@ -40,7 +41,28 @@ def saved_settings(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"one of the task {settings.get('task')!r}",
             where=str(folder),
         )
+    _require_whole_settings(settings, path)
     return settings
+
+
+def _require_whole_settings(settings: Mapping[str, Any], path: Path) -> None:
+    """Refuse a file in which something is missing, or isn't what `save` writes there."""
+    names, numbers = ("labels", "stages"), ("channels", "stride", "tile", "overlap", "void")
+    kinds: dict[str, tuple[type, ...]] = {
+        **dict.fromkeys(names, (list,)),
+        **dict.fromkeys(numbers, (int, type(None))),
+        **dict.fromkeys(("mean", "std", "counts"), (list, type(None))),
+        "model": (dict, type(None)),
+    }
+    for name, kind in kinds.items():
+        value = settings.get(name)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise invalid(
+                "model",
+                f"a folder written by Segmentation.save, its {path.name} whole",
+                f"{name}: {value!r}" if name in settings else f"no {name!r} in it",
+                where=str(path),
+            )
 
 
 def load_supervised(
@@ -71,8 +93,7 @@ def load_supervised(
     net = build(source, classes) if isinstance(source, Mapping) else source
     if not isinstance(net, nn.Module):
         raise invalid("model", "a module, a mapping or a folder", type(net).__name__)
-    # What `torch.compile` made calls no hooks that are added later: the model inside it is used.
-    net = getattr(net, "_orig_mod", net)
+    net = unwrapped(net)
     encoder = getattr(net, "encoder", None)
     given["channels"] = int(given["channels"] or image_channels(net))
     given["stride"] = int(given["stride"] or getattr(encoder, "output_stride", 32))

@@ -19,7 +19,7 @@ from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 from altasks.data.masks.masks import MaskReader, encode_mask
 from altasks.data.masks.regions import ImageRegion
-from altasks.errors import UnreadableSampleError, invalid
+from altasks.errors import UnreadableSampleError, invalid, require_whole
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.trainer import check_training_set
@@ -176,10 +176,9 @@ class Segmentation(TrainerTask):
         self.boundary = boundary
         self._seed = 0
         self._counts: list[int] = list(saved.get("counts") or ())
-        if isinstance(boundary, bool) or not isinstance(boundary, int) or boundary < 0:
-            raise invalid("boundary", "a whole number of pixels, at least 0", f"{boundary!r}")
-        if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
-            raise invalid("crop", "a side of at least 1 pixel, or None", f"{crop!r}")
+        require_whole("boundary", boundary, 0)
+        if crop is not None:
+            require_whole("crop", crop, 1)
         super().__init__(
             model,
             saved.get("labels") if labels is None else labels,

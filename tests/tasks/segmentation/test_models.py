@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import numpy as np
@@ -336,3 +337,35 @@ def test_segmentations_with_other_tiles_are_joined_too(images):
     np.testing.assert_allclose(
         scores.values, al.bald(ensemble.predict(large)).double().numpy(), atol=1e-6
     )
+
+
+# Damaged folders.
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("labels", None),
+        ("labels", "ground"),
+        ("stages", 3),
+        ("stride", "32"),
+        ("channels", True),
+        ("mean", 0.5),
+        ("model", "unet"),
+        ("void", [255]),
+        ("format", 99),
+    ],
+)
+def test_damaged_settings_are_named(tmp_path, name, value):
+    segmentation(unet()).save(tmp_path)
+    path = tmp_path / "altasks.json"
+    settings = json.loads(path.read_text())
+    path.write_text(json.dumps({**settings, name: value}))
+    with pytest.raises(InvalidInputError) as caught:
+        al.Segmentation(tmp_path)
+    assert str(path) in str(caught.value)
+    if name == "labels":
+        del settings[name]
+        path.write_text(json.dumps(settings))
+        with pytest.raises(InvalidInputError, match="no 'labels' in it"):
+            al.Segmentation(tmp_path)
