@@ -32,7 +32,7 @@ class Shell(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as error:
             # ScoringInterruptedError comes here too, once `rank` has saved what was scored.
-            code, message = 130, str(error) or "Interrupted."
+            code, message = 130, _with_notes(error, "Interrupted.")
             self._print(ctx, error, message)
         except AltasksError as error:
             code = 2
@@ -49,8 +49,8 @@ class Shell(TyperGroup):
         typer.echo(printable(message, keep="\n"), err=True)
 
 
-def _with_notes(error: BaseException) -> str:
-    return "\n".join([str(error), *getattr(error, "__notes__", [])])
+def _with_notes(error: BaseException, otherwise: str = "") -> str:
+    return "\n".join([str(error) or otherwise, *getattr(error, "__notes__", [])])
 
 
 app = typer.Typer(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,16 @@ class Partial:
             for place, name in enumerate(best, start=1)
         )
         keep_lines(self.path, lines, force=True)
+
+    @contextmanager
+    def kept_on_error(self, scores: Scores, pool: Pool) -> Iterator[None]:
+        """Keep the scores if what is inside fails or is interrupted, and note where they are."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt) as error:
+            self.write(scores, pool)
+            error.add_note(f"The scores are in {self.path}; the same command goes on from there.")
+            raise
 
     def remove(self) -> None:
         """Remove the file once its queue is written, unless it is none of ours."""

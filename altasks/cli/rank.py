@@ -53,9 +53,10 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
         acquisition = request.acquisition or getattr(task, "default_acquisition", None)
         kept = Partial(request, ranker, str(acquisition))
         scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
-        picks = pick(request, task, pool, labelled, strategy, scores)
-        queue = describe_picks(request, ranker, task, left, picks, scores)
-    # Scoring may have taken hours: the path is looked at again, and the rows outlive it.
+        with kept.kept_on_error(scores, left):  # scoring may have taken hours
+            picks = pick(request, task, pool, labelled, strategy, scores)
+            queue = describe_picks(request, ranker, task, left, picks, scores)
+    # The path is checked again, and the rows are kept elsewhere if they can't be written there.
     lines = (json.dumps(row, ensure_ascii=False) for row in queue.rows)
     keep_lines(request.out, lines, force=request.force)
     kept.remove()

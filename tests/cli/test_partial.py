@@ -162,6 +162,29 @@ def test_samples_left_out_afterwards_need_no_other_scored_again(rank, pool, tmp_
     assert not partial.exists()
 
 
+class Fragile(Lengths):
+    """Describes nothing that is marked."""
+
+    def describe(self, sample, prediction):
+        if sample.startswith("goes"):
+            raise RuntimeError("the screen went dark")
+        return {"length": len(sample)}
+
+
+def test_scores_outlive_what_fails_after_them(rank, pool, tmp_path, monkeypatch):
+    monkeypatch.setitem(TASKS._targets, "lengths", Fragile)
+    texts = {row["id"]: row["text"] for row in read(pool)}
+    write(pool, {**texts, "last": "goes well"})
+    result = rank()
+    assert isinstance(result.exception, RuntimeError)
+    assert "the same command goes on from there" in result.exception.__notes__[0]
+    assert not (tmp_path / "queue.jsonl").exists()
+    monkeypatch.setitem(TASKS._targets, "lengths", Lengths)
+    assert rank().exit_code == 0
+    assert Lengths.seen == []
+    assert not (tmp_path / "queue.jsonl.partial").exists()
+
+
 def test_a_file_of_that_name_that_is_none_of_ours_is_left_alone(rank, pool, tmp_path):
     texts = {row["id"]: row["text"] for row in read(pool)}
     write(pool, {**texts, "last": "fine"})

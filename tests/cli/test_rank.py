@@ -421,7 +421,7 @@ def test_ctrl_c_keeps_what_was_scored(checkpoint, tmp_path):
     values = [row["score"] for row in rows]
     assert values == sorted(values, reverse=True)
     assert len({row["id"] for row in rows}) == len(rows)
-    assert set(rows[0]) == {"rank", "id", "score", "text"}
+    assert set(rows[0]) == {"rank", "id", "score", "text", "check"}
 
 
 def test_every_task_of_ours_has_a_ranker():
