@@ -91,6 +91,16 @@ class StartsRounds(Protocol):
 
 
 @runtime_checkable
+class DrawsByRound(Protocol):
+    """Says whether another round draws something else; if not, scores outlive the round."""
+
+    @property
+    def draws_by_round(self) -> bool:
+        """Whether `start_round` changes what is predicted; also of a committee."""
+        ...
+
+
+@runtime_checkable
 class JointDraws(Protocol):
     """Says whether draw k is one function over all samples; BatchBALD refuses what says no."""
 
@@ -233,15 +243,20 @@ class StartsOver(Protocol):
 
 
 @runtime_checkable
-class Saves(Protocol):
+class Loads(Protocol):
+    """`altasks rank --model` works without a ranker of its own: the saved folder is loaded."""
+
+    def load(self, directory: Path | str) -> None:
+        """Read back, in place, what `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class Saves(Loads, Protocol):
     """A resumed loop reads the weights of its last fit instead of training again."""
 
     def save(self, directory: Path | str) -> None:
         """Write the trained weights (safetensors) and settings (JSON) into `directory`."""
-        ...
-
-    def load(self, directory: Path | str) -> None:
-        """Read back, in place, what `save` wrote."""
         ...
 
 

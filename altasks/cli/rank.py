@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from altasks.abilities import DefaultAcquisition, DefaultStrategy, provides
 from altasks.cli.files import keep_lines
 from altasks.cli.labelled import leave_out_labelled
 from altasks.cli.option_names import option_names
@@ -48,9 +49,12 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     with option_names(flags, otherwise="--model"):
         task = ranker.build(request)
     with option_names(flags):
-        strategy = strategy or named_strategy(getattr(task, "default_strategy", "top_k"))
+        usual = task.default_strategy if provides(task, DefaultStrategy) else "top_k"
+        strategy = strategy or named_strategy(usual)
         scorer = ranker.scorer(request, task)
-        acquisition = request.acquisition or getattr(task, "default_acquisition", None)
+        acquisition = request.acquisition
+        if acquisition is None and provides(task, DefaultAcquisition):
+            acquisition = task.default_acquisition
         kept = Partial(request, ranker, str(acquisition))
         scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
         with kept.kept_on_error(scores, left):  # scoring may have taken hours

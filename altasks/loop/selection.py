@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.random import derive_rng
-from altasks.abilities import Embeds, StartsRounds, provides
+from altasks.abilities import DrawsByRound, Embeds, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import (
     InvalidInputError,
@@ -253,12 +253,13 @@ class Selector:
 def _draws_by_round(task: Any) -> bool:
     if not provides(task, StartsRounds):
         return False
-    says = getattr(task, "draws_by_round", None)
-    if says is not None:
-        return bool(says)
+    if provides(task, DrawsByRound):
+        return bool(task.draws_by_round)
     if not hasattr(task, "committee"):
         return True
-    return task.committee is not None and bool(getattr(task.committee, "draws_by_round", True))
+    committee = task.committee
+    says = committee.draws_by_round if provides(committee, DrawsByRound) else True
+    return committee is not None and bool(says)
 
 
 def given_scores(scores: Any, pool: Pool) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks.abilities import Loads, provides
 from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
 from altasks.errors import invalid
 
@@ -94,7 +95,7 @@ class PlainRanker(Ranker):
             )
         task = made_by(**given)
         if request.model is not None and "model" not in parameters:
-            if not hasattr(task, "load"):
+            if not provides(task, Loads):
                 raise invalid(
                     "--model", f"not to be given: {self.task} loads no model", repr(request.model)
                 )

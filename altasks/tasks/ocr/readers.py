@@ -55,6 +55,16 @@ class LineReader(Protocol):
         ...
 
 
+@runtime_checkable
+class SaysIfJoint(Protocol):
+    """A reader that may draw at random; one that doesn't say draws nothing."""
+
+    @property
+    def joint(self) -> bool:
+        """Whether its readings are one function over all lines, whatever the batching."""
+        ...
+
+
 class FunctionReader:
     """A function from a list of images to a list of texts, or of (text, confidence).
 

@@ -43,6 +43,7 @@ from altasks.tasks.ocr.readers import (
     FunctionReader,
     LineReader,
     Reading,
+    SaysIfJoint,
     as_transcripts,
     in_form,
 )
@@ -188,7 +189,7 @@ class OCR:
     @property
     def joint_draws(self) -> bool:
         """Whether member k is one function over all samples: not if it draws at random."""
-        return all(getattr(reader, "joint", True) for reader in self._readers)
+        return all(reader.joint for reader in self._readers if provides(reader, SaysIfJoint))
 
     def start_round(self, round: int) -> None:
         """Tell members that draw at random which round it is."""
