@@ -15,9 +15,10 @@ from typing import Any
 
 from torch import nn
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed, isolated
 from altasks.abilities import NamesClasses, Predictor, StartsRounds, provides
-from altasks.errors import InvalidInputError, invalid, require_whole
+from altasks.errors import InvalidInputError, invalid
 
 
 class Members:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe
 from altasks.committees.modes import evaluating
-from altasks.errors import CommitteeError, invalid, require_whole
+from altasks.errors import CommitteeError, invalid
 
 #: How much wider or narrower than the prior a new posterior is; narrow enough to learn the mean.
 NEW_SPREAD = 0.1

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from altasks._internal.jsonable import to_json
 from altasks._internal.labels import check_label
+from altasks._internal.numbers import require_whole
 from altasks.abilities import (
     ChecksLabels,
     DefaultAcquisition,
@@ -21,13 +22,7 @@ from altasks.abilities import (
     provides,
 )
 from altasks.data import as_pool
-from altasks.errors import (
-    InvalidInputError,
-    UnknownNameError,
-    UnreadableSampleError,
-    invalid,
-    require_whole,
-)
+from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import Event, LoggedFit, Store
 from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.driver import Driver

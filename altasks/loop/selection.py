@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
 from altasks.abilities import DrawsByRound, Embeds, StartsRounds, provides
 from altasks.data import Pool
-from altasks.errors import (
-    InvalidInputError,
-    UnknownNameError,
-    UnreadableSampleError,
-    invalid,
-    require_whole,
-)
+from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
 from altasks.loop.unreadable import by_id, to_skip
 from altasks.strategies.base import Candidates, Strategy

@@ -12,6 +12,7 @@ from typing import Any
 
 from altasks._internal.drawing import font, shortened
 from altasks._internal.extras import require
+from altasks._internal.numbers import require_whole
 from altasks._internal.text import one_line
 from altasks.abilities import DrawsPictures, provides
 from altasks.data.images import open_image
@@ -84,8 +85,7 @@ def contact_sheet(
         'sheet.png'
     """
     for name, value, top in (("columns", columns, 50), ("tile", tile, 2000), ("most", most, 5000)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= top:
-            raise invalid(name, f"a whole number from 1 to {top:,}", repr(value))
+        require_whole(name, value, 1, top)
     if tile < 40:
         raise invalid("tile", "at least 40 pixels", f"{tile}")
     draws = _drawing(task, classes)

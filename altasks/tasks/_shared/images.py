@@ -307,7 +307,7 @@ def plain_transform(
     """Return resize and normalise, with what timm noted on the network, else ImageNet's numbers."""
     noted = getattr(net, "pretrained_cfg", None) or {}
     size = input_size or noted.get("input_size", (3, 224, 224))[-2:]
-    height, width = (size, size) if isinstance(size, int) else size
+    height, width = size if isinstance(size, tuple | list) else (size, size)
     mean, std = noted.get("mean", IMAGENET[0]), noted.get("std", IMAGENET[1])
     if mode == "L":
         mean, std = [sum(mean) / len(mean)], [sum(std) / len(std)]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.frames import as_rows
+from altasks._internal.numbers import is_whole
 from altasks.errors import invalid
 
 #: A sentence, or the two of a pair.
@@ -254,7 +255,6 @@ def most_read(max_length: Any, model: nn.Module, tokenizer: Any) -> int:
     if max_length is None:
         return reads
     least = int(tokenizer.num_special_tokens_to_add(pair=True)) + 1
-    whole = isinstance(max_length, int) and not isinstance(max_length, bool)
-    if not whole or not least <= max_length <= reads:
+    if not is_whole(max_length, least, reads):
         raise invalid("max_length", f"{least} to {reads}, which the model reads", f"{max_length!r}")
     return int(max_length)

@@ -511,8 +511,7 @@ def check_shared(
             "None, MCDropout(...), BayesByBackprop(...), Ensemble(...) or a Committee",
             repr(committee),
         )
-    if isinstance(frozen_layers, bool) or not isinstance(frozen_layers, int):
-        raise invalid("frozen_layers", "a whole number of at least 0", repr(frozen_layers))
+    require_whole("frozen_layers", frozen_layers, 0)
     check_arguments(training_args)
 
 

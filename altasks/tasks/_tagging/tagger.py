@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.frames import as_rows, paired
+from altasks._internal.numbers import is_whole
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tagging.tags import Span, spans_of
@@ -205,9 +206,7 @@ class WordTagger(TrainerTask):
         self.tokenizer = find_tokenizer(source, self._settings["tokenizer"])
         reads = longest_input(self.model, self.tokenizer)
         max_length = self._settings["max_length"]
-        if max_length is not None and (
-            not isinstance(max_length, int) or not 8 <= max_length <= reads
-        ):
+        if max_length is not None and not is_whole(max_length, 8, reads):
             raise invalid("max_length", f"8 to {reads}, which the model reads", f"{max_length!r}")
         self._encoder = WordEncoder(
             self.tokenizer,

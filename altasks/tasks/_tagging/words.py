@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import is_whole
 from altasks.errors import invalid
 from altasks.tasks._shared.texts import pad
 from altasks.tasks._tagging.windows import cut
@@ -119,11 +120,9 @@ class WordEncoder:
         self._forbidden = {*map(int, tokenizer.all_special_ids)} - {self._fallback}
         self._prefix = self._space_before_words()
         room = max_length - self._frame.width(marked=False)
-        self.overlap = room // 4 if overlap is None else overlap
-        if not isinstance(self.overlap, int) or isinstance(self.overlap, bool):
-            raise invalid("overlap", "a whole number of tokens, or None", repr(overlap))
-        if not 0 <= self.overlap <= room // 2:
+        if overlap is not None and not is_whole(overlap, 0, room // 2):
             raise invalid("overlap", f"0 to {room // 2} tokens, half a window", repr(overlap))
+        self.overlap = room // 4 if overlap is None else int(overlap)
 
     @property
     def marks(self) -> bool:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows, paired
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import is_whole, require_whole
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import find_head
@@ -388,11 +388,11 @@ def _check_settings(own: Mapping[str, Any]) -> None:
         if own[name] is not None and not callable(own[name]):
             raise invalid(name, "a function of an image", repr(own[name]))
     size = own["input_size"]
-    sides = (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+    sides = (size, size) if is_whole(size, 1) else size
     if sides is not None and not (
         isinstance(sides, tuple | list)
         and len(sides) == 2
-        and all(isinstance(side, int) and side >= 1 for side in sides)
+        and all(is_whole(side, 1) for side in sides)
     ):
         raise invalid("input_size", "a number of pixels, or (height, width)", repr(size))
     if own["channels"] not in (None, "RGB", "L"):

@@ -6,9 +6,10 @@ import math
 from numbers import Real
 from typing import Any
 
+from altasks._internal.numbers import require_whole
 from altasks.committees.box_views import BoxViews
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import invalid, require_whole
+from altasks.errors import invalid
 
 
 def check_committee(committee: Any, background: bool) -> None:

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
+from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks._internal.settings import read_settings, write_settings
-from altasks.errors import first_line, invalid, require_whole
+from altasks.errors import first_line, invalid
 from altasks.tasks._shared.checkpoints import require_directory
 from altasks.tasks.ocr.crnn_layers import RecurrentLayer, convolutions, ctc_loss
 
@@ -69,14 +70,9 @@ class CRNN(nn.Module):
     ) -> None:
         super().__init__()
         self.alphabet = check_alphabet(alphabet)
-        for name, value, least in (
-            ("height", height, 32),
-            ("channels", channels, 8),
-            ("hidden", hidden, 1),
-        ):
-            require_whole(name, value, least)
-        height, channels, hidden = int(height), int(channels), int(hidden)
-        self.height, self.channels, self.hidden = height, channels, hidden
+        self.height = height = require_whole("height", height, 32)
+        self.channels = channels = require_whole("channels", channels, 8)
+        self.hidden = hidden = require_whole("hidden", hidden, 1)
         #: Outputs that no training has seen, of the characters with these numbers; None: all.
         self.untrained: list[int] | None = None
         with isolated_torch(derive_seed(seed, "crnn")):

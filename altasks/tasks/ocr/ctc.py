@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks._internal.numbers import require_whole
 
 #: The number of the symbol that stands for no character.
 BLANK = 0
@@ -73,8 +73,7 @@ def prefix_beam(log_probs: Tensor, width: int, *, candidates: int = 12) -> list[
         >>> prefix_beam(torn.log(), 4)  # "a", by three paths together: 0.64
         [1]
     """
-    if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-        raise invalid("beam", "a whole number of at least 1", repr(width))
+    width = require_whole("beam", width, 1)
     count = min(candidates, log_probs.shape[-1])
     values, classes = log_probs.double().topk(count, -1)  # T x count
     # prefix -> (log probability of its paths that end in a blank, of those that don't)

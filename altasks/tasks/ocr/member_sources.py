@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import nn
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.settings import read_settings
-from altasks.errors import invalid, require_whole
+from altasks.errors import invalid
 from altasks.tasks._shared.wrappers import unwrapped
 from altasks.tasks.ocr.crnn import CRNN
 from altasks.tasks.ocr.crnn import SETTINGS as CRNN_SETTINGS

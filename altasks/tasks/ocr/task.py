@@ -10,15 +10,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.numbers import require_whole
 from altasks._internal.settings import write_settings
 from altasks.abilities import Embeds, StartsRounds, provides
-from altasks.errors import (
-    CommitteeError,
-    InvalidInputError,
-    UnreadableSampleError,
-    invalid,
-    require_whole,
-)
+from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError, invalid
 from altasks.predictions import Prediction, Transcripts
 from altasks.report.consensus import Consensus, consensus
 from altasks.report.error_rates import error_rates
@@ -124,8 +119,8 @@ class OCR:
     ) -> None:
         if normalize is not None and normalize not in get_args(Form):
             raise invalid("normalize", "None, 'NFC', 'NFD', 'NFKC' or 'NFKD'", repr(normalize))
-        for argument, value in (("batch_size", batch_size), ("beam", 1 if beam is None else beam)):
-            require_whole(argument, value, 1)
+        batch_size = require_whole("batch_size", batch_size, 1)
+        beam = None if beam is None else require_whole("beam", beam, 1)
         check_arguments(training_args)
         self.normalize = normalize
         self.extend_alphabet = extend_alphabet

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from altasks._internal.numbers import is_whole
 from altasks.errors import invalid
 
 
@@ -27,9 +28,9 @@ def table_arguments(samples: int) -> dict[str, Any]:
 
 def target_names(targets: int | Sequence[str]) -> list[str]:
     """Return the name of each target."""
-    if isinstance(targets, int) and not isinstance(targets, bool) and targets >= 1:
-        return [str(place) for place in range(targets)]
-    names = [] if isinstance(targets, str | int) else list(targets)
+    if is_whole(targets, 1):
+        return [str(place) for place in range(int(targets))]
+    names = list(targets) if isinstance(targets, Iterable) and not isinstance(targets, str) else []
     if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
         raise invalid("targets", "how many there are, or their distinct names", repr(targets))
     return names
@@ -39,9 +40,10 @@ def column_names(features: int | Sequence[str] | None) -> tuple[list[str] | None
     """Return the names of the columns to read, if there are any, and how many there are."""
     if features is None:
         return None, None
-    if isinstance(features, int) and not isinstance(features, bool) and features >= 1:
-        return None, features
-    names = [] if isinstance(features, str | int) else list(features)
+    if is_whole(features, 1):
+        return None, int(features)
+    listed = isinstance(features, Iterable) and not isinstance(features, str)
+    names = list(features) if listed else []
     if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
         raise invalid("features", "how many there are, or their distinct names", repr(features))
     return names, len(names)
@@ -57,7 +59,8 @@ def check_settings(
     too_long: str,
 ) -> None:
     """Refuse settings of a network or its loss that can't be."""
-    if isinstance(hidden, int | str) or not all(isinstance(h, int) and h >= 1 for h in hidden):
+    listed = isinstance(hidden, Iterable) and not isinstance(hidden, str)
+    if not listed or not all(is_whole(width, 1) for width in hidden):
         raise invalid("hidden", "widths of layers, such as (50,)", repr(hidden))
     if not 0 <= dropout < 1:
         raise invalid("dropout", "a probability of at least 0 and below 1", repr(dropout))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
+from altasks._internal.numbers import require_whole
 from altasks.acquisition.bald import bald
 from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.committees.base import Committee
@@ -19,7 +20,7 @@ from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 from altasks.data.masks.masks import MaskReader, encode_mask
 from altasks.data.masks.regions import ImageRegion
-from altasks.errors import UnreadableSampleError, invalid, require_whole
+from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.trainer import check_training_set
@@ -169,16 +170,13 @@ class Segmentation(TrainerTask):
             "tile": _first(tile, saved.get("tile"), 1024),
             "overlap": _first(overlap, saved.get("overlap"), 64),
         }
-        self.crop = crop
+        self.crop = None if crop is None else require_whole("crop", crop, 1)
         self.augment = augment
         self.loss = loss
         self.heads_only = heads_only
-        self.boundary = boundary
+        self.boundary = require_whole("boundary", boundary, 0)
         self._seed = 0
         self._counts: list[int] = list(saved.get("counts") or ())
-        require_whole("boundary", boundary, 0)
-        if crop is not None:
-            require_whole("crop", crop, 1)
         super().__init__(
             model,
             saved.get("labels") if labels is None else labels,
