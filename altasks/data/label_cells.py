@@ -9,7 +9,7 @@ from typing import Any
 from altasks.errors import invalid
 
 #: Texts that programs write for a value that is missing.
-_WRITTEN = ("nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "\\N")
+_WRITTEN = ("nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "None", "\\N")
 
 
 def is_missing(value: Any) -> bool:

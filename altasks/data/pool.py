@@ -18,7 +18,7 @@ from altasks.data.columns import (
 from altasks.data.folders import list_folder, passed_over_line
 from altasks.data.frames import is_frame, is_series, plain_mapping
 from altasks.data.tables import read_table
-from altasks.errors import UnknownNameError, invalid
+from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
 
 class Pool:
@@ -198,7 +198,10 @@ def _rows_of(source: Any, chosen: ColumnNames, quoting: str | None) -> Rows | No
         if Path(source).is_dir():
             return None
         table = read_table(Path(source), quoting=quoting)
-        return from_table(table.columns, len(table), chosen)
+        try:
+            return from_table(table.columns, len(table), chosen)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{error} The file is {source}.") from error
     if is_frame(source):
         return from_frame(source, chosen)
     if is_series(source):

@@ -25,9 +25,10 @@ def test_empty_cells_are_no_labels(labels):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("written", ["nan", "NaN", "<NA>", "null", "\\N"])
+@pytest.mark.parametrize("written", ["nan", "NaN", "<NA>", "null", "None", "\\N"])
 def test_missing_values_that_were_written_as_text_are_named(labels, written):
-    with pytest.raises(InvalidInputError, match=r"y: .*an empty cell.*\(row 1\).*no_label=\['"):
+    says = r"y: .*an empty cell.*\(row 1\).*no_label=\['.*The file is .*a\.jsonl"
+    with pytest.raises(InvalidInputError, match=says):
         labels("a", written)
     assert labels("a", written, no_label=[written]) == {"0": "a"}
     assert labels("a", written, no_label=[]) == {"0": "a", "1": written}

@@ -14,6 +14,8 @@ from altasks.errors import InvalidInputError
 DOCSTART = "-DOCSTART-"
 # As a tag may look like in any scheme that has letters.
 _TAG = re.compile(rf"O|[{ALL_LETTERS}]-.+", re.DOTALL)
+# A tag with its letter written otherwise (`PER-B`, `b-per`, `B_PER`) is no plain label.
+_WITH_A_LETTER = re.compile(r"[A-Za-z][-_].*|.*[-_][A-Za-z]|", re.DOTALL)
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
 _EMPTY_NODE = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}")
 _NOTHING = ("O", "_", "")
@@ -64,10 +66,10 @@ def all_have_tabs(lines: Iterable[str], comments: str | None) -> bool:
 def are_numbered(lines: Sequence[str], form: LineFormat) -> bool:
     """Return whether the first column counts the words of each sentence from 1, as in CoNLL-U.
 
-    Ranges (`1-2`) and empty nodes (`2.1`) stand between the numbers. Fewer than three lines
-    of words may count by chance.
+    Ranges (`1-2`) and empty nodes (`2.1`) stand between the numbers. One or two words without
+    any of these may be numbers by chance.
     """
-    expected, seen = 1, 0
+    expected, seen, special = 1, 0, False
     for line in lines:
         if not line.strip():
             expected = 1
@@ -75,13 +77,14 @@ def are_numbered(lines: Sequence[str], form: LineFormat) -> bool:
         first = form.cells(line)[0]
         if form.is_comment(line) or line.startswith(DOCSTART):
             continue
-        seen += 1
         if _RANGE.fullmatch(first) or _EMPTY_NODE.fullmatch(first):
+            special = True
             continue
+        seen += 1
         if first != str(expected):
             return False
         expected += 1
-    return seen >= 3
+    return seen > 2 or (special and seen > 0)
 
 
 class LineReader:
@@ -254,7 +257,9 @@ class LineReader:
             return "If it is a comment, say what comments begin with: comments='# '."
         if tag is not None and "=" in tag:
             return "If it is a list of features, name the one with the tag, such as tag_key='NER'."
-        plain = "" if tag is None else " If tags are labels without letters, say scheme='PLAIN'."
+        plain = ""
+        if tag is not None and not _WITH_A_LETTER.fullmatch(tag):
+            plain = " If tags are labels without letters, say scheme='PLAIN'."
         if self.form.delimiter is None:
             advice = "If not spaces separate the columns, name what does, such as delimiter='\\t'."
             return advice + plain

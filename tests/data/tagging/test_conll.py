@@ -250,6 +250,18 @@ def test_ranges_and_empty_nodes_are_no_words(read, tmp_path):
     assert read_conllu(tmp_path / "a.conllu", tag_key="NER").ids == ["0", "1"]
 
 
+@pytest.mark.parametrize("tag", ["PER-B", "b-per", "B_PER", "per-b"])
+def test_letters_that_are_written_otherwise_are_no_plain_labels(read, tag):
+    with pytest.raises(InvalidInputError, match=f"found '{tag}'") as caught:
+        read(f"Ada {tag}\n")
+    assert "PLAIN" not in str(caught.value)
+
+
+def test_ranges_are_no_words_of_the_shortest_sentence_either(read):
+    assert read("1-2\tdu\tO\n1\tde\tO\n2\tle\tO\n", token_column=1).tokens == [["de", "le"]]
+    assert read("1\tO\n2\tO\n").tokens == [["1", "2"]]
+
+
 def test_ranges_are_words_where_nothing_counts(read):
     text = "1-2\tB-SCORE\nfor\tO\n2.1\tB-SCORE\n"
     assert read(text).tokens == [["1-2", "for", "2.1"]]
