@@ -25,10 +25,14 @@ def write_settings(path: Path, settings: Mapping[str, Any]) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def read_settings(path: Path) -> dict[str, Any]:
+def read_settings(path: Path, *, argument: str = "directory") -> dict[str, Any]:
     """Return what `save` wrote in a file of JSON, without the version of its format.
 
     A file without a version was written by altasks 0.1, in the first format.
+
+    Args:
+        path: the file.
+        argument: how messages call the folder.
 
     Raises:
         InvalidInputError: naming the file, if it is damaged, or of a newer format.
@@ -36,15 +40,15 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # also what isn't UTF-8
-        raise damaged(path, str(error)) from error
+        raise damaged(path, str(error), argument) from error
     if not isinstance(found, dict):
-        raise damaged(path, f"a {type(found).__name__}")
+        raise damaged(path, f"a {type(found).__name__}", argument)
     version = found.pop("format", 1)
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise damaged(path, f"the format {version!r}")
+        raise damaged(path, f"the format {version!r}", argument)
     if version > FORMAT:
         raise invalid(
-            "directory",
+            argument,
             f"a saved folder of format {FORMAT} or older, which altasks {__version__} reads",
             f"format {version}",
             where=str(path),
@@ -54,8 +58,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     return found
 
 
-def damaged(path: Path, found: str) -> InvalidInputError:
+def damaged(path: Path, found: str, argument: str = "directory") -> InvalidInputError:
     """Return the error for a file of settings in which something is missing or wrong."""
     return invalid(
-        "directory", f"a folder written by save(), its {path.name} whole", found, where=str(path)
+        argument, f"a folder written by save(), its {path.name} whole", found, where=str(path)
     )

@@ -42,7 +42,21 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
     """
     if isinstance(value, Tensor):
         tensor = value.detach()
+        if tensor.layout != torch.strided:
+            raise invalid(
+                argument,
+                "a dense tensor",
+                f"one of layout {tensor.layout}",
+                hint="Convert it: tensor.to_dense().",
+            )
     else:
+        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+            raise invalid(
+                argument,
+                "an array with all its values",
+                f"{np.ma.count_masked(value)} masked ones",
+                hint="Leave those rows out, or fill them in: array.filled(...).",
+            )
         try:
             array = np.asarray(aligned(value, argument))
         except ValueError as error:  # rows of different lengths
@@ -66,7 +80,16 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
             tensor = torch.from_numpy(array)
     if tensor.is_complex():
         raise invalid(argument, "real numbers", "complex numbers")
+    if tensor.is_meta:
+        raise invalid(argument, "a tensor with values", "one on the device 'meta', which has none")
     if tensor.is_floating_point():
+        if tensor.dtype.itemsize < 2:  # float8: torch compares and adds none of them
+            raise invalid(
+                argument,
+                "float16, bfloat16, float32 or float64",
+                f"{tensor.dtype}",
+                hint="Convert it: tensor.float().",
+            )
         return tensor
     # float32 has every whole number up to 2^24; beyond it neighbours would become equal.
     low, high = value_range(tensor)

@@ -82,10 +82,10 @@ def _predicted(piece: Piece, classes: int) -> Tensor:
 def as_weights(class_weights: Any, probs: Tensor) -> Tensor:
     weights = as_float_tensor(class_weights, "class_weights")
     classes = probs.shape[2]
-    if weights.ndim != 1 or not 1 <= len(weights) <= classes:
+    if weights.ndim != 1 or len(weights) not in {max(1, classes - 1), classes}:
         raise invalid(
             "class_weights",
-            f"one weight for each of at most {classes} classes",
+            f"a weight for each of the {classes} classes, or for all but a last one (background)",
             f"shape {list(weights.shape)}",
         )
     wrong = ~(torch.isfinite(weights) & (weights >= 0))

@@ -56,9 +56,9 @@ def test_the_functions_that_fit_are_named():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ([1.0, 2.0, 3.0], "at most 2 classes"),
-        ([], "at most 2 classes"),
-        ([[1.0, 2.0]], "at most 2 classes"),
+        ([1.0, 2.0, 3.0], "each of the 2 classes"),
+        ([], "each of the 2 classes"),
+        ([[1.0, 2.0]], "each of the 2 classes"),
         ([1.0, -1.0], "class 1"),
         ([float("nan"), 1.0], "class 0"),
     ],

@@ -52,3 +52,12 @@ def test_reads_no_regression():
     with pytest.raises(UnsupportedPredictionError, match="margin: reads Categorical and Bernoulli"):
         margin(Normal([0.0], [1.0]))
     assert margin(Ragged(Categorical([[0.5, 0.5]]), [1, 0]), empty=-1.0).tolist() == [1.0, -1.0]
+
+
+@pytest.mark.parametrize("weights", [[5, 1], [1], [1, 1, 1, 1, 1], [[1, 1, 1, 1]]])
+def test_weights_of_other_than_the_classes_are_refused(weights):
+    """But for a last class (background), which may go without."""
+    prediction = Categorical(torch.full((2, 4), 0.25))
+    with pytest.raises(InvalidInputError, match="each of the 4 classes, or for all but a last one"):
+        margin(prediction, class_weights=weights)
+    assert margin(prediction, class_weights=[1, 1, 1]).shape == (2,)

@@ -310,3 +310,27 @@ def test_whole_numbers_keep_their_digits():
     near = al.Normal(np.array([[100_000_001, 100_000_003]]), np.ones((1, 2), int))
     assert near.mean.flatten().tolist() == [100_000_001, 100_000_003]
     assert al.Categorical([[1, 0], [0, 1]]).probs.dtype == torch.float32
+
+
+ROWS = np.array([[0.1, 0.2, 0.3, 0.4]] * 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (torch.tensor(ROWS).to_sparse(), r"dense tensor.*to_dense\(\)"),
+        (torch.empty(3, 4, device="meta"), "a tensor with values.*meta"),
+        (torch.tensor(ROWS).to(torch.float8_e4m3fn), r"float8_e4m3fn.*tensor\.float\(\)"),
+        (torch.tensor(ROWS).to(torch.float8_e5m2), r"float8_e5m2.*tensor\.float\(\)"),
+        (np.ma.masked_array(ROWS, mask=ROWS > 0.35), "3 masked ones"),
+        (np.ma.masked_array(ROWS, mask=True), "12 masked ones"),
+    ],
+)
+def test_tensors_that_hold_no_plain_numbers_are_refused(value, words):
+    for kind in (al.Categorical, al.Bernoulli):
+        with pytest.raises(InvalidInputError, match=words):
+            kind(value)
+
+
+def test_a_masked_array_without_a_mask_is_an_array():
+    assert torch.equal(al.Categorical(np.ma.masked_array(ROWS)).probs, al.Categorical(ROWS).probs)

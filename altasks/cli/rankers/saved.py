@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.settings import read_settings
 from altasks.errors import invalid
 
 
@@ -13,19 +14,13 @@ def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
     """Return the settings that a task's `save` wrote into `folder`; {} for another checkpoint.
 
     Raises:
-        InvalidInputError: if another task wrote it, or if the file is damaged.
+        InvalidInputError: if another task wrote it, a newer altasks did, or the file is damaged.
     """
     ours = folder / "altasks.json"
     if not ours.is_file():
         return {}
-    try:
-        settings: dict[str, Any] = json.loads(ours.read_text(encoding="utf-8"))
-        found = settings.get("task")
-    except (ValueError, AttributeError) as error:
-        raise invalid(
-            "--model", f"a folder written by {adapter}.save", f"a damaged {ours.name} ({error})",
-            where=str(folder),
-        ) from error  # fmt: skip
+    settings = read_settings(ours, argument="--model")
+    found = settings.get("task")
     if found != task:
         raise invalid(
             "--model",
