@@ -53,9 +53,12 @@ def lazy_greedy(
         best = known.max(initial=-np.inf)
         if rough is not None and len(known):
             # A second look, exact, at what the first can't tell from the best.
+            looked = int((known > -np.inf).sum())
             local = np.where(known >= best - 2 * error - equal, local, -np.inf)
             known = _look(front, local, gains, 0.0, equal, size)
             exact = known > -np.inf
+            if 4 * int(exact.sum()) > looked > size:
+                rough = None  # it hardly tells any apart, and costs a look at each
             bounds[front[exact]] = known[exact]
             best = known.max(initial=-np.inf)
         if best - equal <= outside:

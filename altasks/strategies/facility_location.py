@@ -6,14 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from altasks._internal.numbers import require_whole
-from altasks.strategies._blocks import Ties, unit_rows
+from altasks.strategies._blocks import BLOCK, Rows, Ties, unit_rows
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
-
-#: Mean similarities that differ by less are equal, and the hash decides.
-EQUAL = 1e-6
 
 
 class FacilityLocation:
@@ -30,6 +28,9 @@ class FacilityLocation:
     the picks are then those of the plain greedy algorithm. Beyond, the sum runs over `sample`
     candidates drawn by the seeded hash, so that time and memory are O(N); every candidate can still
     be picked, but the picks are the greedy algorithm's for an estimate of f.
+
+    Gains are compared in float64 and are equal only to its rounding; float32 finds out which few
+    have to be known so exactly.
 
     Args:
         exact_up_to: the largest pool over the whole of which the sum runs.
@@ -71,33 +72,71 @@ class FacilityLocation:
         if len(pool) > self.exact_up_to:
             represented = ties.order(represented)[: self.sample]
         with torch.inference_mode():
-            targets = pool.take(torch.from_numpy(represented).to(pool.device))
-            cover = torch.zeros(len(targets), dtype=pool.dtype, device=pool.device)
-            step = max(1, 2**22 // len(targets))
+            cover = _Cover(pool, represented)
             for name in ("labelled_embeddings", "pending_embeddings"):
                 array = getattr(candidates, name)
-                taken = unit_rows(array, f"candidates.{name}", device=pool.device)
-                for start in range(0, len(taken), step):
-                    part = taken.slice(start, min(start + step, len(taken))).to(targets)
-                    cover = torch.maximum(cover, (part @ targets.T).amax(0))
-
-            def gains(rows: np.ndarray) -> np.ndarray:
-                block = pool.take(torch.from_numpy(rows).to(pool.device))
-                more = (block @ targets.T).sub_(cover).clamp_min_(0)  # rows x targets
-                found: np.ndarray = more.sum(1, dtype=torch.float64).cpu().numpy()
-                return found
-
-            def add(row: int) -> None:
-                picked = pool.take(torch.tensor([row], device=pool.device))[0]
-                torch.maximum(cover, targets @ picked, out=cover)
-
+                cover.start(unit_rows(array, f"candidates.{name}", device=pool.device))
             picks = lazy_greedy(
                 np.full(len(pool), np.inf),
                 n,
-                gains,
-                add,
+                cover.gains,
+                cover.add,
                 ties,
-                equal=EQUAL * len(targets),
-                size=min(step, 256),
+                equal=cover.rounding(torch.float64),
+                size=min(cover.step, 256),
+                rough=cover.rough_gains if pool.dtype == torch.float32 else None,
+                error=cover.rounding(torch.float32),
             )
         return [candidates.ids[row] for row in picks]
+
+
+class _Cover:
+    """How similar each represented sample is to the most similar one taken, at least 0."""
+
+    def __init__(self, pool: Rows, represented: np.ndarray) -> None:
+        self.pool = pool
+        index = torch.from_numpy(represented).to(pool.device)
+        self.targets = pool.take(index, torch.float64)
+        self.covered = torch.zeros(len(index), dtype=torch.float64, device=pool.device)
+        # The same in float32, to find the best candidates by; of no use where the pool is float64.
+        narrow = pool.dtype == torch.float32
+        self.rough_targets = pool.take(index) if narrow else self.targets
+        self.rough_covered = self.covered.to(pool.dtype)
+        self.step = max(1, BLOCK // len(index))
+
+    def rounding(self, dtype: torch.dtype) -> float:
+        """Return a bound on the rounding of a gain that is computed in `dtype`.
+
+        A sum of d products of numbers of length 1 is off by about sqrt(d) units in the last place
+        (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), the
+        scaling of both rows by a few more, and the gain is a sum of such.
+        """
+        return (16 + self.pool.width**0.5) * torch.finfo(dtype).eps * len(self.targets)
+
+    def start(self, taken: Rows) -> None:
+        """Count what is labelled or asked as taken."""
+        for first in range(0, len(taken), self.step):
+            part = taken.slice(first, min(first + self.step, len(taken)), torch.float64)
+            alike = (part @ self.targets.T).amax(0)
+            self.covered = torch.maximum(self.covered, alike)
+        self.rough_covered = self.covered.to(self.rough_targets.dtype)
+
+    def add(self, row: int) -> None:
+        """Count the candidate at `row` as taken."""
+        picked = self.pool.take(torch.tensor([row], device=self.pool.device), torch.float64)[0]
+        torch.maximum(self.covered, self.targets @ picked, out=self.covered)
+        self.rough_covered.copy_(self.covered)
+
+    def gains(self, rows: np.ndarray) -> np.ndarray:
+        """Return how much the sum of similarities would grow with each of `rows`."""
+        return self._gains(rows, self.targets, self.covered)
+
+    def rough_gains(self, rows: np.ndarray) -> np.ndarray:
+        """Return the same, computed in float32."""
+        return self._gains(rows, self.rough_targets, self.rough_covered)
+
+    def _gains(self, rows: np.ndarray, targets: Tensor, covered: Tensor) -> np.ndarray:
+        block = self.pool.take(torch.from_numpy(rows).to(self.pool.device), targets.dtype)
+        more = (block @ targets.T).sub_(covered).clamp_min_(0)  # rows x targets
+        found: np.ndarray = more.sum(1, dtype=torch.float64).cpu().numpy()
+        return found

@@ -123,7 +123,8 @@ class _Cover:
         self.exact = torch.full((size,), torch.inf, dtype=torch.float64, device=place)
         self.exact_seen = torch.full((size,), -1, dtype=torch.int64, device=place)
         self.centres = torch.empty((n, pool.width), dtype=pool.dtype, device=place)  # shifted
-        self.exact_centres = self.centres.to(torch.float64)  # as they come
+        # As they come. A tensor of its own: `.to` would hand back `centres` where that is float64.
+        self.exact_centres = torch.empty((n, pool.width), dtype=torch.float64, device=place)
         self.centre_square = torch.empty(n, dtype=pool.dtype, device=place)
         self.picks: list[int] = []
 

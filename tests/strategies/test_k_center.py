@@ -82,7 +82,7 @@ def test_equals_the_plain_loop(kind, metric, outliers):
 
 @pytest.mark.parametrize("outliers", [0.0, 0.01])
 @pytest.mark.parametrize("make", ["gauss", "clusters", "far from zero", "copies"])
-def test_equals_the_plain_loop_beyond_the_front(make, outliers):
+def test_equals_the_plain_loop_beyond_the_front(make, outliers, in_type):
     """Large enough that the front is not the whole pool."""
     rng = np.random.default_rng(1)
     pool = rng.standard_normal((6000, 8)).astype(np.float32)
@@ -99,10 +99,11 @@ def test_equals_the_plain_loop_beyond_the_front(make, outliers):
     candidates = Candidates(
         ids, np.zeros(6000), pool, labelled_embeddings=taken, pending_embeddings=taken[:0]
     )
+    candidates, exactly = in_type(candidates)
     found = KCenter(outliers=outliers).select(candidates, 80, rng=np.random.default_rng(3))
 
-    exact = pool.astype(np.float64)
-    near = ((exact[:, None] - taken.astype(np.float64)) ** 2).sum(2).min(1)
+    exact, taken = exactly.embeddings, exactly.labelled_embeddings
+    near = ((exact[:, None] - taken) ** 2).sum(2).min(1)
     rng = np.random.default_rng(3)
     hashes = id_hashes(ids, np.random.default_rng(rng.integers(0, 2**63)))
     picks: list[int] = []
@@ -112,6 +113,27 @@ def test_equals_the_plain_loop_beyond_the_front(make, outliers):
         picks.append(pick)
         near = np.minimum(near, ((exact - exact[pick]) ** 2).sum(1))
         near[picks] = -1
+    assert found == [ids[i] for i in picks]
+
+
+@pytest.mark.parametrize(("metric", "offset"), [("euclidean", 3), ("euclidean", 30), ("cosine", 0)])
+def test_double_embeddings_away_from_zero(metric, offset):
+    """Distances are to the samples as they came, not to their shifted copies."""
+    rng = np.random.default_rng(0)
+    pool = rng.standard_normal((3000, 6)) + offset
+    none = np.empty((0, 6))
+    ids = [f"id{i}" for i in range(3000)]
+    candidates = Candidates(
+        ids, np.zeros(3000), pool, labelled_embeddings=none, pending_embeddings=none
+    )
+    found = KCenter(metric).select(candidates, 200, rng=np.random.default_rng(1))
+    if metric == "cosine":
+        pool /= np.linalg.norm(pool, axis=1, keepdims=True)
+    picks = [ids.index(found[0])]
+    near = ((pool - pool[picks[0]]) ** 2).sum(1)
+    for _ in range(199):
+        picks.append(int(near.argmax()))
+        near = np.minimum(near, ((pool - pool[picks[-1]]) ** 2).sum(1))
     assert found == [ids[i] for i in picks]
 
 
