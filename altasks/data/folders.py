@@ -30,6 +30,8 @@ _OTHER_IMAGES = (
     ".icns", ".ico", ".jif", ".jxr", ".nef", ".orf", ".pef", ".pfm", ".psd", ".raf", ".raw", ".rw2",
     ".sgi", ".srw", ".svg", ".xbm", ".xcf", ".xpm",
 )  # fmt: skip
+#: What lies beside images as their labels, one a piece.
+_BESIDE_IMAGES = (".csv", ".json", ".md", ".npy", ".txt", ".xml", ".yaml", ".yml")
 _SYSTEM_NAMES = (
     "$recycle.bin", "@eadir", "__macosx", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db",
     "icon\r", "system volume information", "thumbs.db",
@@ -181,8 +183,11 @@ def _image_suffixes() -> set[str]:
 
 
 def _looks_like_an_image(path: Path) -> bool:
-    if path.suffix.lower() in (*_BY_PLUGIN, *_OTHER_IMAGES):
+    suffix = path.suffix.lower()
+    if suffix in (*_BY_PLUGIN, *_OTHER_IMAGES):
         return True
+    if suffix in _BESIDE_IMAGES:  # as many as there are images: not opened
+        return False
     try:
         with path.open("rb") as file:
             head = file.read(16)

@@ -163,7 +163,7 @@ def _ordered_classes(
     """Return the classes in the order of their ids, or in that of `names`."""
     if names is None:
         return check_class_list(list(classes.values()), f"{path}: categories")
-    chosen = check_class_list(list(names))
+    chosen = check_class_list(names)
     used = used_categories(content)
     needed = [name for number, name in classes.items() if number in used]
     listed = [entry["name"] for entry in content["categories"]]  # that of the project, too

@@ -9,7 +9,7 @@ from typing import Any
 
 from altasks._internal.natural_order import natural_key
 from altasks.data.boxes.classes import check_class_list
-from altasks.data.boxes.paths import existing_image, is_file, path_inside, without_first
+from altasks.data.boxes.paths import existing_image, is_file, path_inside, plain_path, without_first
 from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError
 
@@ -44,7 +44,7 @@ def images_of(
     """
     files: dict[str, Path] = {}
     keys: dict[int | str, str] = {}
-    owners: dict[Path, str] = {}
+    owners: dict[str, str] = {}
     for place, entry in enumerate(content["images"]):
         what = f"images[{place}]"
         name, number = field_of(entry, "file_name", str, what, path), identity_of(entry, what, path)
@@ -58,7 +58,7 @@ def images_of(
             raise file_error(
                 path, None, f"{what} with an id and a name of its own", f"{name!r} again"
             )
-        owner = owners.setdefault(image.resolve(), name)
+        owner = owners.setdefault(plain_path(image), name)
         if owner != name:
             raise file_error(path, None, f"{what} with an image of its own", f"{owner!r} again")
         files[name] = image

@@ -98,6 +98,11 @@ def path_relative_to(image: Path, folder: Path) -> Path:
     return image.resolve().relative_to(folder.resolve())
 
 
+def plain_path(path: Path) -> str:
+    """Return an absolute path without `..`, links left as they are: each is a file of its own."""
+    return os.path.normpath(path.absolute())
+
+
 def existing_image(path: Path, source: Path, line: int | None = None) -> Path:
     """Return the path of an image file that is there.
 

@@ -129,7 +129,7 @@ def count_voc(folder: str | PathLike[str], names: Sequence[str]) -> list[int]:
         InvalidInputError: for a folder without XML files, a file that isn't VOC's, or another
             class, naming file and line.
     """
-    known = check_class_list(list(names))
+    known = check_class_list(names)
     place = require_folder(Path(folder), "folder")
     files = list_folder(place, (".xml",), argument="folder").files.values()
     if not files:

@@ -202,7 +202,7 @@ def count_yolo(
     place = require_folder(Path(folder), "folder")
     sixth_column = check_sixth_column(sixth_column)
     if not isinstance(classes, int):
-        check_class_files(place, check_class_list(list(classes)))
+        check_class_files(place, check_class_list(classes))
         classes = len(classes)
     counts = [0] * classes
     texts = list(text_files(place))

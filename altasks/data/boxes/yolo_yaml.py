@@ -14,6 +14,7 @@ from altasks.data.boxes.paths import (
     existing_inside,
     path_inside,
     path_relative_to,
+    plain_path,
     require_folder,
     without_first,
 )
@@ -183,7 +184,7 @@ def images_of_split(
             wanted="the folder in 'path'", hint=way_out,
         )  # fmt: skip
         require_folder(folder, f"{data.path}: path")
-    found: list[tuple[str, Path, Path]] = []  # (id in its own folder, file, folder)
+    found: list[tuple[str, Path]] = []  # (id in its own folder, file)
     result = SplitImages({}, [])
     for entry in data.splits[split]:
         place = _entry_place(entry, folder, data.path, split, way_out)
@@ -193,23 +194,24 @@ def images_of_split(
             if not listing.files:
                 raise file_error(data.path, None, f"images of {split!r}", f"none in {place}")
             result.passed_over.update(listing.passed_over)
-            found += [(name, image, place) for name, image in listing.files.items()]
+            found += listing.files.items()
         else:
             for image in _listed_images(place, folder):
                 name = path_relative_to(image, folder).as_posix()
-                found.append((name, image, folder))
+                found.append((name, image))
     if not found:
         raise file_error(data.path, None, f"images of {split!r}", "none")
-    own: dict[str, Path] = {}
+    paths = [plain_path(image) for _, image in found]
+    own: dict[str, str] = {}
     clash = any(
-        own.setdefault(name, image.resolve()) != image.resolve() for name, image, _ in found
+        own.setdefault(name, path) != path for (name, _), path in zip(found, paths, strict=True)
     )
-    seen: set[Path] = set()
-    for name, image, _ in found:
-        if image.resolve() not in seen:  # a list may repeat an image, so that it is seen more often
-            seen.add(image.resolve())
-            chosen = path_relative_to(image, folder).as_posix() if clash else name
-            result.images[chosen] = image
+    # A list may repeat an image, so that it is seen more often in training: here it is one sample.
+    once = dict(zip(reversed(paths), reversed(found), strict=True))
+    for path in dict.fromkeys(paths):
+        name, image = once[path]
+        chosen = path_relative_to(image, folder).as_posix() if clash else name
+        result.images[chosen] = image
     return folder, result
 
 
@@ -284,7 +286,7 @@ def classes_of(data: DataYaml, names: Sequence[str] | None) -> list[str]:
     if data.names is None:
         if names is None:
             raise file_error(data.path, None, "a data YAML with names", "none", "Or give names=.")
-        known = check_class_list(list(names))
+        known = check_class_list(names)
         if data.classes is not None and data.classes != len(known):
             raise file_error(data.path, None, f"nc: {len(known)}, as there are names",
                         f"nc: {data.classes}")  # fmt: skip

@@ -60,7 +60,7 @@ class TestCategories:
         # A model may have been trained with the project's own as a class.
         trained = ["cells", "b", "a"]
         assert coco([entry(2)], [ROOT, *TWO], names=trained).names == trained
-        for names in (["b"], ["a", "c"], []):
+        for names in (["b"], ["a", "c"], [], "a"):
             with pytest.raises(InvalidInputError, match=r"classes|class names"):
                 coco([entry(2)], TWO, names=names)
 

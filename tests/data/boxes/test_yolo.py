@@ -112,6 +112,12 @@ class TestWhereThingsAre:
         found = read_yolo(root / "data.yaml")
         assert found.labels == {"a/images/1.jpg": BOX, "b/images/1.jpg": []}
 
+    def test_a_link_is_an_image_of_its_own(self, lay):
+        yaml = "train: images\nnames: [cell]"
+        root = lay("images/a.jpg", **{"labels/a.txt": ROW, "labels/b.txt": "", "data.yaml": yaml})
+        (root / "images/b.jpg").symlink_to(root / "images/a.jpg")
+        assert read_yolo(root / "data.yaml").labels == {"a.jpg": BOX, "b.jpg": []}
+
     def test_suffixes_of_labels_in_any_case(self, lay):
         root = lay(
             "images/a.JPG", **{"labels/a.TXT": ROW, "data.yaml": "train: images\nnames: [cell]"}
