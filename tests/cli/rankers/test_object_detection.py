@@ -158,7 +158,7 @@ def test_its_options_are_refused_elsewhere(tmp_path):
     given = ["rank", "--task", "ner", "--model", "m", "--pool", "p", "--out", str(tmp_path / "q")]
     result = CliRunner().invoke(app, [*given, "--conf", "0.2"])
     assert result.exit_code == 2
-    assert "not to be given for ner" in result.output
+    assert "--conf: not an option of ner, only of object-detection." in result.output
 
 
 class TestConformance(RankerSuite):

@@ -94,6 +94,16 @@ def test_what_cannot_be_ranked_is_named(rank, files, checkpoint, trunk, tmp_path
     assert not rows
 
 
+def test_strategies_read_embeddings_or_say_why_not(rank, files):
+    few = ["--passes", "2", "-n", "2"]
+    result, rows = rank(files / "b.jsonl", "--strategy", "k_center", *few)
+    assert result.exit_code == 0, result.output
+    assert len(rows) == 2
+    result, rows = rank(files / "b.jsonl", "--strategy", "badge", *few)
+    assert result.exit_code == 2
+    assert "--strategy: mean_probs exist for one distribution per sample" in result.output
+
+
 class TestConformance(RankerSuite):
     @pytest.fixture
     def arguments(self, tagger, tmp_path):
