@@ -1,4 +1,4 @@
-"""The loop: ask, tell, fit; and the store that remembers it."""
+"""The loop: ask, label, fit; and the store that remembers it."""
 
 from __future__ import annotations
 

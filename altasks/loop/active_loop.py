@@ -233,7 +233,7 @@ class ActiveLoop:
             n: at least 1.
             scores: made elsewhere, higher = label first: a dict from id to number (only its ids
                 are candidates), a `Scores`, or one number for each sample in the pool's order.
-            cost: above 0. The query costs no more, and its `cost` says how much.
+            cost: above 0. The query costs no more, and its `cost` is the sum.
             per_cost: with `cost`: pick by score per cost instead of by score. Asks before the
                 first fit, which have no scores, are as without it.
 
@@ -378,7 +378,7 @@ class ActiveLoop:
 
         Where it stands is read from the store alone, so a run that was cut off anywhere goes on
         as if it hadn't been, beginning with a query that was asked and not answered. Rounds
-        completed before are in `rounds` and are not yielded again. Ctrl-C leaves everything told
+        completed before are in `rounds` and are not yielded again. Ctrl-C leaves all labels
         so far.
 
         The budget is in samples (`budget`, `batch`), or in the unit of the loop's costs

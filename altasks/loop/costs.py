@@ -1,4 +1,4 @@
-"""What labelling a sample costs: as given, as the task says, or as its labels turned out."""
+"""The cost of labelling a sample: as given, as the task expects, or counted from its label."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Costs:
 
 
 class LabelCosts:
-    """What labels cost, counted from them, where the task can count.
+    """The cost of labels, counted from them, where the task can count.
 
     Each label is read once, when it is new.
 

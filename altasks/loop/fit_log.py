@@ -30,7 +30,7 @@ from altasks.loop.base import LabelSnapshot, LoggedFit, State, Store
 from altasks.loop.unreadable import by_id, read_samples, unreadable
 from altasks.loop.weights_folder import WorkFolder
 
-#: What to do where labelled samples are gone.
+#: Advice where labelled samples are gone.
 PUT_BACK = "They are labelled, and the labels are kept: put them back, then fit again."
 
 #: Libraries whose version is logged where they are in use.
@@ -46,7 +46,7 @@ class FitLog:
         store: whose labels are used, and where fits are logged.
         work: where weights go; None keeps none.
         seed: of the loop.
-        progress: whether to say on stderr that a fit is repeated; None: if that is a terminal.
+        progress: whether to report on stderr that a fit is repeated; None: if that is a terminal.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class FitLog:
             self._load(last)
 
     def catch_up_with_store(self) -> LoggedFit | None:
-        """Bring the task to the fit that the store says is the last, and return that."""
+        """Bring the task to the last fit in the store, and return that."""
         while True:
             last = self.store.state().last_fit
             if self.catch_up(last):
@@ -193,7 +193,9 @@ class FitLog:
                 LoopWarning,
                 stacklevel=4,
             )
-        self._say(f"altasks: fit {fit.fit} is trained again from its log ({fit.n_labels} labels)")
+        self._report(
+            f"altasks: fit {fit.fit} is trained again from its log ({fit.n_labels} labels)"
+        )
         self.current = 0
         with _threads(fit.threads):
             self._train(ids, values, fit.seed)
@@ -203,7 +205,7 @@ class FitLog:
             self.work.publish(self.work.save(self.task, fit.token), fit.fit, fit.token)
             self._misfit = 0
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         if sys.stderr.isatty() if self.progress is None else self.progress:
             sys.stderr.write(f"{line}\n")
 

@@ -51,7 +51,7 @@ class Round:
     """One completed round of `ActiveLoop.run`.
 
     Args:
-        round: how many asks there had been; 0 for a fit on labels told before the first ask.
+        round: how many asks there had been; 0 for a fit on labels from before the first ask.
         ids: what was asked in this round.
         labelled: how many samples had a label when the model was fitted.
         metrics: of the test set; empty without one.

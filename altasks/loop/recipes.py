@@ -23,7 +23,7 @@ from altasks.strategies.base import Strategy
 
 #: Attributes that follow from the options.
 DERIVED = ("needs", "wants", "reads_scores")
-#: Options of a committee that say where its members are kept, not what they answer.
+#: Options of a committee that decide where its members are kept, not what they answer.
 _WHERE_KEPT = ("one_at_a_time", "directory")
 #: Longer options are kept as a digest.
 _LONG = 100
@@ -63,7 +63,7 @@ def function_recipe(
 ) -> Recipe:
     """Return the recipe of an acquisition function or another function, with its options.
 
-    A function of somebody's own is told by its name, its defaults and the variables that it
+    A function of somebody's own is known by its name, its options and the variables that it
     captures; another body under the same name is not noticed.
 
     Args:
@@ -83,7 +83,7 @@ def function_recipe(
         given = {**function.keywords, **given}
         function = function.func
     if inspect.isroutine(function) or isinstance(function, type):
-        if ACQUISITIONS.name_of(function) is None:  # a registered one is told by its name
+        if ACQUISITIONS.name_of(function) is None:  # a registered one is known by its name
             given = {**_captured(function), **given}
         return _recipe(function, {k: _value(v) for k, v in given.items()}, ACQUISITIONS)
     # An object that can be called: its class and attributes.

@@ -99,7 +99,7 @@ class Selector:
     def draws_by_round(self) -> bool:
         """Whether scores of the same model differ from round to round.
 
-        A task that is given the round draws by it, unless it, or its committee, says
+        A task that is given the round draws by it, unless it, or its committee, has
         `draws_by_round = False`, or it has no committee.
         """
         return _draws_by_round(self.task)
@@ -157,7 +157,7 @@ class Selector:
         candidates = Candidates(ids, values, **fields)
         if wanted.cost is None:
             assert wanted.n is not None
-            # What a strategy returns is written to the store, for good: it is looked at first.
+            # What a strategy returns is written to the store, for good: it is checked first.
             picks = select_inside(self.strategy, candidates, min(int(wanted.n), len(ids)), rng)
         else:
             # A cold start may read no scores, which is no reason to refuse the later asks.
@@ -234,7 +234,7 @@ class Selector:
         return np.concatenate(blocks)[: len(ids)]
 
     def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
-        """Return what the task says of each id, as JSON; empty if it says nothing."""
+        """Return the task's description of each id, as JSON; empty if it has none."""
         from altasks.scoring.describe import describe_samples
 
         try:

@@ -1,4 +1,4 @@
-"""What the loop says when samples of its pool can't be read."""
+"""Errors for samples of the pool that can't be read, with the way to go on without them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_samples(
 def to_skip(
     error: UnreadableSampleError, found: Mapping[str, str], *, asked: bool = False
 ) -> UnreadableSampleError:
-    """Return the error that says which samples they are and how to go on without them.
+    """Return the error that names the samples and how to go on without them.
 
     Args:
         error: as the task or scoring raised it.
@@ -73,7 +73,7 @@ def to_skip(
 def unreadable(
     error: UnreadableSampleError, found: Mapping[str, str], then: str
 ) -> UnreadableSampleError:
-    """Return the error that says which samples they are, and what `then` to do."""
+    """Return the error that names the samples, and what `then` to do."""
     reasons = "; ".join(f"{name!r}: {text}" for name, text in list(found.items())[:5])
     more = f"; and {len(found) - 5} more (see `.skipped`)" if len(found) > 5 else ""
     return UnreadableSampleError(

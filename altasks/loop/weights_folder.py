@@ -20,7 +20,7 @@ _TEMPORARY = re.compile(r"\.unfinished-(?P<host>.+)-(?P<pid>\d+)-[0-9a-f]+")
 _FIT = re.compile(r"fit-(?P<number>\d+)(?:-(?P<token>[0-9a-f]+))?")
 #: Characters of a fit's token in the name of its folder.
 _SHORT = 8
-#: What an error says where a disk is full, whoever wrapped it (safetensors and torch do).
+#: Texts of errors where a disk is full, whoever wrapped them (safetensors and torch do).
 _FULL = re.compile(
     r"no space left|disk full|file too large|quota exceeded|os error (27|28|122)\b"
     r"|code: (27|28|122)\b|input/output error|\bio ?error|failed writing file|unexpected pos",

@@ -1,4 +1,4 @@
-"""What an oracle is: whatever answers a query."""
+"""The protocol of oracles: whatever answers a query."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ class Simulated:
             Whether and how an id is answered wrongly depends on the seed and the id alone, so a
             resumed run hears the same errors.
         cost: what a label costs: a number, a dict from id to number, or a function of (id,
-            label); None: labels cost nothing.
+            label), which counts from the true label (`lambda id, label: 1 + len(label)`); None:
+            labels cost nothing.
         seed: of the noise.
 
     Raises:

@@ -107,7 +107,7 @@ class Database:
                     "id",
                     "ids, annotators and settings that UTF-8 can write",
                     f"{error.object!r}",
-                    hint="It holds half of a surrogate pair: a file name that is not UTF-8, say. "
+                    hint="It holds half of a surrogate pair, as file names do that are not UTF-8. "
                     "Nothing of this call was written.",
                 ) from error
             except DBAPIError as error:
@@ -116,8 +116,8 @@ class Database:
                 time.sleep(0.01)
 
     def _explain(self, error: DBAPIError) -> str:
-        said = str(error.orig).strip()
-        low = said.lower()
+        reason = str(error.orig).strip()
+        low = reason.lower()
         advice = "Nothing of this call was written."
         if "disk is full" in low or "no space left" in low:
             advice += " Free some space and repeat the call."
@@ -131,7 +131,7 @@ class Database:
             advice += " The file is not an altasks store, or is damaged."
         elif _is_busy(error):
             advice += f" Another process has been writing for over {PATIENCE:.0f} seconds."
-        return f"store {self.name}: {said}. {advice}"
+        return f"store {self.name}: {reason}. {advice}"
 
     def close(self) -> None:
         """Close the connections; an in-memory store is lost with them."""

@@ -15,7 +15,7 @@ def make_file(path: Path, name: str) -> None:
     """Make a store's file unless there is one.
 
     It is made under another name and then linked to its own, so that a process that dies
-    meanwhile leaves no empty file: an empty one is what a failed copy leaves, and taking that for
+    in between leaves no empty file: an empty one is what a failed copy leaves, and taking that for
     a new store would hide that the labels are gone.
 
     Args:

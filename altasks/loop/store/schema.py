@@ -1,7 +1,7 @@
 """The tables of a store. A change raises `SCHEMA_VERSION` and adds to `migrations`.
 
 `altasks_events` is append-only: every label, correction and skip, in the order they were
-committed, so nothing told is ever lost. `altasks_labels` and `altasks_skips` are the current view
+committed, so no label is ever lost. `altasks_labels` and `altasks_skips` are the current view
 of it, kept in the same transactions. `annotator` and `part` (a region, a span, a yes/no question
 about a sample) are there from the first version, also where they are empty.
 """
@@ -105,7 +105,7 @@ FITS = Table(
     Column("seed", BigInteger, nullable=False),
     Column("threads", Integer, nullable=False),
     Column("versions", Text, nullable=False),  # JSON
-    Column("token", String(32), nullable=False),  # what the work folder of this fit must say
+    Column("token", String(32), nullable=False),  # that the work folder of this fit must have
 )
 
 ROUNDS = Table(

@@ -251,7 +251,7 @@ class SQLStore:
         self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
     ) -> int:
         """Keep JSON labels and return how many are new or changed; a skip of theirs ends."""
-        said = {name: dumps(value) for name, value in labels.items()}
+        texts = {name: dumps(value) for name, value in labels.items()}
 
         def keep(connection: Connection) -> int:
             columns = (LABELS.c.sample_id, LABELS.c.value, LABELS.c.seq)
@@ -261,19 +261,19 @@ class SQLStore:
                     connection,
                     LABELS.c.sample_id,
                     columns,
-                    list(said),
+                    list(texts),
                     LABELS.c.annotator == annotator,
                     LABELS.c.part == part,
                 )
             }
             news = {
                 name: value
-                for name, value in said.items()
+                for name, value in texts.items()
                 if name not in before or before[name][0] != value
             }
             changed = [name for name in news if name in before]
             if changed and not replace:
-                raise conflict(changed, before, said, annotator)
+                raise conflict(changed, before, texts, annotator)
             self._append(connection, "label", news, annotator, part, before)
             return len(news)
 

@@ -50,7 +50,7 @@ def schema_version(connection: Connection, *, shared: bool = True) -> int | None
         return None
     value = connection.scalar(select(META.c.value).where(META.c.key == "schema_version"))
     if value is None:
-        raise StoreError(f"store: its table {META.name} says no schema version; it is damaged.")
+        raise StoreError(f"store: its table {META.name} has no schema version; it is damaged.")
     try:
         version = int(json.loads(value))
     except ValueError:
@@ -139,7 +139,7 @@ def rows_among(
 def conflict(
     changed: Sequence[str],
     before: Mapping[str, tuple[str, int]],
-    said: Mapping[str, str],
+    now_given: Mapping[str, str],
     annotator: str,
 ) -> LabelConflictError:
     """Return what `tell` raises when an annotator contradicts itself."""
@@ -148,6 +148,6 @@ def conflict(
     who = f"annotator {annotator!r}" if annotator else "the same annotator"
     return LabelConflictError(
         f"labels: {who} has labelled {name!r} {before[name][0]} and now labels it "
-        f"{said[name]}{others}. Nothing of this call was kept. Correct a label with replace=True; "
-        "give another person's with annotator=."
+        f"{now_given[name]}{others}. Nothing of this call was kept. Correct a label with "
+        "replace=True; give another person's with annotator=."
     )
