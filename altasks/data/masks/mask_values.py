@@ -111,7 +111,7 @@ def settle_white(masks: Mapping[str, Path], classes: int) -> dict[str, Any]:
     with_class: Path | None = None
     for name, path in masks.items():
         array = numbers_of_file(path, str(path))
-        values = np.unique(array)
+        values = _distinct(array)
         if values[-1] in (_WHITE, _WHITE_16) and (len(values) == 1 or values[-2] == 0):
             white.append(name)
             continue
@@ -138,6 +138,13 @@ def settle_white(masks: Mapping[str, Path], classes: int) -> dict[str, Any]:
         array = numbers_of_file(masks[name], str(masks[name]))
         labels[name] = encode_mask((array > 0).astype(np.uint8))
     return labels
+
+
+def _distinct(array: np.ndarray) -> np.ndarray:
+    """Return the distinct numbers of a mask, sorted; of bytes by counting, which is far faster."""
+    if array.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(array.ravel(), minlength=256))
+    return np.unique(array)
 
 
 def _level(value: Any) -> int | None:
