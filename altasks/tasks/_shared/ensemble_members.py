@@ -53,32 +53,30 @@ class EnsembleMembers:
         task = self._task
         if self._borrowed and k == 0:
             replica = task.replica(task.model)
-            replica._new_parameters = task._new_parameters
+            replica.begin_with(None, task.new_parameters)
             return replica
         source = self._ensemble.source(k)
         if source is not None:
             return task.replica(source)
         # Copies of the task's own model: they share the weights that each fit starts from. Those
         # are taken down before the first copy is trained, since that is the task's own model.
-        start = task._starting_point()
+        start = task.starting_point()
         replica = task.replica(task.model if k == 0 else copy.deepcopy(task.model))
-        replica._initial_weights, replica._new_parameters = start, task._new_parameters
+        replica.begin_with(start, task.new_parameters)
         return replica
 
     def _with_weights_of(self, k: int) -> Any:
         task = self._task
         if self._shared is None:
             self._shared = task.replica(task.model)
-            self._shared._new_parameters = task._new_parameters
-        self._shared._resumable = False
         source = self._ensemble.source(k)
         if source is None:
-            self._shared._initial_weights = task._starting_point()
+            self._shared.begin_with(task.starting_point(), task.new_parameters)
             return self._shared
-        loaded = task._load(source, task._settings.get("labels"))
+        loaded = task.load_source(source)
         _copy_weights(loaded.model, self._shared.model, k)
         # Its own weights are what its fits start from, not those of the member before.
-        self._shared._initial_weights, self._shared._new_parameters = None, loaded.new
+        self._shared.begin_with(None, loaded.new)
         return self._shared
 
 

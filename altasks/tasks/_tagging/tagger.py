@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from altasks.errors import UnsupportedPredictionError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged, Transcripts
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
 from altasks.tasks._shared.texts import longest_input
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import TrainerTask, in_order
@@ -35,49 +37,54 @@ class WordTagger(TrainerTask):
     are the words of all of them, one after the other.
 
     Args:
-        model: as in `TrainerTask`.
-        labels: span labels, or whole tags (`O` among them), or None for the checkpoint's.
-        scheme: how the model's tags are written; None: as their letters say, or IOB2.
-        repair: whether ill-formed tags in labels are read as conlleval reads them.
-        tokenizer: by default the one beside the model.
-        max_length: the most tokens in a window; by default what the model reads.
-        overlap: how many tokens neighbouring windows share; None: a quarter of `max_length`.
-        options: the further arguments of `TrainerTask`.
-        own: the subclass's further settings.
+        model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
+            left out where the committee is an `Ensemble` of models or checkpoints.
+        labels: the labels of spans, or whole tags (`O` among them) in the order of the model's
+            outputs. Needed for a checkpoint without a head for them: it is then made, and drawn
+            from the seed at each `fit`. None: those the model came with.
+        committee: where the K opinions come from: `MCDropout(20, layers="head")`, `Ensemble(5)`;
+            None means the model's own, K = 1.
+        scheme: how the model's tags are written: `"IOB1"`, `"IOB2"`, `"BIOES"` or `"BILOU"`; None:
+            as their letters say, or IOB2.
+        repair: read ill-formed tags in labels, such as an I- without a B-, as conlleval does,
+            instead of refusing them.
+        tokenizer: a fast one; by default the one beside the model.
+        max_length: the most tokens in one window; by default what the model reads.
+        overlap: how many tokens neighbouring windows share; None: a quarter of a window.
+        **options: settings of training and prediction, as `TrainerOptions` documents them.
     """
 
     auto_class: ClassVar[str] = "AutoModelForTokenClassification"
 
     def __init__(
         self,
-        model: Any,
-        labels: Sequence[str] | None,
+        model: str | os.PathLike[str] | nn.Module | None = None,
         *,
-        committee: Committee | Ensemble | None,
-        scheme: str | None,
-        repair: bool,
-        tokenizer: Any,
-        max_length: int | None,
-        overlap: int | None,
-        own: dict[str, Any],
-        **options: Any,
+        labels: Sequence[str] | None = None,
+        committee: Committee | Ensemble | None = None,
+        scheme: str | None = None,
+        repair: bool = False,
+        tokenizer: Any = None,
+        max_length: int | None = None,
+        overlap: int | None = None,
+        **options: Unpack[TrainerKeywords],
     ) -> None:
         self._scheme = scheme
         self.repair = repair
+        tags = None if labels is None else list(TagSet.of(labels, scheme).tags)
         super().__init__(
-            model,
-            None if labels is None else list(TagSet.of(labels, scheme).tags),
             committee=committee,
+            options=TrainerOptions.of(options),
             own={
+                "labels": tags,
                 "scheme": scheme,
                 "repair": repair,
                 "tokenizer": tokenizer,
                 "max_length": max_length,
                 "overlap": overlap,
-                **own,
             },
-            **options,
         )
+        self._take(model, tags)
         self.default_acquisition = "mnlp" if committee is None else "bald"
 
     @property
@@ -271,7 +278,7 @@ class WordTagger(TrainerTask):
         # A window may answer for no word: nothing to learn, and a mean over nothing in its batch.
         return [row for row, window in zip(rows, windows, strict=True) if window.places]
 
-    def _collator(self) -> Any:
+    def _own_collator(self) -> Any:
         return WordCollator(self.tokenizer)
 
     def _processor(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Unpack, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,8 +35,9 @@ from altasks.tasks._shared.images import (
     longest_side,
     plain_transform,
 )
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import WEIGHTS, TrainerTask
+from altasks.tasks._shared.trainer_task import TrainedTask, TrainerTask
 from altasks.tasks._shared.weights import redrawable
 
 #: How many classes a description lists.
@@ -61,9 +62,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             None means the model's own, K = 1.
         multi_label: whether a label is a list of names, each present or not; None: as the
             checkpoint's `problem_type` has it.
-        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
-            seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
-            that suit the number of labels, no files, no logs.
         processor: of a Hugging Face model: its image processor, or where it is; by default the
             one beside the model.
         transform: instead of a processor: from a PIL image to a float tensor `[channels, H, W]`,
@@ -78,17 +76,9 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         redraw: what of a model object each fit draws anew from its seed: the `"head"`, or
             `"all"`, for a network that starts from nothing.
         workers: threads that decode images; 0 decodes in the caller's.
-        device: where to work. By default the model's own; for a model loaded here, the GPU if
-            there is one.
-        batch_size: how many images go through the model at once; `predict` takes any number.
-        callbacks: `transformers.TrainerCallback`s, passed on.
-        data_collator: passed on; by default stacks the images.
-        warm_start: whether a `fit` goes on from the last one's weights instead of starting again
-            from the pretrained ones.
-        frozen_layers: how many of the lower layers a `fit` leaves as they are, and what is below.
-        autocast: `"bfloat16"` predicts in mixed precision.
-        head: the dotted name of the layer that makes the logits, if it is not the last linear
-            layer of that size.
+        **options: settings of training and prediction, as `TrainerOptions` documents them:
+            `training_args`, `batch_size`, `callbacks`, `warm_start`, `autocast`, `device`,
+            `data_collator`, `frozen_layers` and `head`.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, or a setting that can't be.
@@ -115,7 +105,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         labels: Sequence[Any] | None = None,
         committee: Committee | Ensemble | None = None,
         multi_label: bool | None = None,
-        training_args: Any = None,
         processor: Any = None,
         transform: Callable[[Any], Any] | None = None,
         input_size: int | tuple[int, int] | None = None,
@@ -123,17 +112,11 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         channels: Literal["RGB", "L"] | None = None,
         redraw: Literal["head", "all"] = "head",
         workers: int = 4,
-        device: torch.device | str | None = None,
-        batch_size: int = 32,
-        callbacks: Sequence[Any] | None = None,
-        data_collator: Any = None,
-        warm_start: bool = False,
-        frozen_layers: int = 0,
-        autocast: Literal["bfloat16", "float16"] | None = None,
-        head: str | None = None,
+        **options: Unpack[TrainerKeywords],
     ) -> None:
         require("PIL.Image", "vision", "Classifying images")
         own = {
+            "labels": labels,
             "multi_label": multi_label,
             "processor": processor,
             "transform": transform,
@@ -145,23 +128,9 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         }
         _check_settings(own)
         self._redraw = redraw
-        self._given_head = head
         self.augment = augment
-        super().__init__(
-            model,
-            labels,
-            committee=committee,
-            device=device,
-            training_args=training_args,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            data_collator=data_collator,
-            warm_start=warm_start,
-            frozen_layers=frozen_layers,
-            autocast=autocast,
-            head=head,
-            own=own,
-        )
+        super().__init__(committee=committee, options=TrainerOptions.of(options), own=own)
+        self._take(model, labels)
         self.default_acquisition = "margin" if committee is None else "bald"
 
     def predict(self, samples: Sequence[Any]) -> Prediction:
@@ -255,7 +224,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
                 "None",
             )
         net = source if isinstance(source, PixelNet) else PixelNet(source)
-        name = _within(net, self._given_head)
+        name = _within(net, self._named_head)
         head = find_head(net, len(Classes(labels, self._multi_label)), name)
         if self._redraw == "all":
             return Loaded(net, redrawable(net))
@@ -334,8 +303,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
 
     def _write(self, folder: Path) -> None:
         if isinstance(self.model, PixelNet):
-            safetensors = require("safetensors.torch", "vision", "Writing weights")
-            safetensors.save_model(self.model, str(folder / WEIGHTS))
+            TrainedTask._write(self, folder)
         else:
             super()._write(folder)
 
@@ -354,7 +322,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         name = noted.get("architecture")
         return {} if name is None else {"timm": str(name)}
 
-    def _collator(self) -> Any:
+    def _own_collator(self) -> Any:
         transformers = require("transformers", "vision", "Training an image classifier")
         return transformers.default_data_collator
 

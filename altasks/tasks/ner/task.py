@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import nn
@@ -16,6 +16,7 @@ from altasks.data.tagging.tags import convert, spans_of, tags_of
 from altasks.data.tagging.words import tag_text, word_offsets
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
+from altasks.tasks._shared.options import TrainerKeywords
 from altasks.tasks._tagging.span_metrics import entity_metrics
 from altasks.tasks._tagging.tagger import WordTagger
 from altasks.tasks._tagging.words import Marked, as_words, check_unicode
@@ -46,34 +47,12 @@ class NER(WordTagger):
     which is safe, since in no scheme do they mean other spans.
 
     Args:
-        model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
-            left out where the committee is an `Ensemble` of models or checkpoints.
         labels: the entity types (`["PER", "LOC"]`), or the tags in the order of the model's
             outputs (`["O", "B-PER", ...]`). Needed for a checkpoint without a head for them: it
             is then made, and drawn from the seed at each `fit`. None: those the model came with.
-        committee: where the K opinions come from: `MCDropout(20, layers="head")`, `Ensemble(5)`;
-            None means the model's own, K = 1.
-        scheme: how the model's tags are written: `"IOB1"`, `"IOB2"`, `"BIOES"` or `"BILOU"`; None:
-            as their letters say.
         label_scheme: how tags in labels are written; kept and trained as IOB2 spans.
-        repair: read ill-formed tags in labels, such as an I- without a B-, as conlleval does,
-            instead of refusing them.
-        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
-            seed is each fit's own), or a mapping of settings over the defaults, or None.
-        tokenizer: a fast one; by default the one beside the model.
-        max_length: the most tokens in one window; by default what the model reads.
-        overlap: how many tokens neighbouring windows share; None: a quarter of a window.
-        device: where to work. By default the model's own; for a model loaded here, the GPU if
-            there is one.
-        batch_size: how many windows go through the model at once.
-        callbacks: `transformers.TrainerCallback`s, passed on.
-        data_collator: passed on; by default pads each batch to its longest window.
-        warm_start: whether a `fit` goes on from the last one's weights.
-        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
-            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
-        autocast: `"bfloat16"` predicts in mixed precision.
-        head: the dotted name of the layer that makes the logits, if it is not the last linear
-            layer of that size.
+        **options: the model, the committee, and how words are read, as `WordTagger` documents
+            them; settings of training and prediction, as `TrainerOptions` does.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, a slow tokenizer, or a setting
@@ -100,41 +79,25 @@ class NER(WordTagger):
         scheme: str | None = None,
         label_scheme: str = "IOB2",
         repair: bool = False,
-        training_args: Any = None,
         tokenizer: Any = None,
         max_length: int | None = None,
         overlap: int | None = None,
-        device: torch.device | str | None = None,
-        batch_size: int = 32,
-        callbacks: Sequence[Any] | None = None,
-        data_collator: Any = None,
-        warm_start: bool = False,
-        frozen_layers: int = 0,
-        autocast: Literal["bfloat16", "float16"] | None = None,
-        head: str | None = None,
+        **options: Unpack[TrainerKeywords],
     ) -> None:
         convert([], label_scheme, "IOB2")  # an unknown name is an error now
         self.label_scheme = label_scheme
         super().__init__(
             model,
-            labels,
+            labels=labels,
             committee=committee,
             scheme=scheme,
             repair=repair,
             tokenizer=tokenizer,
             max_length=max_length,
             overlap=overlap,
-            own={"label_scheme": label_scheme},
-            device=device,
-            training_args=training_args,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            data_collator=data_collator,
-            warm_start=warm_start,
-            frozen_layers=frozen_layers,
-            autocast=autocast,
-            head=head,
+            **options,
         )
+        self._settings["label_scheme"] = label_scheme
 
     def size(self, sample: Any) -> int:
         """Return the number of characters: cheap, and good enough to batch like with like."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Unpack, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from altasks._internal.extras import require
 from altasks._internal.frames import aligned, as_rows, paired
 from altasks._internal.random import derive_seed, isolated
 from altasks._internal.settings import damaged, read_settings
@@ -22,15 +22,10 @@ from altasks.errors import TrainingError, first_line, invalid
 from altasks.predictions import Normal, Prediction
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
 from altasks.tasks._shared.classifiers import find_tokenizer, with_padding
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
 from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import (
-    SETTINGS,
-    WEIGHTS,
-    TrainerTask,
-    check_shared,
-    in_order,
-)
+from altasks.tasks._shared.trainer_task import SETTINGS, TrainedTask, TrainerTask, in_order
 from altasks.tasks.regression.image_inputs import ImageReader, find_image_processor
 from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader
 from altasks.tasks.regression.model import (
@@ -93,21 +88,16 @@ class Regression(TrainerTask):
         redraw: what each `fit` draws from its seed: `"head"`, the last layer, or `"all"`; a network
             built here is always drawn anew as a whole. For an `Ensemble(5)` of a module of yours
             that was not pretrained say `"all"`, or use `Ensemble.from_factory`.
-        training_args: as in `TextClassification`. The defaults for tables: AdamW, learning rate
-            0.01 falling to 0, batches of 32 to 256, 40 epochs.
         tokenizer: of a Hugging Face model; by default the one beside it.
         processor: of a Hugging Face model of images: its image processor, or where it is; by
             default the one beside the model.
         max_length: the most tokens a text may have.
         too_long: `"error"` or `"truncate"`, as in `TextClassification`.
-        device: where to work; by default the model's own.
-        batch_size: samples through the model at once; by default 1024 rows, or 32 texts or images.
-        callbacks: `transformers.TrainerCallback`s, passed on.
-        data_collator: passed on.
-        warm_start: whether a `fit` goes on from the last one's weights and scaling.
-        frozen_layers: how many of the lower layers of a Hugging Face model a `fit` leaves alone.
-        autocast: `"bfloat16"` predicts in mixed precision.
-        head: the dotted name of the last layer, if it is not the last linear one of that size.
+        **options: settings of training and prediction, as `TrainerOptions` documents them:
+            `training_args` (the defaults for tables: AdamW, learning rate 0.01 falling to 0,
+            batches of 32 to 256, 40 epochs), `batch_size` (by default 1024 rows, or 32 texts or
+            images), `callbacks`, `warm_start` (the scaling stays as well), `autocast`, `device`,
+            `data_collator`, `frozen_layers` and `head`.
 
     Raises:
         InvalidInputError: for a setting that can't be, or a model that doesn't have 2T outputs.
@@ -137,19 +127,11 @@ class Regression(TrainerTask):
         beta: float = 0.5,
         variance_floor: float = 1e-6,
         redraw: Literal["head", "all"] = "head",
-        training_args: Any = None,
         tokenizer: Any = None,
         processor: Any = None,
         max_length: int | None = None,
         too_long: Literal["error", "truncate"] = "error",
-        device: torch.device | str | None = None,
-        batch_size: int | None = None,
-        callbacks: Sequence[Any] | None = None,
-        data_collator: Any = None,
-        warm_start: bool = False,
-        frozen_layers: int = 0,
-        autocast: Literal["bfloat16", "float16"] | None = None,
-        head: str | None = None,
+        **options: Unpack[TrainerKeywords],
     ) -> None:
         self._targets = Targets(target_names(targets))
         names, width = column_names(features)
@@ -160,41 +142,28 @@ class Regression(TrainerTask):
         self._table = TableReader(names, width)
         self._reader: TableReader | TextReader | ImageReader = self._table
         self._scaling: Scaling | None = None
-        self._sizes_batches = batch_size is None
-        self._own = {
-            "features": features,
-            "targets": targets,
-            "hidden": hidden,
-            "dropout": dropout,
-            "loss": loss,
-            "beta": beta,
-            "variance_floor": variance_floor,
-            "redraw": redraw,
-            "tokenizer": tokenizer,
-            "processor": processor,
-            "max_length": max_length,
-            "too_long": too_long,
-        }
-        self._given: dict[str, Any] = {
-            "committee": committee,
-            "device": device,
-            "training_args": training_args,
-            "batch_size": ROWS_AT_ONCE if batch_size is None else batch_size,
-            "callbacks": callbacks,
-            "data_collator": data_collator,
-            "warm_start": warm_start,
-            "frozen_layers": frozen_layers,
-            "autocast": autocast,
-            "head": head,
-        }
-        # Validated now, before labels are paid for.
-        at_once = self._given["batch_size"]
-        check_shared(committee, training_args, at_once, frozen_layers, autocast)
+        self._sizes_batches = options.get("batch_size") is None
+        # Validated now, before labels are paid for, also where the model waits for the first rows.
+        super().__init__(
+            committee=committee,
+            options=TrainerOptions.of(options, batch_size=ROWS_AT_ONCE),
+            own={
+                "features": features,
+                "targets": targets,
+                "hidden": hidden,
+                "dropout": dropout,
+                "loss": loss,
+                "beta": beta,
+                "variance_floor": variance_floor,
+                "redraw": redraw,
+                "tokenizer": tokenizer,
+                "processor": processor,
+                "max_length": max_length,
+                "too_long": too_long,
+            },
+        )
         self.default_acquisition = "variance" if committee is None else "epistemic_variance"
-        # What may be asked of a task whose model waits for the first rows.
         self._built = False
-        self.committee, self.warm_start = committee, warm_start
-        self._ensemble, self._resumable, self._fit_failed = None, False, False
         brought = isinstance(committee, Ensemble) and committee.source(0) is not None
         if model is not None or brought or self._table.width is not None:
             self._build(model, brought=brought)
@@ -209,7 +178,7 @@ class Regression(TrainerTask):
                     self._table.width, 2 * len(self._targets), self._hidden, self._dropout
                 )
             model = Built(net)
-        super().__init__(model, None, own=self._own, **self._given)
+        self._take(model, None)
         self._head_is_new |= isinstance(self.model, Built)
         self._came_untrained = self._head_is_new
         self._built = True
@@ -359,11 +328,6 @@ class Regression(TrainerTask):
         assert isinstance(prediction, Normal)
         return {**self._reader.show(sample), **self._targets.show(prediction)}
 
-    def start_round(self, round: int) -> None:
-        """Tell the committee which round its random draws are for."""
-        if self.committee is not None:
-            self.committee.start_round(round)
-
     def save(self, directory: Path | str) -> None:
         """Write the weights (safetensors) and altasks.json with the constants of the scaling."""
         if not self._built:
@@ -398,7 +362,7 @@ class Regression(TrainerTask):
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         del labels
         outputs = 2 * len(self._targets)
-        return load_network(source, outputs, head=self._given["head"], redraw=self._redraw)
+        return load_network(source, outputs, head=self._named_head, redraw=self._redraw)
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del labels
@@ -406,18 +370,19 @@ class Regression(TrainerTask):
             if isinstance(self.model, Built):
                 self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
         elif reads_images(self.model):
-            processor = find_image_processor(source, self._own["processor"])
+            processor = find_image_processor(source, self._settings["processor"])
             self._settings["processor"] = processor
             self._reader = ImageReader(processor)
         else:
-            found = find_tokenizer(source, self._own["tokenizer"])
+            found = find_tokenizer(source, self._settings["tokenizer"])
             tokenizer = with_padding(found, self.model)
-            most = most_read(self._own["max_length"], self.model, tokenizer)
+            most = most_read(self._settings["max_length"], self.model, tokenizer)
             self._settings["tokenizer"] = tokenizer
-            encoder = TextEncoder(tokenizer, most, self._own["too_long"])
+            encoder = TextEncoder(tokenizer, most, self._settings["too_long"])
             self._reader = TextReader(encoder)
         if self._sizes_batches and self._reader is not self._table:
-            self.batch_size = self._settings["batch_size"] = INPUTS_AT_ONCE
+            self.batch_size = INPUTS_AT_ONCE
+            self._options = replace(self._options, batch_size=INPUTS_AT_ONCE)
         return 2 * len(self._targets)
 
     def _forward(self, batch: Any) -> Tensor:
@@ -470,7 +435,7 @@ class Regression(TrainerTask):
             return given
         return {**table_arguments(samples), **(given or {})}
 
-    def _collator(self) -> Any:
+    def _own_collator(self) -> Any:
         return self._reader.collator()
 
     def _processor(self) -> Any:
@@ -530,8 +495,7 @@ class Regression(TrainerTask):
         if not isinstance(self._reader, TableReader):
             super()._write(folder)
             return
-        safetensors = require("safetensors.torch", "text", "Writing weights")
-        safetensors.save_model(self.model, str(folder / WEIGHTS))
+        TrainedTask._write(self, folder)
 
     # Inside.
 

@@ -12,7 +12,7 @@ from torch import nn
 from altasks._internal.settings import read_settings
 from altasks.errors import invalid
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
-from altasks.tasks._shared.trainer_task import SETTINGS, WEIGHTS
+from altasks.tasks._shared.trained_task import SETTINGS, WEIGHTS
 from altasks.tasks._shared.weights import read_weights
 from altasks.tasks._shared.wrappers import unwrapped
 from altasks.tasks.segmentation.deep_supervision import (

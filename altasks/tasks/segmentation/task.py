@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from altasks._internal.extras import require
 from altasks._internal.numbers import require_whole
 from altasks.acquisition.bald import bald
 from altasks.acquisition.class_weights import class_weights_from_counts
@@ -23,8 +22,9 @@ from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks._shared.checkpoints import Loaded
+from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions
+from altasks.tasks._shared.trained_task import TrainedTask
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import WEIGHTS, TrainerTask
 from altasks.tasks.segmentation.committee import MapCommittee, check_committee
 from altasks.tasks.segmentation.deep_supervision import DeepSupervised, spec_of
 from altasks.tasks.segmentation.loss import MapLoss, StagedLoss
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 REGION_ROWS = 64
 
 
-class Segmentation(TrainerTask):
+class Segmentation(TrainedTask):
     """A class for every pixel, by any model that makes maps of logits.
 
     The committee is the model's own decoder: each of some stages gets a light head (a 1x1
@@ -101,13 +101,9 @@ class Segmentation(TrainerTask):
         loss: (logits, classes with -100 for void) -> mean loss of one stage; by default
             cross-entropy plus soft Dice.
         heads_only: a `fit` trains the stages' heads and leaves the model as it is.
-        training_args: a `transformers.TrainingArguments`, or a mapping of settings over the
-            defaults, or None.
-        device: where to work; by default the model's own.
-        batch_size: windows through the model at once; with 1, memory is one window's.
-        callbacks: `transformers.TrainerCallback`s.
-        warm_start: whether a `fit` goes on from the last one's weights.
-        autocast: `"bfloat16"` predicts in mixed precision.
+        **options: settings of training and prediction, as `TrainingOptions` documents them:
+            `training_args`, `batch_size` (windows through the model at once; 1 by default, with
+            which memory is one window's), `callbacks`, `warm_start`, `autocast` and `device`.
 
     Raises:
         InvalidInputError: for labels or stages that the model hasn't, or a setting that can't be.
@@ -122,9 +118,6 @@ class Segmentation(TrainerTask):
     """
 
     name = NAME
-    auto_class = ""
-    #: Trainer would gather the logits of all pixels for them: its own evaluation gives the loss.
-    _trainer_metrics: Any = None
 
     def __init__(
         self,
@@ -146,12 +139,7 @@ class Segmentation(TrainerTask):
         augment: Callable[..., Any] | None = None,
         loss: MapLoss | None = None,
         heads_only: bool = False,
-        training_args: Any = None,
-        device: torch.device | str | None = None,
-        batch_size: int = 1,
-        callbacks: Sequence[Any] | None = None,
-        warm_start: bool = False,
-        autocast: Literal["bfloat16", "float16"] | None = None,
+        **options: Unpack[TrainingKeywords],
     ) -> None:
         named = (
             committee.checkpoint(0) if model is None and isinstance(committee, Ensemble) else model
@@ -178,18 +166,8 @@ class Segmentation(TrainerTask):
         self._seed = 0
         self._counts: list[int] = list(saved.get("counts") or ())
         super().__init__(
-            model,
-            saved.get("labels") if labels is None else labels,
             committee=committee,
-            device=device,
-            training_args=training_args,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            data_collator=None,
-            warm_start=warm_start,
-            frozen_layers=0,
-            autocast=autocast,
-            head=None,
+            options=TrainingOptions.of(options, batch_size=1),
             own={
                 **self._given,
                 "void": self.void,
@@ -201,16 +179,17 @@ class Segmentation(TrainerTask):
                 "stage_weights": stage_weights,
             },
         )
+        self._take(model, saved.get("labels") if labels is None else labels)
         # New heads on a model object say nothing yet either.
-        self._head_is_new = bool(self._new_parameters)
-        self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, autocast)
+        self._head_is_new = self._came_untrained = bool(self._new_parameters)
+        self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, self.autocast)
         self.passes = Passes(
             self.normalise,
             self.channels,
             self.tile,
             self.overlap,
             self.stride,
-            1 if isinstance(committee, MCDropout) else batch_size,
+            1 if isinstance(committee, MCDropout) else self.batch_size,
             self.device,
             boundary,
             together=committee is not None,
@@ -436,12 +415,6 @@ class Segmentation(TrainerTask):
         """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
         return draw(shown(sample, self.channels), description, self._names, self.void)
 
-    def replica(self, source: Any) -> Self:
-        """Return a task like this one, without its committee, around another model."""
-        for_others = ("data_collator", "frozen_layers", "head")
-        settings = {k: v for k, v in self._settings.items() if k not in for_others}
-        return type(self)(source, device=self.device, **settings)
-
     # Inside.
 
     def _pieces(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Piece]:
@@ -472,7 +445,7 @@ class Segmentation(TrainerTask):
         told = view.described()
         return {"box": list(sample.box), **told} if isinstance(sample, ImageRegion) else told
 
-    # What TrainerTask asks for.
+    # What TrainedTask needs.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         if isinstance(source, DeepSupervised):
@@ -505,14 +478,6 @@ class Segmentation(TrainerTask):
         self._settings |= {**self._given, "labels": self.labels, "stages": self.stages}
         return len(self._names)
 
-    def _find_head(self, name: str | None) -> Any:
-        del name
-        # No committee that is taken here replaces the last layer.
-        return None
-
-    def _forward(self, batch: Any) -> Tensor:
-        return self.asked.logits(batch)[-1]
-
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
     ) -> Any:
@@ -544,17 +509,6 @@ class Segmentation(TrainerTask):
             raise invalid("weights", "None beside a loss of your own, which can't be given them",
                           "weights")  # fmt: skip
         return StagedLoss(self.stage_weights, self.loss, weighted=weighted)
-
-    def _weighted_loss(self) -> Callable[..., Tensor]:
-        return self._loss_function(weighted=True)
-
-    def _processor(self) -> Any:
-        return None
-
-    def _write(self, folder: Path) -> None:
-        require("safetensors.torch", "text", "Writing weights").save_model(
-            self.model, str(folder / WEIGHTS)
-        )
 
     def _compatibility(self) -> dict[str, Any]:
         return {"labels": self.labels, "stages": self.stages, "void": self.void}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
 
-from altasks.committees.base import Committee
-from altasks.committees.ensemble import Ensemble
 from altasks.data.tagging.tags import convert, spans_of
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
@@ -54,35 +50,13 @@ class SRL(WordTagger):
     by a model that has it among its tags, and no predicted `V` is an argument.
 
     Args:
-        model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
-            left out where the committee is an `Ensemble` of models or checkpoints.
         labels: the roles (`["ARG0", "ARG1", "ARGM-TMP"]`), or the tags in the order of the
             model's outputs (`["O", "B-ARG0", ...]`). Needed for a checkpoint without a head for
             them: it is then made, and drawn from the seed at each `fit`. None: those the model
             came with.
-        committee: where the K opinions come from: `MCDropout(20, layers="head")`, `Ensemble(5)`;
-            None means the model's own, K = 1.
-        scheme: how the model's tags are written: `"IOB1"`, `"IOB2"`, `"BIOES"` or `"BILOU"`; None:
-            as their letters say.
-        repair: read ill-formed tags in labels, such as an I- without a B-, as conlleval does,
-            instead of refusing them.
-        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
-            seed is each fit's own), or a mapping of settings over the defaults, or None. What it
-            calls a sample is one frame.
-        tokenizer: a fast one; by default the one beside the model.
-        max_length: the most tokens in one window; by default what the model reads.
-        overlap: how many tokens neighbouring windows share; None: a quarter of a window.
-        device: where to work. By default the model's own; for a model loaded here, the GPU if
-            there is one.
-        batch_size: how many windows go through the model at once.
-        callbacks: `transformers.TrainerCallback`s, passed on.
-        data_collator: passed on; by default pads each batch to its longest window.
-        warm_start: whether a `fit` goes on from the last one's weights.
-        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
-            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
-        autocast: `"bfloat16"` predicts in mixed precision.
-        head: the dotted name of the layer that makes the logits, if it is not the last linear
-            layer of that size.
+        **options: the model, the committee, and how words are read, as `WordTagger` documents
+            them; settings of training and prediction, as `TrainerOptions` does. What
+            `training_args` calls a sample is one frame.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, a slow tokenizer, or a setting
@@ -98,48 +72,6 @@ class SRL(WordTagger):
     """
 
     name: ClassVar[str] = "srl"
-
-    def __init__(
-        self,
-        model: str | os.PathLike[str] | nn.Module | None = None,
-        *,
-        labels: Sequence[str] | None = None,
-        committee: Committee | Ensemble | None = None,
-        scheme: str | None = None,
-        repair: bool = False,
-        training_args: Any = None,
-        tokenizer: Any = None,
-        max_length: int | None = None,
-        overlap: int | None = None,
-        device: torch.device | str | None = None,
-        batch_size: int = 32,
-        callbacks: Sequence[Any] | None = None,
-        data_collator: Any = None,
-        warm_start: bool = False,
-        frozen_layers: int = 0,
-        autocast: Literal["bfloat16", "float16"] | None = None,
-        head: str | None = None,
-    ) -> None:
-        super().__init__(
-            model,
-            labels,
-            committee=committee,
-            scheme=scheme,
-            repair=repair,
-            tokenizer=tokenizer,
-            max_length=max_length,
-            overlap=overlap,
-            own={},
-            device=device,
-            training_args=training_args,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            data_collator=data_collator,
-            warm_start=warm_start,
-            frozen_layers=frozen_layers,
-            autocast=autocast,
-            head=head,
-        )
 
     def size(self, sample: Any) -> int:
         """Return the number of characters: its frames are equally long, and batched as such."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,7 @@ from altasks.tasks._shared.classifiers import (
     load_classifier,
     with_padding,
 )
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
 from altasks.tasks._shared.texts import Batch, Encoded, TextEncoder, as_text, characters, most_read
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import TrainerTask, in_order
@@ -46,25 +47,13 @@ class TextClassification(ClassificationMixin, TrainerTask):
             the model's own, K = 1.
         multi_label: whether a label is a list of names, each present or not; None: as the
             checkpoint's `problem_type` has it.
-        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
-            seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
-            that suit the number of labels, no files, no logs.
         tokenizer: by default the one beside the model.
         max_length: the most tokens a text may have; by default what the model reads.
         too_long: `"error"` refuses a longer text, naming the row, before any work is done;
             `"truncate"` reads its beginning.
-        device: where to work. By default the model's own; for a model loaded here, the GPU if
-            there is one.
-        batch_size: how many texts go through the model at once; `predict` takes any number.
-        callbacks: `transformers.TrainerCallback`s, passed on.
-        data_collator: passed on; by default pads each batch to its longest text.
-        warm_start: whether a `fit` goes on from the last one's weights instead of starting again
-            from the pretrained ones.
-        frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
-            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
-        autocast: `"bfloat16"` predicts in mixed precision.
-        head: the dotted name of the layer that makes the logits, if it is not the last linear
-            layer of that size.
+        **options: settings of training and prediction, as `TrainerOptions` documents them:
+            `training_args`, `batch_size`, `callbacks`, `warm_start`, `autocast`, `device`,
+            `data_collator`, `frozen_layers` and `head`.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, or a setting that can't be.
@@ -92,41 +81,25 @@ class TextClassification(ClassificationMixin, TrainerTask):
         labels: Sequence[Any] | None = None,
         committee: Committee | Ensemble | None = None,
         multi_label: bool | None = None,
-        training_args: Any = None,
         tokenizer: Any = None,
         max_length: int | None = None,
         too_long: Literal["error", "truncate"] = "error",
-        device: torch.device | str | None = None,
-        batch_size: int = 32,
-        callbacks: Sequence[Any] | None = None,
-        data_collator: Any = None,
-        warm_start: bool = False,
-        frozen_layers: int = 0,
-        autocast: Literal["bfloat16", "float16"] | None = None,
-        head: str | None = None,
+        **options: Unpack[TrainerKeywords],
     ) -> None:
         if too_long not in ("error", "truncate"):
             raise invalid("too_long", "'error' or 'truncate'", repr(too_long))
         super().__init__(
-            model,
-            labels,
             committee=committee,
-            device=device,
-            training_args=training_args,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            data_collator=data_collator,
-            warm_start=warm_start,
-            frozen_layers=frozen_layers,
-            autocast=autocast,
-            head=head,
+            options=TrainerOptions.of(options),
             own={
+                "labels": labels,
                 "multi_label": multi_label,
                 "tokenizer": tokenizer,
                 "max_length": max_length,
                 "too_long": too_long,
             },
         )
+        self._take(model, labels)
         self.default_acquisition = "margin" if committee is None else "bald"
 
     def check_samples(self, samples: Sequence[Any]) -> None:
@@ -228,6 +201,6 @@ class TextClassification(ClassificationMixin, TrainerTask):
     def _compatibility(self) -> dict[str, Any]:
         return {"labels": self.labels, "multi_label": self.multi_label}
 
-    def _collator(self) -> Any:
+    def _own_collator(self) -> Any:
         transformers = require("transformers", "text", "Training a Hugging Face model")
         return transformers.DataCollatorWithPadding(self.tokenizer)

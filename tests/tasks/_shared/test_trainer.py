@@ -7,7 +7,6 @@ import pytest
 import torch
 import transformers
 
-from altasks._internal.denormals import denormals_flushed
 from altasks.errors import InvalidInputError
 from altasks.tasks._shared.trainer import (
     MINIMUM_STEPS,
@@ -70,24 +69,6 @@ def test_a_seed_among_the_settings_is_refused_not_dropped():
         check_arguments({"seed": 7, "max_steps": 2})
     check_arguments({"data_seed": 7})
     check_arguments({"seed": None})
-
-
-def is_flushed() -> bool:
-    return (torch.tensor(1e-40) * 1.0).item() == 0.0
-
-
-def test_denormals_are_flushed_meanwhile_only():
-    if not torch.set_flush_denormal(True):
-        pytest.skip("this CPU can't flush denormals")
-    try:
-        for before in (True, False):
-            torch.set_flush_denormal(before)
-            with pytest.raises(RuntimeError, match="stop"), denormals_flushed(torch.device("cpu")):  # noqa: PT012
-                assert is_flushed()
-                raise RuntimeError("stop")
-            assert is_flushed() == before
-    finally:
-        torch.set_flush_denormal(False)
 
 
 def test_objects_someone_froze_stay_frozen():
