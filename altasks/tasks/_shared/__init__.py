@@ -1,1 +1,1 @@
-"""What tasks on different kinds of samples share."""
+"""Code that tasks on different kinds of samples share."""

@@ -1,4 +1,4 @@
-"""Writing on pictures: what a model says of an image, for people to look at."""
+"""Bars of class probabilities, drawn below an image."""
 
 from __future__ import annotations
 

@@ -41,11 +41,11 @@ SINGLE, MULTI, NUMBERS = (
 
 
 def is_multi_label(model: Any, multi_label: bool | None) -> bool:
-    """Return whether labels are independent: as the user says, else as the checkpoint does.
+    """Return whether labels are independent: by the user's choice, else by the checkpoint.
 
     Args:
         model: hub name, folder or model object.
-        multi_label: what the user said; None for nothing.
+        multi_label: the user's choice; None for none.
 
     Raises:
         InvalidInputError: for anything but True, False or None.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from altasks._internal.extras import require
 from altasks.data.images import all_unreadable, image_size, open_image
 from altasks.errors import UnreadableSampleError, invalid
-from altasks.tasks._shared.checkpoints import quiet
+from altasks.tasks._shared.adapters import adapter_base
+from altasks.tasks._shared.checkpoints import is_local, quiet
 
 #: The channels' means and standard deviations that most pretrained networks were trained with.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -258,13 +260,22 @@ def find_processor(source: Any, processor: Any) -> Any:
     place = source if processor is None else processor
     if isinstance(place, nn.Module):
         place = getattr(place, "name_or_path", "")
+    base = adapter_base(place) if place else None
+    if base is not None and not (Path(place) / "preprocessor_config.json").is_file():
+        place = base
     error: Exception | None = None
+    if place and is_local(place) and not Path(place).exists():
+        raise invalid(
+            "processor",
+            "the image processor of the model (a folder with preprocessor_config.json)",
+            f"nothing at {os.fspath(place)!r}",
+        )
     if place:
         transformers = require("transformers", "vision", "A Hugging Face model")
         try:
             with quiet():
                 return transformers.AutoImageProcessor.from_pretrained(
-                    os.fspath(place), trust_remote_code=False
+                    os.fspath(place), trust_remote_code=False, local_files_only=is_local(place)
                 )
         except (OSError, ValueError, RuntimeError) as caught:
             error = caught

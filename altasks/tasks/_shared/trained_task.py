@@ -40,7 +40,7 @@ class TrainedTask(ABC):
     """A model as a task: how it is fitted, saved, loaded, copied and made an ensemble of.
 
     A subclass validates its own arguments, calls this constructor and then `_take`, and brings
-    the hooks at the end of this class. It says itself what a sample is and how a model predicts.
+    the hooks at the end of this class. It defines what a sample is and how a model predicts.
 
     Args:
         committee: where the K opinions come from.
@@ -142,7 +142,7 @@ class TrainedTask(ABC):
             weights: how much each sample counts in the loss, relative to the others. Needs the
                 model's own loss, so it can't be combined with a collator that makes labels.
             valid: (samples, labels) to evaluate on while training, if the training arguments
-                say so.
+                ask for it.
             unlabelled: not used by this task.
         """
         valid = None if valid is None else paired(*valid)

@@ -200,7 +200,8 @@ def check_training_set(
     """Return the weights scaled to a mean of 1, after checking that the three belong together.
 
     Raises:
-        InvalidInputError: for no samples, lengths that differ, or weights that can't be weights.
+        InvalidInputError: for no samples, lengths that differ, or weights that are negative or
+            not finite.
     """
     if len(samples) == 0:
         raise invalid("samples", "at least one labelled sample", "none")

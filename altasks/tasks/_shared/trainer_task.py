@@ -51,7 +51,7 @@ class TrainerTask(TrainedTask):
         self._named_head = options.head
 
     def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[CommitteeLogits]:
-        """Return what the model, or the committee, says of each batch."""
+        """Return the logits of the model, or of the committee, for each batch."""
         network = Network(self.model, self._forward, self._head, self._outputs)
         if committee is not None:
             return committee.draw(network, batches)

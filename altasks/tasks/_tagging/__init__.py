@@ -1,1 +1,1 @@
-"""What the tasks that tag words share: entities and roles."""
+"""Code that the tasks that tag words share: entities and roles."""

@@ -193,7 +193,7 @@ class WordTagger(TrainerTask):
         sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(rows)]
         self._encoder.check(sequences)
 
-    # What TrainerTask asks for.
+    # What TrainerTask needs.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         tags = None if labels is None else TagSet.of(labels, self._scheme).tags

@@ -78,7 +78,7 @@ class WordEncoder:
     tokens of context on either side, or all there are.
 
     Padding always stands on the right, where it moves no token: on the left, a model that counts
-    positions would say something else of a sentence in longer company.
+    positions would give a sentence other tags in longer company.
 
     Args:
         tokenizer: a fast Hugging Face tokenizer.
@@ -126,7 +126,7 @@ class WordEncoder:
 
     @property
     def marks(self) -> bool:
-        """Whether a marked word can be told from an equal one."""
+        """Whether a marked word differs from an equal one."""
         return self._frame.marks
 
     def _space_before_words(self) -> str:
@@ -235,7 +235,7 @@ class WordEncoder:
 
 
 class _Frame:
-    """What stands around the words: the special tokens, and the marked word repeated after them."""
+    """The special tokens around the words, and the marked word repeated after them."""
 
     def __init__(self, tokenizer: Any, kinds: int) -> None:
         self._one = _around(tokenizer, ["a"])

@@ -81,7 +81,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             `data_collator`, `frozen_layers` and `head`.
 
     Raises:
-        InvalidInputError: for labels that don't fit the model, or a setting that can't be.
+        InvalidInputError: for labels that don't fit the model, or an invalid setting.
         MissingExtraError: if transformers or Pillow is not installed.
 
     Example:
@@ -206,7 +206,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         """Return the sample as a PIL image with its likeliest classes written below it."""
         return with_classes(open_image(sample), description)
 
-    # What TrainerTask asks for.
+    # What TrainerTask needs.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         self._multi_label = is_multi_label(source, self._settings["multi_label"])
@@ -328,7 +328,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
 
 
 def _within(model: nn.Module, name: str | None) -> str | None:
-    """Return a layer's name in the model, told by its name in the user's own network."""
+    """Return a layer's name in the model from its name in the user's own network."""
     inner = f"net.{name}"
     known = isinstance(model, PixelNet) and inner in dict(model.named_modules())
     return inner if known else name

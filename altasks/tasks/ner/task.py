@@ -55,8 +55,8 @@ class NER(WordTagger):
             them; settings of training and prediction, as `TrainerOptions` does.
 
     Raises:
-        InvalidInputError: for labels that don't fit the model, a slow tokenizer, or a setting
-            that can't be.
+        InvalidInputError: for labels that don't fit the model, a slow tokenizer, or an invalid
+            setting.
         MissingExtraError: if transformers is not installed.
 
     Example:
@@ -123,7 +123,7 @@ class NER(WordTagger):
                 that overlap or cut a word.
         """
         tags = self._read_label(None if sample is None else _as_sentence(sample, ""), label, "")
-        self._tagset.encode(tags, "")  # what can't be trained on is no use when it is told
+        self._tagset.encode(tags, "")  # refused now: it could not be trained on
         return tags
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -168,7 +168,7 @@ class NER(WordTagger):
         )
         return {**source, "spans": spans, "members": prediction.members}
 
-    # What WordTagger asks for.
+    # What WordTagger needs.
 
     def _sequences(self, sample: Any, where: str) -> list[Marked]:
         return [Marked(_as_sentence(sample, where).words)]

@@ -182,7 +182,7 @@ class TableReader:
             raise invalid("samples", "columns of distinct names", repr(names), where=where)
         return [cells[name] for name in self.names]
 
-    # What Regression asks for.
+    # What Regression needs.
 
     def check(self, samples: Sequence[Any]) -> None:
         """Refuse what `read` would refuse."""
@@ -197,9 +197,12 @@ class TableReader:
         scaling = self.scaling or Scaling.unit(values.shape[1])
         return torch.from_numpy(scaling.apply(values)).float()
 
-    def rows(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the samples as rows for a collator."""
-        return [{"inputs": row} for row in self._standard(samples)]
+    def rows(self, samples: Sequence[Any], targets: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return samples and targets as rows for a collator."""
+        inputs = self._standard(samples)
+        return [
+            {"inputs": row, "labels": label} for row, label in zip(inputs, targets, strict=True)
+        ]
 
     def batches(self, samples: Sequence[Any], batch_size: int) -> list[RowBatch]:
         """Return batches of rows, in order."""
@@ -268,9 +271,10 @@ class TextReader:
     def learn(self, samples: Sequence[Any]) -> None:
         """Do nothing: texts have no scale."""
 
-    def rows(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the samples as rows for a collator."""
-        return [dict(tokens) for tokens in self.encoder.encode(samples)]
+    def rows(self, samples: Sequence[Any], targets: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return samples and targets as rows for a collator."""
+        encoded = self.encoder.encode(samples)
+        return [{**tokens, "labels": label} for tokens, label in zip(encoded, targets, strict=True)]
 
     def batches(self, samples: Sequence[Any], batch_size: int) -> list[Batch]:
         """Return batches of texts of like length."""

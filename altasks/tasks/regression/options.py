@@ -1,4 +1,4 @@
-"""What `Regression` may be told, and what it does when it isn't."""
+"""The settings of `Regression`: their validation and defaults."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def check_settings(
     redraw: str,
     too_long: str,
 ) -> None:
-    """Refuse settings of a network or its loss that can't be."""
+    """Validate the settings of a network and its loss."""
     listed = isinstance(hidden, Iterable) and not isinstance(hidden, str)
     if not listed or not all(is_whole(width, 1) for width in hidden):
         raise invalid("hidden", "widths of layers, such as (50,)", repr(hidden))

@@ -22,11 +22,12 @@ from altasks.errors import TrainingError, first_line, invalid
 from altasks.predictions import Normal, Prediction
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
 from altasks.tasks._shared.classifiers import find_tokenizer, with_padding
+from altasks.tasks._shared.images import find_processor
 from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
 from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import SETTINGS, TrainedTask, TrainerTask, in_order
-from altasks.tasks.regression.image_inputs import ImageReader, find_image_processor
+from altasks.tasks.regression.image_inputs import ImageInputs
 from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader
 from altasks.tasks.regression.model import (
     BLOWN_UP,
@@ -51,7 +52,7 @@ from altasks.tasks.regression.options import (
 )
 from altasks.tasks.regression.targets import Targets
 
-#: Samples through the model at once, if the user doesn't say: rows of a table, texts or images.
+#: Samples through the model at once, by default: rows of a table, texts or images.
 ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
 
 
@@ -100,7 +101,7 @@ class Regression(TrainerTask):
             `data_collator`, `frozen_layers` and `head`.
 
     Raises:
-        InvalidInputError: for a setting that can't be, or a model that doesn't have 2T outputs.
+        InvalidInputError: for an invalid setting, or a model that doesn't have 2T outputs.
         MissingExtraError: if transformers is not installed.
 
     Example:
@@ -140,7 +141,7 @@ class Regression(TrainerTask):
         self._beta = float(beta) if loss == "beta_nll" else 0.0
         self._floor, self._redraw = float(variance_floor), redraw
         self._table = TableReader(names, width)
-        self._reader: TableReader | TextReader | ImageReader = self._table
+        self._reader: TableReader | TextReader | ImageInputs = self._table
         self._scaling: Scaling | None = None
         self._sizes_batches = options.get("batch_size") is None
         # Validated now, before labels are paid for, also where the model waits for the first rows.
@@ -279,13 +280,13 @@ class Regression(TrainerTask):
         scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
         # What can be refused is refused now: the constants of before belong to the weights there.
-        self._reader.rows(samples)
+        self._reader.check(samples)
         if valid is not None:
             held, truth = paired(*valid)
             valid = held, self._as_labels(truth)
             check_training_set(valid[0], valid[1], None)
             self._targets.matrix(valid[1])
-            self._reader.rows(valid[0])
+            self._reader.check(valid[0])
         before = self._scaling, self._table.scaling, self._fit_failed
         self._fit_failed = False
         try:
@@ -357,7 +358,7 @@ class Regression(TrainerTask):
             self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
-    # What TrainerTask asks for.
+    # What TrainerTask needs.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         del labels
@@ -370,9 +371,9 @@ class Regression(TrainerTask):
             if isinstance(self.model, Built):
                 self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
         elif reads_images(self.model):
-            processor = find_image_processor(source, self._settings["processor"])
+            processor = find_processor(source, self._settings["processor"])
             self._settings["processor"] = processor
-            self._reader = ImageReader(processor)
+            self._reader = ImageInputs(processor)
         else:
             found = find_tokenizer(source, self._settings["tokenizer"])
             tokenizer = with_padding(found, self.model)
@@ -389,7 +390,7 @@ class Regression(TrainerTask):
         return self._logits(batch.inputs)
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
-        if isinstance(self._reader, ImageReader):  # pixels are let go before the next are read
+        if isinstance(self._reader, ImageInputs):  # pixels are let go before the next are read
             parts, rows = [], []
             for batch in self._reader.batches(samples, self.batch_size):
                 parts += self._run([batch], committee)
@@ -420,13 +421,12 @@ class Regression(TrainerTask):
 
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
-    ) -> list[dict[str, Any]]:
+    ) -> Sequence[Mapping[str, Any]]:
         assert self._scaling is not None
         truth = self._scaling.apply(self._targets.matrix(labels))
         ones = np.ones(len(truth)) if weights is None else np.asarray(weights)
         targets = np.column_stack([truth, ones]).tolist()  # n x (T + 1)
-        rows = self._reader.rows(samples)
-        return [{**row, "labels": target} for row, target in zip(rows, targets, strict=True)]
+        return self._reader.rows(samples, targets)
 
     def _arguments(self, samples: int) -> Any:
         given = self.training_args
@@ -439,7 +439,7 @@ class Regression(TrainerTask):
         return self._reader.collator()
 
     def _processor(self) -> Any:
-        if isinstance(self._reader, ImageReader):
+        if isinstance(self._reader, ImageInputs):
             return self._reader.processor
         return self._reader.encoder.tokenizer if isinstance(self._reader, TextReader) else None
 

@@ -29,15 +29,15 @@ class PredicateSentence:
 
 
 def spelled(frame: Mapping[str, Any], length: int | None) -> list[str]:
-    """Return the tags of a frame, as told or from its spans."""
-    told = frame["tags"] if "tags" in frame else frame["spans"]
-    if isinstance(told, str | bytes | Mapping) or not isinstance(told, Sequence):
-        raise invalid("labels", "a list of tags or of spans", f"{told!r}")
+    """Return the tags of a frame, as given or from its spans."""
+    given = frame["tags"] if "tags" in frame else frame["spans"]
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
+        raise invalid("labels", "a list of tags or of spans", f"{given!r}")
     if "tags" in frame:
-        return list(told)
+        return list(given)
     if length is None:
         raise invalid("label", "tags, one a word", "spans", hint="Give sample= too.")
-    for place, span in enumerate(told):
+    for place, span in enumerate(given):
         if not isinstance(span, Mapping) or not {"start", "end", "label"} <= set(span):
             raise invalid(
                 "labels",
@@ -45,7 +45,7 @@ def spelled(frame: Mapping[str, Any], length: int | None) -> list[str]:
                 f"{span!r}",
                 where=f"span {place}",
             )
-    return tags_of([(span["start"], span["end"], span["label"]) for span in told], length)
+    return tags_of([(span["start"], span["end"], span["label"]) for span in given], length)
 
 
 def arranged(
@@ -56,17 +56,17 @@ def arranged(
     for frame in frames:
         by_verb[frame["verb"]].append(frame)
     wanted = Counter(sentence.verbs)
-    told = Counter({verb: len(mine) for verb, mine in by_verb.items()})
-    for verb in sorted({*wanted, *told}):
-        if wanted[verb] != told[verb]:
+    given = Counter({verb: len(mine) for verb, mine in by_verb.items()})
+    for verb in sorted({*wanted, *given}):
+        if wanted[verb] != given[verb]:
             raise invalid(
                 "labels",
                 f"one frame for each predicate of the sample "
                 f"({_listed(sentence, sentence.verbs) or 'it has none'})",
-                f"{told[verb] or 'none'} for {_listed(sentence, [verb])}",
+                f"{given[verb] or 'none'} for {_listed(sentence, [verb])}",
                 where=where,
             )
-    # Two frames of one verb stay in the order told.
+    # Two frames of one verb stay in the order given.
     return [by_verb[verb].pop(0) for verb in sentence.verbs]
 
 
@@ -103,13 +103,13 @@ def as_predicates(sample: Any, where: str) -> PredicateSentence:
             hint="The predicates are given, not found; [] for a sentence without any.",
         )
     words = as_words(sample["tokens"], where)
-    told = []
+    given = []
     for key in ("verbs", "frames"):
         if key in keys:
             places = sample[key]
             if isinstance(places, str | Mapping) or not isinstance(places, Sequence):
                 raise invalid("samples", f"a list of {key}", f"{places!r}", where=where)
-            told.append(
+            given.append(
                 tuple(
                     as_place(
                         place.get("verb") if isinstance(place, Mapping) else place,
@@ -120,8 +120,8 @@ def as_predicates(sample: Any, where: str) -> PredicateSentence:
                     for number, place in enumerate(places)
                 )
             )
-    if told[0] != told[-1]:
+    if given[0] != given[-1]:
         raise invalid(
-            "samples", "the same predicates in 'verbs' and 'frames'", f"{told}", where=where
+            "samples", "the same predicates in 'verbs' and 'frames'", f"{given}", where=where
         )
-    return PredicateSentence(words, told[0])
+    return PredicateSentence(words, given[0])

@@ -46,7 +46,7 @@ class SRL(WordTagger):
     CoNLL-2005; to the model both are roles like others.
 
     The predicate is known, so its own tag `V` is nothing to learn. In a label it may be left out:
-    it is kept as told, and put at the verb where that word would have no tag. It is trained only
+    it is kept as given, and put at the verb where that word would have no tag. It is trained only
     by a model that has it among its tags, and no predicted `V` is an argument.
 
     Args:
@@ -59,8 +59,8 @@ class SRL(WordTagger):
             `training_args` calls a sample is one frame.
 
     Raises:
-        InvalidInputError: for labels that don't fit the model, a slow tokenizer, or a setting
-            that can't be.
+        InvalidInputError: for labels that don't fit the model, a slow tokenizer, or an invalid
+            setting.
         MissingExtraError: if transformers is not installed.
 
     Example:
@@ -109,7 +109,7 @@ class SRL(WordTagger):
             None if sample is None else as_predicates(sample, "the sample"), label, ""
         )
         for place, tags in enumerate(self._learned(frames)):
-            self._tagset.encode(tags, f"frame {place}")  # what can't be trained on is no use
+            self._tagset.encode(tags, f"frame {place}")  # refused now: it could not be trained on
         return frames
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -125,7 +125,7 @@ class SRL(WordTagger):
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the words and each frame's arguments, with their mean probability.
 
-        `start` and `end` are words. The frames, corrected, can be told as the label.
+        `start` and `end` are words. The corrected frames are a valid label.
         """
         sentence = as_predicates(sample, "one sample")
         assert isinstance(prediction, Ragged)
@@ -157,7 +157,7 @@ class SRL(WordTagger):
             "tokens": list(sentence.words), "frames": frames, "members": prediction.members,
         }  # fmt: skip
 
-    # What WordTagger asks for.
+    # What WordTagger needs.
 
     def _sequences(self, sample: Any, where: str) -> list[Marked]:
         return as_predicates(sample, where).frames

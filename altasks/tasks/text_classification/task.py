@@ -56,7 +56,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
             `data_collator`, `frozen_layers` and `head`.
 
     Raises:
-        InvalidInputError: for labels that don't fit the model, or a setting that can't be.
+        InvalidInputError: for labels that don't fit the model, or an invalid setting.
         MissingExtraError: if transformers is not installed.
 
     Example:
@@ -153,7 +153,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
         shown = text if isinstance(text, str) else list(text)
         return {"text": shown, **self._likeliest(prediction)}
 
-    # What TrainerTask asks for.
+    # What TrainerTask needs.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         self._multi_label = is_multi_label(source, self._settings["multi_label"])

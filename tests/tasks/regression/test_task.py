@@ -424,11 +424,11 @@ def test_images_are_opened_when_it_is_their_turn(tiny_vit, monkeypatch):
     expected = task.predict(images)
     opened = []
 
-    def count(sample, *, row=0):
+    def count(sample, *, row=0, **options):
         opened.append(row)
-        return open_image(sample, row=row)
+        return open_image(sample, row=row, **options)
 
-    monkeypatch.setattr("altasks.tasks.regression.image_inputs.open_image", count)
+    monkeypatch.setattr("altasks.tasks._shared.images.open_image", count)
     before = []
     hook = task.model.register_forward_pre_hook(lambda *_: before.append(len(opened)))
     found = task.predict(images)
