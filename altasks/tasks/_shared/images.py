@@ -214,6 +214,13 @@ class ImageRows(Sequence[Mapping[str, Any]]):
         """Return how many there are."""
         return len(self._samples)
 
+    def plain(self, row: int) -> Tensor:
+        """Return the pixels of a row as predictions read them, not augmented."""
+        if self._augment is None:
+            pixels: Tensor = self[row]["pixel_values"]
+            return pixels
+        return self._reader.pixels(self._reader.open(self._samples[row], row), row)
+
     def __getitem__(self, row: Any) -> Any:
         """Return a row as the collator takes it."""
         pixels = self._kept.get(row)

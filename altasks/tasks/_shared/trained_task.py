@@ -158,7 +158,7 @@ class TrainedTask(ABC):
             ones = None if scaled is None else [1.0] * len(valid[0])
             held_out = self._rows(valid[0], valid[1], ones)
         if self._ensemble is None:
-            self._require_trainable()
+            self._require_trainable(rows)
         try:
             if self._ensemble is not None:
                 self._ensemble.fit(
@@ -197,12 +197,13 @@ class TrainedTask(ABC):
                 penalty=self._penalty(rows),
             )
 
-    def _require_trainable(self) -> None:
-        """Refuse a fit that could not teach the model.
+    def _require_trainable(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Refuse a fit on these rows that could not teach the model.
 
         Raises:
             InvalidInputError: for a quantised model.
         """
+        del rows
         if is_quantised(self.model) and not has_adapters(self.model):
             raise invalid(
                 "model",

@@ -88,13 +88,13 @@ class TrainerTask(TrainedTask):
         if isinstance(self.committee, TrainedCommittee):
             self._head = self.committee.prepare(self.model, self._head)
 
-    def _require_trainable(self) -> None:
+    def _require_trainable(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse a fit that could not teach the model, or not its head.
 
         Raises:
             InvalidInputError: naming a parameter of the head that needs no gradient.
         """
-        super()._require_trainable()
+        super()._require_trainable(rows)
         own = {id(one) for one in self._head.parameters()}
         names = [name for name, one in self.model.named_parameters() if id(one) in own]
         if names and not any(one.requires_grad for one in self._head.parameters()):

@@ -181,8 +181,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         """
         for images in (samples, valid[0] if valid is not None else []):
             self._reader.check(as_rows(images))
-        if self._ensemble is None and isinstance(self.model, PixelNet) and len(samples):
-            self._draws(as_rows(samples)[:2], None)  # a network that ends in a softmax is refused
         super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
 
     def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
@@ -283,6 +281,12 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             weights = [1.0] * len(samples)  # its loss reads them
         targets = self._targets(labels, weights)
         return ImageRows(self._reader, samples, targets, self.augment)
+
+    def _require_trainable(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        super()._require_trainable(rows)
+        if isinstance(self.model, PixelNet):
+            assert isinstance(rows, ImageRows)
+            self._run([rows.plain(0)[None]], None)  # a network that ends in a softmax is refused
 
     def _arguments(self, samples: int) -> Any:
         del samples
