@@ -26,7 +26,7 @@ def table_arguments(samples: int) -> dict[str, Any]:
     }
 
 
-def target_names(targets: int | Sequence[str]) -> list[str]:
+def target_names(targets: Any) -> list[str]:
     """Return the name of each target."""
     if is_whole(targets, 1):
         return [str(place) for place in range(int(targets))]
@@ -36,7 +36,7 @@ def target_names(targets: int | Sequence[str]) -> list[str]:
     return names
 
 
-def column_names(features: int | Sequence[str] | None) -> tuple[list[str] | None, int | None]:
+def column_names(features: Any) -> tuple[list[str] | None, int | None]:
     """Return the names of the columns to read, if there are any, and how many there are."""
     if features is None:
         return None, None
