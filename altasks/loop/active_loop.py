@@ -137,17 +137,17 @@ class ActiveLoop:
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
         self.work_dir = None if work is None else work.path
-        self._fitter = FitLog(task, self.pool, self.store, work, self.seed, progress)
+        self._fit_log = FitLog(task, self.pool, self.store, work, self.seed, progress)
         selector = Selector(
             task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,
             int(batch_size), progress,
         )  # fmt: skip
-        self._asker = QueryMaker(
-            task, self.pool, self.store, self._fitter, selector, self.cold_start,
+        self._query_maker = QueryMaker(
+            task, self.pool, self.store, self._fit_log, selector, self.cold_start,
             Costs(task, self.pool, costs, int(batch_size)), LabelCosts(task, self.store, costs),
         )  # fmt: skip
         if provides(task, Trainable):
-            self._fitter.load_saved(self.store.state().last_fit)
+            self._fit_log.load_saved(self.store.state().last_fit)
 
     def __repr__(self) -> str:
         """Return the task, the store and how far it is."""
@@ -197,7 +197,7 @@ class ActiveLoop:
         Raises:
             UnreadableSampleError: naming the samples that can't be read.
         """
-        return self._asker.pending()
+        return self._query_maker.pending()
 
     @property
     def spent(self) -> float:
@@ -206,7 +206,7 @@ class ActiveLoop:
         A labelled sample costs what its label did, where the task counts that (boxes drawn); what
         was asked by cost counts as it did then, and other samples as they would now.
         """
-        return math.fsum(self._asker.spent(self.store.state()).values())
+        return math.fsum(self._query_maker.spent(self.store.state()).values())
 
     # The cycle.
 
@@ -248,7 +248,7 @@ class ActiveLoop:
         wanted = AskRequest(n, cost, per_cost)
         wanted.check(self.strategy)
         given = None if scores is None else given_scores(scores, self.pool)
-        return self._asker.ask(wanted, given)
+        return self._query_maker.ask(wanted, given)
 
     def tell(self, labels: Mapping[str, Any], *, annotator: str = "", replace: bool = False) -> int:
         """Store labels: late, partial, for samples asked or not. All are stored, or none is.
@@ -331,7 +331,7 @@ class ActiveLoop:
                 f"task: expected one with fit(), found {type(self.task).__name__}. Train it "
                 "yourself and ask(n, scores=al.score(...))."
             )
-        return self._fitter.fit(self.store.state())
+        return self._fit_log.fit(self.store.state())
 
     def restore(self) -> LoggedFit | None:
         """Bring the task to the last fit, and return that; None if there is none.
@@ -341,7 +341,7 @@ class ActiveLoop:
         """
         if not provides(self.task, Trainable):
             return None
-        return self._fitter.catch_up_with_store()
+        return self._fit_log.catch_up_with_store()
 
     def evaluate(self, test: Any) -> dict[str, float]:
         """Return the task's metrics on `test`, a pair (samples, labels).
@@ -356,7 +356,7 @@ class ActiveLoop:
                 f"task: expected one with evaluate(), found {type(self.task).__name__}."
             )
         if provides(self.task, Trainable):
-            self._fitter.catch_up_with_store()
+            self._fit_log.catch_up_with_store()
         metrics = task.evaluate(samples, labels)
         return {name: float(value) for name, value in metrics.items()}
 
@@ -411,7 +411,7 @@ class ActiveLoop:
         """
         plan = make_plan(
             self,
-            self._asker,
+            self._query_maker,
             self.strategy,
             budget,
             batch,

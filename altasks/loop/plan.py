@@ -84,7 +84,7 @@ class CostBudget:
     sample that is left: up to it nothing could be asked, and the budget may hold much more.
     """
 
-    asker: QueryMaker
+    query_maker: QueryMaker
     budget: float
     batch: float
     initial: float
@@ -96,8 +96,8 @@ class CostBudget:
 
     def warn_unaffordable(self) -> None:
         """Name the samples that fit into no batch."""
-        ids = self.asker.open_ids(self.asker.store.state())
-        costs = self.asker.costs_of(ids)
+        ids = self.query_maker.open_ids(self.query_maker.store.state())
+        costs = self.query_maker.costs_of(ids)
         most = min(self._max_sample_cost, self.budget)
         dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > most)}
         if dear:
@@ -106,15 +106,15 @@ class CostBudget:
 
     def is_spent(self, state: State) -> bool:
         """Whether less is left than an asked sample costs on average."""
-        costs = list(self.asker.spent(state).values())
+        costs = list(self.query_maker.spent(state).values())
         left = remaining(self.budget, costs)
         return left <= 0 or left < _mean(costs)
 
     def ask(self, state: State) -> Query | None:
         """Ask up to the next mark, or what is left of the budget; None if that buys nothing."""
-        costs = list(self.asker.spent(state).values())
+        costs = list(self.query_maker.spent(state).values())
         # Looked up before anything is scored. The end of a budget is no warning.
-        left = self.asker.costs_of(self.asker.open_ids(state))
+        left = self.query_maker.costs_of(self.query_maker.open_ids(state))
         cheapest = left.min(initial=math.inf)
         if cheapest > min(self._max_sample_cost, remaining(self.budget, costs)):
             return None
@@ -129,11 +129,13 @@ class CostBudget:
         wanted = remaining(min(self.budget, self.initial + marks * self.batch), costs)
         # Sums of floats are rounded: by as little, the mark may miss the cheapest.
         wanted = max(wanted, float(cheapest))
-        return self.asker.ask(AskRequest(None, wanted, self.per_cost, self._max_sample_cost), None)
+        return self.query_maker.ask(
+            AskRequest(None, wanted, self.per_cost, self._max_sample_cost), None
+        )
 
     def spent(self, state: State) -> float:
         """Return what all samples asked so far cost."""
-        return math.fsum(self.asker.spent(state).values())
+        return math.fsum(self.query_maker.spent(state).values())
 
 
 def _mean(costs: list[float]) -> float:
@@ -142,7 +144,7 @@ def _mean(costs: list[float]) -> float:
 
 def make_plan(
     loop: Cycle,
-    asker: QueryMaker,
+    query_maker: QueryMaker,
     strategy: Strategy,
     budget: Any,
     batch: Any,
@@ -176,7 +178,9 @@ def make_plan(
             check_budget(name, value)
         wanted = AskRequest(None, float(cost_batch), per_cost)
         wanted.check(strategy)
-        return CostBudget(asker, float(cost_budget), float(cost_batch), float(first), per_cost)
+        return CostBudget(
+            query_maker, float(cost_budget), float(cost_batch), float(first), per_cost
+        )
     found = ", ".join(f"{name}={value!r}" for name, value in given.items() if name in named)
     raise invalid(
         "budget",

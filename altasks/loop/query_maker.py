@@ -71,7 +71,7 @@ class QueryMaker:
         task: Any,
         pool: Pool,
         store: Store,
-        fitter: FitLog,
+        fit_log: FitLog,
         selector: Selector,
         cold_start: Strategy,
         costs: Costs,
@@ -80,7 +80,7 @@ class QueryMaker:
         self.task = task
         self.pool = pool
         self.store = store
-        self.fitter = fitter
+        self.fit_log = fit_log
         self.selector = selector
         self.cold_start = cold_start
         self.costs = costs
@@ -109,7 +109,7 @@ class QueryMaker:
                 warned = True
             if not left:
                 return self.query(state.round, [], [], {}, note, open_now.over_budget)
-            if provides(self.task, Trainable) and not self.fitter.catch_up(state.last_fit):
+            if provides(self.task, Trainable) and not self.fit_log.catch_up(state.last_fit):
                 continue  # another process has fitted since
             selector = self._selector_of(state, given is not None)
             table = given
@@ -169,8 +169,8 @@ class QueryMaker:
     def costs_of(self, ids: Sequence[str]) -> np.ndarray:
         """Return the costs `[len(ids)]`, predicted by the last fit where the task does so."""
         if self.costs.predicted and provides(self.task, Trainable):
-            self.fitter.catch_up_with_store()
-        return self.costs.of(ids, self.fitter.current)
+            self.fit_log.catch_up_with_store()
+        return self.costs.of(ids, self.fit_log.current)
 
     def open_ids(self, state: State, given: Any = None) -> list[str]:
         """Return what was never asked, labelled or skipped, in the pool's order."""
