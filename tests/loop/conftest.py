@@ -11,8 +11,29 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import sqlalchemy
 
 WORKER = Path(__file__).with_name("_worker.py")
+
+
+def _use_a_database_of_its_own() -> None:
+    """Give each of pytest-xdist's workers its own database on the server: tests empty theirs."""
+    url, worker = os.environ.get("ALTASKS_TEST_POSTGRES"), os.environ.get("PYTEST_XDIST_WORKER")
+    if url is None or worker is None:
+        return
+    name = f"altasks_{worker}"
+    server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        there = sqlalchemy.text("SELECT 1 FROM pg_database WHERE datname = :name")
+        if connection.scalar(there, {"name": name}) is None:
+            connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+    server.dispose()
+    own = sqlalchemy.make_url(url).set(database=name)
+    os.environ["ALTASKS_TEST_POSTGRES"] = own.render_as_string(hide_password=False)
+
+
+# Before the test modules are imported, which read it.
+_use_a_database_of_its_own()
 
 
 def _load_worker() -> ModuleType:
