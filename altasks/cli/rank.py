@@ -14,7 +14,7 @@ from altasks.cli.labelled import leave_out_labelled
 from altasks.cli.option_names import option_names
 from altasks.cli.partial import Partial
 from altasks.cli.rank_checks import check_no_sample, check_request
-from altasks.cli.rank_command import SHARED
+from altasks.cli.rank_options import SHARED
 from altasks.cli.rank_picks import named_strategy, pick
 from altasks.cli.rank_scores import score_pool
 from altasks.cli.rank_summary import Printer, Queue, note_passed_over, note_unreadable, summarise

@@ -5,48 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from altasks.cli.rankers.base import SAMPLES_AT_ONCE, Ranker, RankOption, RankRequest
+from altasks.cli.rank_options import SHARED
+from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
 from altasks.cli.rankers.find import find_ranker, task_names, tasks_with
 from altasks.errors import InvalidInputError
-
-#: Of every task. An option without a default has to be given.
-SHARED: tuple[RankOption[Any], ...] = (
-    RankOption("--task", str, "What the model does; see `altasks tasks`.", ...),
-    RankOption("--pool", Path, "The samples: a table (.csv, .tsv, .jsonl), or a folder.", ...),
-    RankOption("--out", Path, "The queue to write, JSON lines, best first.", ...),
-    RankOption("--model", str, "A fine-tuned checkpoint: a folder, a file or a hub name.", None),
-    RankOption("--number", int, "How many to pick.", 100, min=1),
-    RankOption("--acquisition", str, "The acquisition function; the task's own by default.", None),
-    RankOption("--strategy", str, "From scores to a batch; the task's own by default.", None),
-    RankOption(
-        "--id-column",
-        str,
-        "The column with the ids; 'id' if there is one, else row numbers.",
-        None,
-    ),
-    RankOption(
-        "--labelled",
-        Path,
-        "A table with an id column, or one id a line: samples to leave out. A queue is one.",
-        None,
-    ),
-    RankOption("--skip-unreadable", bool, "Leave out files that can't be read.", False),
-    RankOption(
-        "--batch-size",
-        int,
-        f"Samples per call of the model; {SAMPLES_AT_ONCE} by default, for most tasks.",
-        None,
-        min=1,
-    ),
-    RankOption("--device", str, "'cpu', 'cuda', ...; where the model is by default.", None),
-    RankOption("--seed", int, "Of dropout, ties and random strategies.", 0),
-    RankOption("--force", bool, "Overwrite --out.", False),
-)
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _SHORT = {"--number": "-n"}

@@ -28,7 +28,8 @@ from typer.testing import CliRunner
 import altasks as al
 from altasks.cli import app
 from altasks.cli.partial import Partial
-from altasks.cli.rank_command import SHARED, request_of
+from altasks.cli.rank_command import request_of
+from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers import Ranker, RankOption, RankRequest, find_ranker
 from altasks.scoring import Scores
 from altasks.scoring.describe import describe_samples
