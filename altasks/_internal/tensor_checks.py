@@ -54,7 +54,7 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
             raise invalid(
                 argument,
                 "an array with all its values",
-                f"{np.ma.count_masked(value)} masked ones",
+                f"{int(np.ma.getmaskarray(value).sum())} masked ones",
                 hint="Leave those rows out, or fill them in: array.filled(...).",
             )
         try:

@@ -111,7 +111,7 @@ class _Cover:
         (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), the
         scaling of both rows by a few more, and the gain is a sum of such.
         """
-        return (16 + self.pool.width**0.5) * torch.finfo(dtype).eps * len(self.targets)
+        return float((16 + self.pool.width**0.5) * torch.finfo(dtype).eps * len(self.targets))
 
     def start(self, taken: Rows) -> None:
         """Count what is labelled or asked as taken."""
