@@ -58,6 +58,21 @@ def test_looking_around_loads_no_library(arguments):
     assert loaded.isdisjoint(heavy)
 
 
+def test_the_options_of_every_task_load_no_library():
+    script = (
+        "import sys\n"
+        "from altasks.cli.rankers.find import find_ranker, task_names\n"
+        "print(*(option.flag for name in task_names() for option in find_ranker(name).options))\n"
+        "print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    flags, loaded = result.stdout.splitlines()
+    assert {"--views", "--regions", "--member", "--conf", "--truncate"} <= set(flags.split())
+    assert {"torch", "numpy", "transformers", "PIL"}.isdisjoint(loaded.split())
+
+
 def test_help_answers_in_under_a_second():
     resource = pytest.importorskip("resource")
     seconds = []

@@ -164,7 +164,8 @@ def _hidden_widths(weights: Path) -> list[int]:
     if not weights.is_file():
         raise invalid("--model", f"a folder with {weights.name}", "none", where=str(weights.parent))
     with safetensors.safe_open(weights, "pt") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+        names = list(file.keys())
+        shapes = {name: file.get_slice(name).get_shape() for name in names}
     layers = sorted(
         (int(name.split(".")[1]), shape[0])
         for name, shape in shapes.items()
