@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -18,19 +16,11 @@ from altasks._internal.tensor_checks import (
     working_dtype,
 )
 from altasks.errors import invalid
-from altasks.predictions._base import (
-    ArrayLike,
-    Prediction,
-    RowIndex,
-    join_optional,
-    require_parts,
-    resolve_rows,
-    tensor_repr,
-)
+from altasks.predictions._base import ArrayLike
+from altasks.predictions._probabilities import ProbabilityPrediction
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True, init=False)
-class Bernoulli(Prediction):
+class Bernoulli(ProbabilityPrediction):
     """C independent labels for each of N samples from each of K members (multi-label).
 
     Args:
@@ -46,8 +36,8 @@ class Bernoulli(Prediction):
         Bernoulli(N=1, K=1, C=3, float64, cpu)
     """
 
-    probs: Tensor  # N x K x C
-    features: Tensor | None  # N x d
+    __slots__ = ()
+    _counted: ClassVar[str] = "labels"
 
     def __init__(self, probs: ArrayLike, features: ArrayLike | None = None) -> None:
         checked = _as_labels(as_float_tensor(probs, "probs"), "probs")
@@ -71,62 +61,10 @@ class Bernoulli(Prediction):
         probs = torch.sigmoid(values.to(working_dtype(values.dtype)))
         return cls._trusted(probs, as_features(features, probs.shape[0]))
 
-    @classmethod
-    def _trusted(cls, probs: Tensor, features: Tensor | None) -> Self:
-        self = object.__new__(cls)
-        object.__setattr__(self, "probs", probs)
-        object.__setattr__(self, "features", features)
-        return self
-
-    @property
-    def members(self) -> int:
-        """K, the size of the committee."""
-        return self.probs.shape[1]
-
     @property
     def labels(self) -> int:
         """C, the number of labels."""
         return self.probs.shape[2]
-
-    @property
-    def mean_probs(self) -> Tensor:
-        """The committee's average, `[N, C]`, in float32 or better."""
-        return self.probs.mean(1, dtype=working_dtype(self.probs.dtype))
-
-    def __len__(self) -> int:
-        """Return N, the number of samples."""
-        return self.probs.shape[0]
-
-    def __getitem__(self, index: RowIndex) -> Self:
-        """Return the prediction of some samples; an int gives a prediction of length one."""
-        rows = resolve_rows(index, len(self), self.probs.device)
-        features = None if self.features is None else self.features[rows]
-        return self._trusted(self.probs[rows], features)
-
-    def to(self, device: torch.device | str) -> Self:
-        """Return the prediction with its tensors on `device`."""
-        features = None if self.features is None else self.features.to(device)
-        return self._trusted(self.probs.to(device), features)
-
-    @classmethod
-    def cat(cls, parts: Sequence[Self]) -> Self:
-        """Return the samples of all `parts`, in order."""
-        require_parts(parts, cls.__name__)
-        for i, part in enumerate(parts):
-            if part.labels != parts[0].labels:
-                raise invalid(
-                    "parts",
-                    f"{parts[0].labels} labels as in part 0",
-                    f"{part.labels}",
-                    where=f"part {i}",
-                )
-        return cls._trusted(
-            torch.cat([part.probs for part in parts]),
-            join_optional("features", [part.features for part in parts]),
-        )
-
-    def __repr__(self) -> str:
-        return tensor_repr("Bernoulli", self.probs, "NKC")
 
 
 def _as_labels(tensor: Tensor, argument: str) -> Tensor:
