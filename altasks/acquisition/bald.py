@@ -6,9 +6,9 @@ from torch import Tensor
 
 from altasks._internal.tensor_checks import first_bad, place
 from altasks.acquisition._declare import acquisition, units_of
-from altasks.acquisition._kernels import mutual_information
 from altasks.acquisition._reduce import Reduce
 from altasks.acquisition._rows import LabelReduction, Weights, read_classes, read_targets
+from altasks.acquisition.kernels import mutual_information
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
 

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
-from altasks.acquisition._kernels import averaged
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
 from altasks.acquisition._rows import LabelReduction, Weights, read_classes
+from altasks.acquisition.kernels import averaged
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Prediction
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from altasks.acquisition._declare import acquisition
-from altasks.acquisition._kernels import averaged
 from altasks.acquisition._reduce import Reduce
 from altasks.acquisition._rows import LabelReduction, Weights, read_classes
+from altasks.acquisition.kernels import averaged
 from altasks.predictions import Bernoulli, Categorical, Prediction
 
 

@@ -1,7 +1,7 @@
 """K-means in torch: greedy k-means++ seeding, then Lloyd's iterations.
 
 scikit-learn's is no core dependency, copies to float64 and stays on the CPU. The result depends
-on the order of the rows; callers give them in the order of a hash (`_rows.hash_order`).
+on the order of the rows; callers give them in the order of a hash (`_arrays.hash_order`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.strategies._rows import blocks
+from altasks.strategies._arrays import blocks
 
 #: Lloyd's iterations at most, on a part of the rows and then on more. Few rows change cluster
 #: after that, and a change of the seed changes more.

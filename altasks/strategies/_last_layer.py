@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._rows import read_finite
+from altasks.strategies._arrays import read_finite
 
 #: How far a row may be from summing to 1: what rounding to bfloat16 can do.
 SUMS_TO_ONE = 1e-2

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from altasks.strategies._blocks import Ties
+from altasks.strategies._arrays import Ties
 
 #: How many of the largest bounds are watched together, at least.
 FRONT = 2048

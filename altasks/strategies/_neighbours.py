@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
-from altasks.strategies._rows import TILE, blocks, read_rows
+from altasks.strategies._arrays import TILE, blocks, read_rows
 
 #: A faiss index looks at this many of its about 4 * sqrt(N) cells.
 CELLS_LOOKED_AT = 16

@@ -1,4 +1,7 @@
-"""Drawing one after another, with probability proportional to weights that fall as one draws.
+"""Drawing one after another, in proportion to weights.
+
+Weights that stay as they are take one look: add Gumbel noise to their logarithms and take the
+largest (`GumbelTopK`). Weights that fall as one draws take a race (`race`):
 
 Give every row a clock that rings after an exponential time, at a rate that is the row's weight. The
 first clock to ring is row i with probability w_i / sum(w). What is left of the other clocks' times
@@ -11,11 +14,14 @@ only for the few rows whose clock seems about to ring.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from altasks.strategies.base import id_uniforms
+from altasks.errors import invalid
+from altasks.strategies.base import Candidates, check_request, id_uniforms, top_rows
 
 #: How many of the next clocks are watched together, at least.
 FRONT = 1024
@@ -106,3 +112,38 @@ def _update(
             wait = np.where(weight[part] > 0, left[part] / weight[part], np.inf)
         rings[part] = times[count] + wait
         seen[part] = count
+
+
+class GumbelTopK(ABC):
+    """Draw n without replacement, in proportion to weights that a subclass makes of the scores.
+
+    The n largest of log w_i + epsilon_i, with epsilon_i ~ Gumbel(0, 1), are such a draw. As Kirsch
+    et al. (2023) write it, w_i = v_i ** beta, so that the keys are log v_i + epsilon_i / beta.
+
+    Args:
+        beta: above 0; 1 is the paper's default, infinity would be `TopK`.
+
+    Raises:
+        InvalidInputError: if beta is not above 0.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, beta: float = 1.0) -> None:
+        if not 0 < beta < np.inf:
+            raise invalid("beta", "a finite number above 0", f"{beta!r}")
+        self.beta = float(beta)
+
+    @abstractmethod
+    def _log_weights(self, candidates: Candidates, rng: np.random.Generator) -> np.ndarray:
+        """Return log v_i of each candidate, `[N]`; -inf where nothing else should be left."""
+
+    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
+        """Return `n` ids in the order drawn."""
+        n = check_request(self, candidates, n)
+        logs = self._log_weights(candidates, rng)
+        gumbel = -np.log(-np.log(id_uniforms(candidates.ids, rng)))
+        keys = logs + gumbel / self.beta
+        # -inf (a weight of 0) ties with its like, and ties break by hash.
+        rows = top_rows(np.maximum(keys, np.finfo(np.float64).min), candidates.ids, n, rng)
+        return [candidates.ids[i] for i in rows.tolist()]

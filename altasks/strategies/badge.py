@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import Rows, Ties, require_finite
+from altasks.strategies._arrays import Rows, Ties, require_finite
 from altasks.strategies._sampling import race
 from altasks.strategies.base import Candidates, check_request
 

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from altasks.strategies._rows import read_rows
+from altasks.strategies._arrays import read_rows
 from altasks.strategies.base import Array, Candidates, Strategy, check_request
 from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, wants
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
-from altasks.strategies._blocks import BLOCK, Rows, Ties
+from altasks.strategies._arrays import BLOCK, Rows, Ties
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.strategies._arrays import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies._linkage import average_linkage, cut, mirror
-from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
-from altasks.strategies._rows import blocks, hash_order, read_finite, squared_distances
+from altasks.strategies._arrays import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request, top_rows
 
 #: How many drawn samples stand for the pool where every pair would have to be visited.

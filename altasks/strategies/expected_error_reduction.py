@@ -10,6 +10,7 @@ from torch import Tensor
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.strategies._arrays import hash_order
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     LEAST,
@@ -24,7 +25,6 @@ from altasks.strategies._last_layer_refit import (
     loss_after_refit,
     loss_after_step,
 )
-from altasks.strategies._rows import hash_order
 from altasks.strategies.base import Candidates, check_request
 
 #: How the model after one more label is made.

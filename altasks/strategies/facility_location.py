@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.numbers import require_whole
-from altasks.strategies._blocks import BLOCK, Rows, Ties, unit_rows
+from altasks.strategies._arrays import BLOCK, Rows, Ties, unit_rows
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 

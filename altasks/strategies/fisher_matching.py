@@ -12,6 +12,7 @@ from torch import Tensor
 from altasks._internal.numbers import require_whole
 from altasks._internal.tables import aligned
 from altasks.errors import invalid
+from altasks.strategies._arrays import blocks, hash_order
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
     extend,
@@ -19,7 +20,6 @@ from altasks.strategies._last_layer import (
     read_probs,
     require_exclusive,
 )
-from altasks.strategies._rows import blocks, hash_order
 from altasks.strategies.base import Candidates, check_request
 
 #: (embeddings `[m, d]`, probabilities `[m, C]`) or with the labels `[m]` as the third.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import BLOCK, Rows, Ties, require_finite, unit_rows
+from altasks.strategies._arrays import BLOCK, Rows, Ties, require_finite, unit_rows
 from altasks.strategies.base import Candidates, check_request
 
 #: Squared distances that differ by less than this share are equal, and the hash decides.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import BLOCK, Rows, Ties, unit_rows
+from altasks.strategies._arrays import BLOCK, Rows, Ties, unit_rows
 from altasks.strategies._sampling import race
 from altasks.strategies.base import Candidates, check_request
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.strategies._blocks import Rows, Ties, require_finite
+from altasks.strategies._arrays import Rows, Ties, require_finite
 from altasks.strategies.base import Candidates, check_request
 
 #: Cluster sizes within this share of the largest are equal, and the farther sample decides.

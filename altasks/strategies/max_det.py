@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._blocks import Rows, Ties, require_finite
+from altasks.strategies._arrays import Rows, Ties, require_finite
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
 

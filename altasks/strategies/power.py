@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from altasks.errors import invalid
-from altasks.strategies.base import Candidates, check_request, id_uniforms, top_rows
+from altasks.strategies._sampling import GumbelTopK
+from altasks.strategies.base import Candidates
 
 
-class Power:
+class Power(GumbelTopK):
     """Draw n without replacement with probability proportional to score ** beta.
 
     Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal (2023), "Stochastic Batch
@@ -31,17 +30,9 @@ class Power:
         ['b', 'c']
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, beta: float = 1.0) -> None:
-        if not 0 < beta < np.inf:
-            raise invalid("beta", "a finite number above 0", f"{beta!r}")
-        self.beta = float(beta)
-
-    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
-        """Return `n` ids in the order drawn."""
-        n = check_request(self, candidates, n)
-        values = candidates.values
+    def _log_weights(self, candidates: Candidates, rng: np.random.Generator) -> np.ndarray:
+        del rng  # equal scores need no order here
+        values: np.ndarray = candidates.values
         if len(values) and values.min() < 0:
             row = int(np.argmin(values))
             raise invalid(
@@ -51,9 +42,6 @@ class Power:
                 where=f"id {candidates.ids[row]!r}",
                 hint="A negative score has no power; use TopK.",
             )
-        gumbel = -np.log(-np.log(id_uniforms(candidates.ids, rng)))
         with np.errstate(divide="ignore"):
-            keys = np.log(values) + gumbel / self.beta
-        # -inf (a score of 0) ties with its like, and ties break by hash.
-        rows = top_rows(np.maximum(keys, np.finfo(np.float64).min), candidates.ids, n, rng)
-        return [candidates.ids[i] for i in rows.tolist()]
+            logs: np.ndarray = np.log(values)
+        return logs

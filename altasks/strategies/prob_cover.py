@@ -11,14 +11,8 @@ from torch import Tensor
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.strategies._arrays import blocks, read_pool, squared_distances
 from altasks.strategies._kmeans import best_kmeans
-from altasks.strategies._rows import (
-    blocks,
-    hash_order,
-    known_rows,
-    read_finite,
-    squared_distances,
-)
 from altasks.strategies.base import Candidates, check_request
 
 #: The radius is estimated from the balls of at most this many candidates.
@@ -93,9 +87,7 @@ class ProbCover:
         n = check_request(self, candidates, n)
         if n == 0:
             return []
-        order = hash_order(candidates.ids, rng)
-        points = read_finite(candidates.embeddings, order, candidates.ids, "embeddings")
-        known = known_rows(candidates).to(points)
+        order, points, known = read_pool(candidates, rng)
         centre = points.mean(0)
         points, known = points - centre, known - centre
         delta = self.delta

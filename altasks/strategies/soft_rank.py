@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
-from altasks.errors import invalid
-from altasks.strategies.base import Candidates, check_request, id_hashes, id_uniforms, top_rows
+from altasks.strategies._sampling import GumbelTopK
+from altasks.strategies.base import Candidates, id_hashes
 
 
-class SoftRank:
+class SoftRank(GumbelTopK):
     """Draw n without replacement with probability proportional to rank ** -beta.
 
     Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal (2023), "Stochastic Batch
@@ -31,19 +29,8 @@ class SoftRank:
         ['b', 'c']
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, beta: float = 1.0) -> None:
-        if not 0 < beta < np.inf:
-            raise invalid("beta", "a finite number above 0", f"{beta!r}")
-        self.beta = float(beta)
-
-    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
-        """Return `n` ids in the order drawn."""
-        n = check_request(self, candidates, n)
+    def _log_weights(self, candidates: Candidates, rng: np.random.Generator) -> np.ndarray:
         ranks = np.empty(len(candidates))
         order = np.lexsort((id_hashes(candidates.ids, rng), -candidates.values))
         ranks[order] = np.arange(1, len(candidates) + 1)
-        gumbel = -np.log(-np.log(id_uniforms(candidates.ids, rng)))
-        rows = top_rows(gumbel / self.beta - np.log(ranks), candidates.ids, n, rng)
-        return [candidates.ids[i] for i in rows.tolist()]
+        return -np.log(ranks)

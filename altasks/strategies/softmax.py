@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
-from altasks.errors import invalid
-from altasks.strategies.base import Candidates, check_request, id_uniforms, top_rows
+from altasks.strategies._sampling import GumbelTopK
+from altasks.strategies.base import Candidates
 
 
-class Softmax:
+class Softmax(GumbelTopK):
     """Draw n without replacement with probability proportional to exp(beta * score).
 
     Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal (2023), "Stochastic Batch
@@ -32,16 +30,7 @@ class Softmax:
         ['b', 'c']
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset()
-
-    def __init__(self, beta: float = 1.0) -> None:
-        if not 0 < beta < np.inf:
-            raise invalid("beta", "a finite number above 0", f"{beta!r}")
-        self.beta = float(beta)
-
-    def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
-        """Return `n` ids in the order drawn."""
-        n = check_request(self, candidates, n)
-        gumbel = -np.log(-np.log(id_uniforms(candidates.ids, rng)))
-        rows = top_rows(candidates.values + gumbel / self.beta, candidates.ids, n, rng)
-        return [candidates.ids[i] for i in rows.tolist()]
+    def _log_weights(self, candidates: Candidates, rng: np.random.Generator) -> np.ndarray:
+        del rng  # equal scores need no order here
+        values: np.ndarray = candidates.values
+        return values

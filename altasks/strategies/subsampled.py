@@ -8,8 +8,8 @@ import numpy as np
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.strategies._arrays import hash_order, read_finite
 from altasks.strategies._neighbours import nearest_rows
-from altasks.strategies._rows import hash_order, read_finite
 from altasks.strategies.base import Candidates, Strategy, check_request
 from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside, wants
 

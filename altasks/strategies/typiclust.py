@@ -10,14 +10,8 @@ import torch
 from torch import Tensor
 
 from altasks._internal.numbers import require_whole
+from altasks.strategies._arrays import blocks, read_pool, squared_distances
 from altasks.strategies._kmeans import kmeans
-from altasks.strategies._rows import (
-    blocks,
-    hash_order,
-    known_rows,
-    read_finite,
-    squared_distances,
-)
 from altasks.strategies.base import Candidates, check_request
 
 #: In a cluster larger than this, only this many of its members (in the order of the hash) are
@@ -84,9 +78,7 @@ class TypiClust:
         n = check_request(self, candidates, n)
         if n == 0:
             return []
-        order = hash_order(candidates.ids, rng)
-        points = read_finite(candidates.embeddings, order, candidates.ids, "embeddings")
-        known = known_rows(candidates).to(points)
+        order, points, known = read_pool(candidates, rng)
         points = torch.cat([points, known])  # N + L + P x d; what is known comes last
         clusters = min(len(known) + n, self.max_clusters)
         labels = kmeans(points, clusters, rng).cpu().numpy()

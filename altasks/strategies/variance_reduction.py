@@ -10,6 +10,7 @@ from torch import Tensor
 
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.strategies._arrays import hash_order
 from altasks.strategies._fisher import Information, greedy_trace
 from altasks.strategies._last_layer import (
     exclusive,
@@ -19,7 +20,6 @@ from altasks.strategies._last_layer import (
     require_exclusive,
     spread,
 )
-from altasks.strategies._rows import hash_order
 from altasks.strategies.base import Candidates, check_request
 
 #: Which information matrix of the last layer is used.

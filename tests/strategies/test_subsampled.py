@@ -57,7 +57,7 @@ def test_neighbours_in_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     points, queries = rng.standard_normal((500, 4)), rng.standard_normal((40, 4))
     order = rng.permutation(500)
     whole = nearest_rows(torch.from_numpy(queries), points, order, 7)
-    import altasks.strategies._rows as rows
+    import altasks.strategies._arrays as rows
 
     monkeypatch.setattr(rows.blocks, "__defaults__", (300,))
     monkeypatch.setattr("altasks.strategies._neighbours.TILE", 400)
@@ -132,7 +132,7 @@ def test_embeddings_are_read_only_where_needed(tmp_path: Any) -> None:
     strategy = Subsampled(TypiClust(), 10)
     picks = strategy.select(candidates, 5, rng=np.random.default_rng(0))
     hashed = np.random.default_rng(0)
-    from altasks.strategies._rows import hash_order
+    from altasks.strategies._arrays import hash_order
 
     part = hash_order(candidates.ids, hashed)[:10]
     broken = np.full_like(candidates.embeddings, np.nan)

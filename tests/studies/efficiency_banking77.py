@@ -35,7 +35,7 @@ from altasks.strategies import Candidates, Strategy
 REPO = Path(__file__).resolve().parents[2]
 #: The parts that decide what a run measures.
 MEASURED = (
-    *(f"altasks.acquisition.{part}" for part in ("_kernels", "_rows", "bald", "margin")),
+    *(f"altasks.acquisition.{part}" for part in ("kernels", "_rows", "bald", "margin")),
     "altasks.predictions",
     "altasks.scoring.score",
     *(

@@ -38,7 +38,7 @@ from altasks.report.results import ResultRows, code_version
 
 REPO = Path(__file__).resolve().parents[2]
 MEASURED = (
-    *(f"altasks.acquisition.{part}" for part in ("_kernels", "bald")),
+    *(f"altasks.acquisition.{part}" for part in ("kernels", "bald")),
     "altasks.committees.bayes_by_backprop",
     "altasks.predictions.categorical",
     *(f"altasks.strategies.{part}" for part in ("random", "top_k")),

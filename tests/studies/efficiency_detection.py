@@ -36,7 +36,7 @@ from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytic
 
 REPO = Path(__file__).resolve().parents[2]
 MEASURED = (
-    *(f"altasks.acquisition.{part}" for part in ("_kernels", "_rows", "class_weights", "margin")),
+    *(f"altasks.acquisition.{part}" for part in ("kernels", "_rows", "class_weights", "margin")),
     "altasks.data.samples.digit_canvases",
     "altasks.predictions",
 )

@@ -29,7 +29,7 @@ from altasks.report.results import ResultRows, code_version
 
 REPO = Path(__file__).resolve().parents[2]
 MEASURED = (
-    *(f"altasks.acquisition.{part}" for part in ("_kernels", "_rows", "bald", "entropy", "margin")),
+    *(f"altasks.acquisition.{part}" for part in ("kernels", "_rows", "bald", "entropy", "margin")),
     "altasks.committees.mc_dropout",
     "altasks.predictions",
 )

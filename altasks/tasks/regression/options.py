@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from altasks._internal.numbers import is_whole
+from altasks._internal.numbers import is_whole, require_whole
 from altasks.errors import invalid
 
 
@@ -29,7 +29,7 @@ def table_arguments(samples: int) -> dict[str, Any]:
 def target_names(targets: Any) -> list[str]:
     """Return the name of each target."""
     if is_whole(targets, 1):
-        return [str(place) for place in range(int(targets))]
+        return [str(place) for place in range(require_whole("targets", targets, 1))]
     names = list(targets) if isinstance(targets, Iterable) and not isinstance(targets, str) else []
     if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
         raise invalid("targets", "how many there are, or their distinct names", repr(targets))
@@ -41,9 +41,9 @@ def column_names(features: Any) -> tuple[list[str] | None, int | None]:
     if features is None:
         return None, None
     if is_whole(features, 1):
-        return None, int(features)
+        return None, require_whole("features", features, 1)
     listed = isinstance(features, Iterable) and not isinstance(features, str)
-    names = list(features) if listed else []
+    names = [*features] if listed and not isinstance(features, int) else []
     if not names or not all(isinstance(n, str) for n in names) or len(set(names)) != len(names):
         raise invalid("features", "how many there are, or their distinct names", repr(features))
     return names, len(names)

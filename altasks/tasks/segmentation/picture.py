@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
-from altasks.acquisition._kernels import entropy_of, mutual_information
+from altasks.acquisition.kernels import entropy_of, mutual_information
 from altasks.data.masks.masks import decode_mask, encode_mask
 from altasks.tasks.segmentation.regions import shown
 
