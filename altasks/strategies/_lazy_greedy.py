@@ -23,6 +23,7 @@ def lazy_greedy(
     size: int,
     rough: Callable[[np.ndarray], np.ndarray] | None = None,
     error: float = 0.0,
+    may_give_up: bool = False,
 ) -> list[int]:
     """Return `n` rows, each the one that gains most given those before it.
 
@@ -42,6 +43,8 @@ def lazy_greedy(
         rough: a faster `gains`, wrong by less than `error`; where it is given, `gains` is only
             called for the rows that it can't tell from the best.
         error: see `rough`.
+        may_give_up: whether `rough` is left out from where it leaves more than a quarter of what it
+            looks at. The picks are the same where gains are exact and only fall.
     """
     picks: list[int] = []
     width = FRONT
@@ -57,7 +60,7 @@ def lazy_greedy(
             local = np.where(known >= best - 2 * error - equal, local, -np.inf)
             known = _look(front, local, gains, 0.0, equal, size)
             exact = known > -np.inf
-            if 4 * int(exact.sum()) > looked > size:
+            if may_give_up and 4 * int(exact.sum()) > looked > size:
                 rough = None  # it hardly tells any apart, and costs a look at each
             bounds[front[exact]] = known[exact]
             best = known.max(initial=-np.inf)

@@ -86,6 +86,7 @@ class FacilityLocation:
                 size=min(cover.step, 256),
                 rough=cover.rough_gains if pool.dtype == torch.float32 else None,
                 error=cover.rounding(torch.float32),
+                may_give_up=True,
             )
         return [candidates.ids[row] for row in picks]
 
