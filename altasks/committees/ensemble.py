@@ -21,6 +21,7 @@ from altasks.abilities import (
     Describes,
     DrawsPictures,
     Grouped,
+    HasCommittee,
     JoinsMembers,
     JointDraws,
     Measures,
@@ -135,7 +136,7 @@ class Ensemble:
     def draws_by_round(self) -> bool:
         """Whether a member draws at random itself, anew in each round."""
         known = [task for task in self._members.tasks if task is not None]
-        return any(getattr(task, "committee", None) is not None for task in known)
+        return any(provides(task, HasCommittee) for task in known)
 
     def start_round(self, round: int) -> None:
         """Tell members that draw at random themselves which round it is."""
