@@ -1,4 +1,4 @@
-"""Who says what of a window: the decoder's stages, draws of dropout, or several models."""
+"""Members' logits for one window: from the decoder's stages, dropout, or several models."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def check_committee(committee: Any, stages: Any) -> None:
 
 
 class MapCommittee:
-    """Asks all members about one batch of windows.
+    """Runs all members on one batch of windows.
 
     Args:
         model: the task's.
         committee: `MCDropout`, or None for the stages.
         ensemble: bound to the task, or None; its members are tasks with a `MapCommittee` as
-            `asked`.
+            `committee_runner`.
         device: where the model is.
         autocast: the type of a mixed precision, or None.
     """
@@ -90,7 +90,7 @@ class MapCommittee:
         if self._ensemble is not None:
             parts = [
                 self._ensemble.on_member(
-                    k, lambda one: one.asked.maps(windows, tile, answer=answer)
+                    k, lambda one: one.committee_runner.maps(windows, tile, answer=answer)
                 )
                 for k in range(self._ensemble.members)
             ]

@@ -1,4 +1,4 @@
-"""Samples of a segmentation, images or regions of images, and what of a pass is each one's."""
+"""Samples of a segmentation, images or regions, and which pixels of a pass belong to each."""
 
 from __future__ import annotations
 

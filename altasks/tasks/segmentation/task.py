@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from altasks._internal.numbers import require_whole
@@ -17,10 +16,10 @@ from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
-from altasks.data.masks.masks import MaskReader, encode_mask
+from altasks.data.masks.masks import MaskReader
 from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
-from altasks.predictions import Categorical, Prediction, Ragged
+from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions
 from altasks.tasks._shared.trained_task import TrainedTask
@@ -28,30 +27,22 @@ from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks.segmentation.committee import MapCommittee, check_committee
 from altasks.tasks.segmentation.deep_supervision import DeepSupervised, spec_of
 from altasks.tasks.segmentation.loss import MapLoss, StagedLoss
+from altasks.tasks.segmentation.maps import MapPredictor
 from altasks.tasks.segmentation.metrics import Confusion
 from altasks.tasks.segmentation.model import NAME, load_supervised, saved_settings
-from altasks.tasks.segmentation.picture import MapView, draw
+from altasks.tasks.segmentation.picture import draw
 from altasks.tasks.segmentation.rasters import Normaliser
 from altasks.tasks.segmentation.regions import (
-    Share,
-    frame_of,
-    groups,
     image_frame,
     pixel_count,
-    pixel_order,
-    reread_rows,
-    shares,
     shown,
 )
 from altasks.tasks.segmentation.settings import fit_arguments, weights_of_stages, windows
-from altasks.tasks.segmentation.tiled_inference import Passes, Piece
+from altasks.tasks.segmentation.tiled_inference import Passes
 from altasks.tasks.segmentation.training_rows import MaskCollator, training_rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-#: Rows of a piece that is to be shared out among regions.
-REGION_ROWS = 64
 
 
 class Segmentation(TrainedTask):
@@ -182,8 +173,10 @@ class Segmentation(TrainedTask):
         self._take(model, saved.get("labels") if labels is None else labels)
         # New heads on a model object say nothing yet either.
         self._head_is_new = self._came_untrained = bool(self._new_parameters)
-        self.asked = MapCommittee(self.model, committee, self._ensemble, self.device, self.autocast)
-        self.passes = Passes(
+        self.committee_runner = MapCommittee(
+            self.model, committee, self._ensemble, self.device, self.autocast
+        )
+        self.tiled_passes = Passes(
             self.normalise,
             self.channels,
             self.tile,
@@ -194,6 +187,7 @@ class Segmentation(TrainedTask):
             boundary,
             together=committee is not None,
         )
+        self._maps = MapPredictor(self.committee_runner, self.tiled_passes, self._names, self.void)
         several = committee is not None or bool(self.model.stages)
         self.default_acquisition = "bald" if several else "margin"
 
@@ -226,40 +220,16 @@ class Segmentation(TrainedTask):
         For a few small images: all of their pixels, K C numbers each, are in memory. `al.score`,
         `evaluate` and descriptions use `iter_predict`.
         """
-        sizes = [pixel_count(sample, self.channels, row) for row, sample in enumerate(samples)]
-        whole: Tensor | None = None
-        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        order: dict[int, np.ndarray] = {}
-        near = torch.zeros(int(starts[-1]), dtype=torch.bool, device=self.device)
-        for place, rows, columns, probs, edge in self._shares(samples):
-            if whole is None:
-                whole = probs.new_empty(*probs.shape[:2], int(starts[-1]))  # K x C x M
-            if place not in order:
-                order[place] = pixel_order(samples[place], self.channels, place)
-            top, left = frame_of(samples[place], (0, 0))[:2]
-            where = order[place][rows - top, columns - left] + starts[place]
-            block: Any = torch.from_numpy(where).to(whole.device)
-            if where[-1] - where[0] + 1 == len(where):  # whole rows
-                block = slice(int(where[0]), int(where[-1]) + 1)
-            whole[:, :, block] = probs
-            if edge is not None:
-                near[block] = edge
-        if whole is None:
-            whole = torch.empty(self.asked.members, len(self._names), 0, device=self.device)
-        fields = {"boundary": near} if self.boundary else None
-        return Ragged(Categorical._trusted(whole.permute(2, 0, 1), None), sizes, fields)
+        self._warn_if_untrained()
+        return self._maps.predict(samples)
 
     def iter_predict(self, samples: Sequence[Any]) -> Iterator[tuple[int, Prediction]]:
         """Yield (index into samples, a `Categorical` over some of its pixels), tile by tile.
 
         Each pixel comes once. Regions of one image share one pass over it.
         """
-        for place, _, _, probs, edge in self._shares(samples):
-            units = Categorical._trusted(probs.permute(2, 0, 1), None)
-            if edge is None:
-                yield place, units
-            else:
-                yield place, Ragged(units, [len(units)], {"boundary": edge})
+        self._warn_if_untrained()
+        yield from self._maps.iter_predict(samples)
 
     @property
     def unit_order(self) -> tuple[int, int, int]:
@@ -278,24 +248,7 @@ class Segmentation(TrainedTask):
         """
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
-        found = groups(samples)
-        total: dict[int, Tensor] = {}
-        seen: dict[int, int] = {}
-        try:
-            for index, tile, window in self.passes._windows([one.image for one in found], None):
-                features = (
-                    self.asked.features(window[None].to(self.device))[0].float().mean((1, 2)).cpu()
-                )
-                top, left, bottom, right = tile.own
-                weight = (bottom - top) * (right - left)
-                total[index] = total.get(index, torch.zeros(())) + weight * features
-                seen[index] = seen.get(index, 0) + weight
-        except UnreadableSampleError as error:
-            raise reread_rows(error, found) from error
-        rows = {p: total[i] / seen[i] for i, one in enumerate(found) for p in one.members}
-        if not rows:
-            return torch.empty(0, 0)
-        return torch.stack([rows[place] for place in range(len(samples))])
+        return self._maps.embed(samples)
 
     def size(self, sample: Any) -> int:
         """Return the number of pixels (of a region, its image's); 0 for what can't be read."""
@@ -361,7 +314,8 @@ class Segmentation(TrainedTask):
         rows = training_rows(samples, labels, None, reader=self._reader, channels=self.channels)
         table = Confusion(len(self._names))
         truth: tuple[int, np.ndarray] | None = None
-        for piece in self._pieces([row.sample for row in rows], answer=True):
+        self._warn_if_untrained()
+        for piece in self._maps.pieces([row.sample for row in rows], answer=True):
             if truth is None or truth[0] != piece.image:
                 row = rows[piece.image]
                 truth = piece.image, self._reader.read(row.label)
@@ -370,32 +324,23 @@ class Segmentation(TrainedTask):
             table.add(part, piece.probs.mean(0).argmax(0).cpu().numpy())
         return table.metrics(self._names)
 
-    def answer(self, sample: Any, *, sure: float = 0.0) -> dict[str, Any]:
+    def predict_mask(self, sample: Any, *, sure: float = 0.0) -> dict[str, Any]:
         """Return the predicted mask of an image or region as a label, run lengths.
 
         Args:
             sample: an image or a region.
             sure: pixels whose class has a probability below this are void.
         """
-        mask = np.full(image_frame(sample, self.channels), self.void, dtype=np.int64)
-        for _, rows, columns, probs, _ in self._shares([sample], answer=True):
-            best = probs.mean(0).max(0)
-            kept = best.values >= sure
-            found = torch.where(kept, best.indices, torch.full_like(best.indices, self.void))
-            mask[rows, columns] = found.cpu().numpy()
-        return encode_mask(mask)
+        self._warn_if_untrained()
+        return self._maps.mask(sample, sure=sure)
+
+    #: Its name until version 0.2.
+    answer = predict_mask
 
     def describe_many(self, samples: Sequence[Any]) -> list[dict[str, Any]]:
         """Return `describe` of each of any samples: no prediction exists as a whole."""
-        told: dict[int, dict[str, Any]] = {}
-        for _, places in groups(samples):
-            views = [self._view(samples[place]) for place in places]
-            for one, rows, columns, probs, _ in self._shares([samples[place] for place in places]):
-                view, (top, left) = views[one]
-                view.add(rows - top, columns - left, probs)
-            for place, (view, _) in zip(places, views, strict=True):
-                told[place] = self._described(samples[place], view)
-        return [told[place] for place in range(len(samples))]
+        self._warn_if_untrained()
+        return self._maps.describe_many(samples)
 
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the predicted mask, the classes' shares, and where members disagree.
@@ -404,46 +349,11 @@ class Segmentation(TrainedTask):
         disagreement (of one member, the entropy) means over a grid of cells. Of a region, over
         its `box`.
         """
-        assert isinstance(prediction, Ragged)
-        assert isinstance(prediction.units, Categorical)
-        view, _ = self._view(sample)
-        rows, columns = np.nonzero(pixel_order(sample, self.channels) >= 0)
-        view.add(rows, columns, prediction.units.probs.permute(1, 2, 0))
-        return self._described(sample, view)
+        return self._maps.describe(sample, prediction)
 
     def picture(self, sample: Any, description: Mapping[str, Any]) -> Image:
         """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
         return draw(shown(sample, self.channels), description, self._names, self.void)
-
-    # Inside.
-
-    def _pieces(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Piece]:
-        self._warn_if_untrained()
-        divided = any(isinstance(sample, ImageRegion) for sample in samples)
-        return self.passes.pieces(
-            samples,
-            lambda windows, tile: self.asked.maps(windows, tile, answer=answer),
-            rows=REGION_ROWS if divided else None,
-        )
-
-    def _shares(self, samples: Sequence[Any], *, answer: bool = False) -> Iterator[Share]:
-        """Yield all samples' pixels, each once."""
-        found = groups(samples)
-        covers: dict[int, np.ndarray] = {}
-        try:
-            for piece in self._pieces([one.image for one in found], answer=answer):
-                yield from shares(piece, samples, found[piece.image].members, covers)
-        except UnreadableSampleError as error:
-            raise reread_rows(error, found) from error
-
-    def _view(self, sample: Any) -> tuple[MapView, tuple[int, int]]:
-        top, left, bottom, right = frame_of(sample, image_frame(sample, self.channels))
-        view = MapView(bottom - top, right - left, self._names, self.void)
-        return view, (top, left)
-
-    def _described(self, sample: Any, view: MapView) -> dict[str, Any]:
-        told = view.described()
-        return {"box": list(sample.box), **told} if isinstance(sample, ImageRegion) else told
 
     # What TrainedTask needs.
 

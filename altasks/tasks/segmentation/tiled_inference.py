@@ -76,7 +76,7 @@ class Passes:
             wanted: whether a tile of an image is.
         """
         waiting: list[tuple[int, Tile, Tensor]] = []
-        for index, tile, window in self._windows(samples, wanted):
+        for index, tile, window in self.windows(samples, wanted):
             if waiting and (len(waiting) == self.batch_size or waiting[0][2].shape != window.shape):
                 yield from self._run(waiting, maps, rows)
                 waiting = []
@@ -84,9 +84,10 @@ class Passes:
         if waiting:
             yield from self._run(waiting, maps, rows)
 
-    def _windows(
-        self, samples: Sequence[Any], wanted: Callable[[int, Tile], bool] | None
+    def windows(
+        self, samples: Sequence[Any], wanted: Callable[[int, Tile], bool] | None = None
     ) -> Iterator[tuple[int, Tile, Tensor]]:
+        """Yield (which image, tile, window `[channels, h, w]`), as `pieces` runs them."""
         for index, sample in enumerate(samples):
             image = read_raster(sample, self.channels, row=index)
             height, width = image.shape[:2]

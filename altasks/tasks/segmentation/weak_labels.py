@@ -22,7 +22,7 @@ from altasks.scoring import Scores
 
 @dataclass(frozen=True)
 class WeakLabels:
-    """What a model said of samples it was sure of. Never told to a loop, and no label of people.
+    """Predicted labels of samples that a model was sure of; they are never stored as labels.
 
     Attributes:
         labels: id -> predicted label.
@@ -50,7 +50,7 @@ def weak_labels(
     """Return the model's own answers for the samples it disagrees least about.
 
     Args:
-        task: with `answer(sample, sure=)`, such as `Segmentation`.
+        task: with `predict_mask(sample, sure=)`, such as `Segmentation`.
         pool: the samples.
         scores: their disagreement, as `al.score` gives it with `bald` or `dice_disagreement`.
         below: only samples with a smaller score.
@@ -63,7 +63,7 @@ def weak_labels(
 
     Example:
         >>> class Task:
-        ...     def answer(self, sample, *, sure=0.0):
+        ...     def predict_mask(self, sample, *, sure=0.0):
         ...         return f"mask of {sample}"
         >>> scores = Scores(["a", "b", "c"], np.array([0.01, 0.5, 0.02]))
         >>> weak_labels(Task(), {"a": 1, "b": 2, "c": 3}, scores, below=0.1, known=["c"]).labels
@@ -79,7 +79,9 @@ def weak_labels(
         for i in order.tolist()
         if scores.values[i] < below and scores.ids[i] not in answered
     ][:most]
-    labels = {name: task.answer(samples[name], sure=sure) for name, _ in chosen}
+    # Its name until version 0.2, which others' tasks may still have.
+    predict_mask = getattr(task, "predict_mask", None) or task.answer
+    labels = {name: predict_mask(samples[name], sure=sure) for name, _ in chosen}
     # A mask of which nothing is sure enough teaches nothing.
     kept = {name: label for name, label in labels.items() if not _all_void(task, label)}
     return WeakLabels(kept, {name: score for name, score in chosen if name in kept})

@@ -272,7 +272,7 @@ def test_a_pass_at_rest_waits_for_another_threads_dropout(images):
     model = convolutions()
     dropping = segmentation(model, committee=al.MCDropout(3), stride=1)
     at_rest = segmentation(dropping.model.model, stages=0, stride=1)
-    shared = at_rest.asked._model = dropping.model  # one module, asked both ways
+    shared = at_rest.committee_runner._model = dropping.model  # one module, asked both ways
     want = at_rest.predict(images[:1]).units.probs
     inside, go_on = threading.Event(), threading.Event()
 
