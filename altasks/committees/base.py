@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class CommitteeLogits:
-    """What a committee of K says of one batch, before it becomes a `Prediction`.
+    """The logits of a committee of K for one batch, before they become a `Prediction`.
 
     Attributes:
         logits: `[n, K, ..., C]`; what stands between is the task's (words, for instance).
         features: `[n, ..., d]`, the input of the model's last layer; for a committee whose
-            members each have their own (it says so by `averages_features`), the average.
+            members each have their own (it has `averages_features`), the average.
     """
 
     logits: Tensor  # n x K x ... x C

@@ -25,7 +25,7 @@ class View:
 class BoxViews:
     """Views of one image as members: as it is, mirrored, smaller, larger.
 
-    What a detector says should not depend on the view. Where it does, in class or in place, the
+    A detector's answer should not depend on the view. Where it does, in class or in place, the
     image is worth a look; consistency between an image and its changed copies is what Yu et al.
     (2022), "Consistency-based Active Learning for Object Detection", score by. Boxes are brought
     back to the image as it is and matched by overlap; a view without a box in some place says

@@ -182,7 +182,7 @@ class Ensemble:
 
     @property
     def default_strategy(self) -> str:
-        """What the members prefer."""
+        """The members' own default strategy."""
         one = self._members.any()
         return str(one.default_strategy) if provides(one, DefaultStrategy) else "top_k"
 
@@ -271,7 +271,7 @@ class Ensemble:
 
     @property
     def uniform_size(self) -> bool:
-        """Whether all samples are of one size, so that nobody need look: as the members say."""
+        """Whether all samples are of one size, so that none need be measured."""
         one = self._members.any()
         return provides(one, UniformSize) and bool(one.uniform_size)
 
@@ -316,7 +316,7 @@ class Ensemble:
 
     @property
     def picture(self) -> Callable[[Any, Mapping[str, Any]], Any]:
-        """Draw what a description says, as the members do; if they do."""
+        """Draw a description, as the members do; if they draw."""
         one = self._members.any()
         if not provides(one, DrawsPictures):
             raise AttributeError(f"{type(one).__name__}, a member, draws no pictures")

@@ -193,7 +193,7 @@ class HeadProbe:
         return None if self._calls is None else self._calls.in_front_of(features)
 
     def run(self, batch: Any) -> CommitteeLogits:
-        """Run one batch through the model, once, and return what the head said.
+        """Run one batch through the model once, and return the head's logits and input.
 
         Raises:
             InvalidInputError: if the layer taken for the head is not what makes the logits.
@@ -267,7 +267,7 @@ def draw_once(network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]
 
 
 def stack_members(members: Sequence[CommitteeLogits]) -> CommitteeLogits:
-    """Return what K passes said of one batch as one committee, their features averaged."""
+    """Return the logits of K passes over one batch as one committee's, features averaged."""
     features = members[0].features.to(torch.float32, copy=True)
     for member in members[1:]:
         features += member.features
@@ -281,7 +281,7 @@ def no_dropout_in_front(p: float | None) -> CommitteeError:
     """Return the error for a head that has nothing to mask its input with."""
     why = "there is no dropout right in front of its last layer" if p is None else "its p is 0"
     return CommitteeError(
-        f"MCDropout(layers='head') has nothing to draw: {why}, so all members would say the same."
+        f"MCDropout(layers='head') has nothing to draw: {why}, so all members would agree."
         " Give a probability, MCDropout(layers='head', p=0.1); note that a model trained without"
         " dropout there was never taught to bear it, so treat the draws with care, or train with"
         " that probability. Or use layers='all', or an Ensemble."

@@ -114,7 +114,7 @@ class MCDropout:
             raise CommitteeError(
                 f"MCDropout(passes={self.passes}, layers='head'): all masks over the {features} "
                 f"inputs of the last layer came out equal with p = {p:g}, so all members would "
-                "say the same. Ask for more passes, a larger p, or layers='all'."
+                "agree. Use more passes, a larger p, or layers='all'."
             )
         return masks
 

@@ -49,7 +49,7 @@ def is_dropout(module: nn.Module) -> bool:
 
 
 def is_normalisation(module: nn.Module) -> bool:
-    """Return whether `module` normalises: torch's layers, or a leaf that says so in its name.
+    """Return whether `module` normalises: torch's layers, or a leaf with "norm" in its name.
 
     Models bring their own (`LlamaRMSNorm`, `FrozenBatchNorm2d`). A *block* with "Norm" in its
     name has children, and its own dropout must fire, so only leaves are judged by name.

@@ -1,4 +1,4 @@
-"""A committee from one image: what the model says of it whole, mirrored, and of parts of it."""
+"""A committee from one image: predictions for all of it, its mirror image, and parts of it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Views:
     "ImageNet Classification with Deep Convolutional Neural Networks"; their disagreement as
     uncertainty to Ayhan and Berens (2018), "Test-time Data Augmentation for Estimation of
     Heteroscedastic Aleatoric Uncertainty in Deep Neural Networks". It asks how much the answer
-    hangs on what should not matter, so it finds unclear images rather than what the model has
+    depends on irrelevant details, so it finds unclear images rather than what the model has
     not learned; in exchange it works with a model that has no dropout, as it is.
 
     The views are fixed: each place, as it is and then with each flip. So view k is one function
@@ -107,7 +107,7 @@ class Views:
         """Do nothing: the views are the same in every round."""
 
     def draw(self, network: Network, batches: Sequence[Any]) -> list[CommitteeLogits]:
-        """Return what the model says of each view of each batch; features are averaged.
+        """Return the model's logits for each view of each batch; features are averaged.
 
         Args:
             network: whose batches are tensors of images `[n, channels, H, W]`.

@@ -44,7 +44,7 @@ class Reader:
                 return rows
             except UnreadableSampleError as error:
                 bad = {row: found for row, found in error.rows.items() if 0 <= row < len(rows)}
-                if not bad:  # it doesn't say which: nothing to go on without
+                if not bad:  # which ones is unknown: there is nothing to go on without
                     self._note(error, rows)
                     raise
                 self.unreadable |= {int(rows[row]): found for row, found in bad.items()}

@@ -47,7 +47,7 @@ class _SameCommittee:
     def check(self, prediction: Any) -> None:
         units = prediction.units if isinstance(prediction, Ragged) else prediction
         if not isinstance(units, Prediction) or not units.members:
-            return  # said elsewhere; or readings of no unit, whose members nobody knows
+            return  # refused elsewhere; or readings of no unit, of unknown members
         found = f"{type(units).__name__} with K = {units.members}"
         if isinstance(units, Categorical | Bernoulli):
             found += f" and {units.probs.shape[2]} in the last dim"
@@ -95,14 +95,14 @@ def score(
             `{"reduce": "max"}`.
         keep_in: an existing folder for memory-mapped `.npy` files of what is kept, without such
             files from an earlier call; None keeps it in memory.
-        unreadable: what becomes of samples that can't be read (a damaged file). The rest is
+        unreadable: how to treat samples that can't be read (a damaged file). The rest is
             scored in any case; then `"error"` raises and `"skip"` leaves them out of what is
             returned and lists them in its `skipped`.
 
     Raises:
         InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
             joint, or a task whose prediction doesn't fit its samples (naming the ids).
-        UnreadableSampleError: at the end, if samples can't be read; its `skipped` says which and
+        UnreadableSampleError: at the end, if samples can't be read; its `skipped` has which and
             why, its `partial` holds the scores of the others. Also with `"skip"` if none can.
         ScoringInterruptedError: on Ctrl-C; its `partial` holds the scores until then.
 

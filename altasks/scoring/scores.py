@@ -1,4 +1,4 @@
-"""What scoring returns, and the arrays it fills on the way."""
+"""The result of scoring, and the arrays that are filled on the way."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class CRNN(nn.Module):
         seed: of the weights. Each `OCR.fit` draws those that aren't pretrained anew.
 
     Raises:
-        InvalidInputError: for an empty alphabet, a character twice, or sizes that can't be.
+        InvalidInputError: for an empty alphabet, a character twice, or invalid sizes.
 
     Example:
         >>> model = CRNN("abc ", height=32, channels=16, hidden=8)

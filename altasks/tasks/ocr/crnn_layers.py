@@ -9,7 +9,7 @@ from altasks.tasks.ocr.ctc import BLANK
 
 
 class ConvolutionLayer(nn.Module):
-    """A convolution with what stands behind it; nothing to the right of a line gets in."""
+    """Convolution, norm, activation and pooling that mask the padding."""
 
     def __init__(
         self, inside: int, outside: int, *, norm: bool = False, pool: tuple[int, int] | None = None,

@@ -24,7 +24,7 @@ Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 #: Characters in a line as wide as it is high: 3.2 to 3.6 in four early printed books, 2.5 in
 #: Fraktur of the 19th century.
 CHARACTERS_PER_HEIGHT = 3.0
-#: What breaks a line in two, so that no label may hold it.
+#: Characters that end a line, so that no label may hold one.
 _BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 
@@ -52,7 +52,7 @@ def open_lines(samples: Sequence[Any]) -> list[Image]:
 
 
 def unreadable_lines(rows: Mapping[int, str]) -> UnreadableSampleError:
-    """Return the error that says which lines can't be read."""
+    """Return the error that names the lines that can't be read."""
     listed = "; ".join(f"row {row}: {found}" for row, found in list(rows.items())[:5])
     more = f"; and {len(rows) - 5} more" if len(rows) > 5 else ""
     return UnreadableSampleError(
@@ -66,7 +66,7 @@ def width_at(sample: Any, height: int) -> int:
     try:
         wide, high = image_size(sample)
     except UnreadableSampleError:
-        return 0  # predict says what is wrong with it
+        return 0  # predict raises
     return -(-wide * height // high) if high else 0
 
 

@@ -1,4 +1,4 @@
-"""What `OCR` is told its members are, as networks, readers and functions."""
+"""Parse the `members` argument of OCR: networks, readers, functions and paths."""
 
 from __future__ import annotations
 

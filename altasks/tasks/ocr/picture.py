@@ -73,7 +73,7 @@ def draw_readings(line: Image, description: Mapping[str, Any]) -> Image:
 def _shown(text: str) -> str:
     """Return a text with a mark for each character that no font draws.
 
-    A reader may say a line break, at which Pillow refuses to measure the text.
+    A reading may have a line break, at which Pillow refuses to measure the text.
     """
     return "".join(
         "\ufffd" if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") else one for one in text

@@ -1,4 +1,4 @@
-"""What reads lines: a network, a function, an engine; each gives one reading or several."""
+"""Readers of lines: networks, functions, engines; each gives one reading or several."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LEAST_LOG = math.log(1e-30)
 
 @dataclass(frozen=True)
 class Reading:
-    """What one member reads in one line.
+    """One member's reading of one line.
 
     Attributes:
         text: what it reads.
         log_prob: the natural log of the probability that the text is right, as the member sees
-            it; None if it doesn't say.
+            it; None if unknown.
         confidences: of each character, from 0 to 1, of an empty text as a whole; None if it
-            doesn't say.
+            unknown.
     """
 
     text: str
@@ -85,16 +85,16 @@ class FunctionReader:
         A function that fails on a batch is asked image by image, to find which it is.
 
         Raises:
-            UnreadableSampleError: naming the images it fails on, or says None of.
+            UnreadableSampleError: naming the images it fails on, or returns None for.
             InvalidInputError: if it returns something else than one text an image.
         """
         if not images:
             return []
         try:
-            said: Any = self.function(list(images))
+            answers: Any = self.function(list(images))
         except Exception:  # a reader may raise anything; which image it was, we find out
-            said = self._one_by_one(images)
-        readings = self._checked(said, len(images))
+            answers = self._one_by_one(images)
+        readings = self._checked(answers, len(images))
         silent = {
             row: f"None from {self._where}" for row, one in enumerate(readings) if one is None
         }
@@ -103,7 +103,7 @@ class FunctionReader:
         return [[self._reading(one, row)] for row, one in enumerate(readings)]
 
     def _one_by_one(self, images: Sequence[Image]) -> list[Any]:
-        said: list[Any] = []
+        answers: list[Any] = []
         failed: dict[int, str] = {}
         for row, image in enumerate(images):
             try:
@@ -111,31 +111,31 @@ class FunctionReader:
             except Exception as error:  # see above
                 failed[row] = f"{self._where} raised {type(error).__name__}: {error}"
             else:
-                said += self._checked(answer, 1)
+                answers += self._checked(answer, 1)
         if failed:
             raise unreadable_lines(failed)
-        return said
+        return answers
 
-    def _checked(self, said: Any, count: int) -> list[Any]:
-        if isinstance(said, np.ndarray) and said.ndim == 1:
-            said = said.tolist()
-        if isinstance(said, str) or not isinstance(said, Sequence):
-            found = "None" if said is None else f"{said!r} ({type(said).__name__})"
+    def _checked(self, answers: Any, count: int) -> list[Any]:
+        if isinstance(answers, np.ndarray) and answers.ndim == 1:
+            answers = answers.tolist()
+        if isinstance(answers, str) or not isinstance(answers, Sequence):
+            found = "None" if answers is None else f"{answers!r} ({type(answers).__name__})"
             raise invalid("members", "a list of texts, one an image", found, where=self._where)
-        if len(said) != count:
+        if len(answers) != count:
             raise invalid(
-                "members", f"{count} texts, one an image", f"{len(said)}", where=self._where
+                "members", f"{count} texts, one an image", f"{len(answers)}", where=self._where
             )
-        return list(said)
+        return list(answers)
 
-    def _reading(self, said: Any, row: int) -> Reading:
-        text, confidence = said, None
+    def _reading(self, answer: Any, row: int) -> Reading:
+        text, confidence = answer, None
         # As a list where the answer of an engine was JSON.
-        if isinstance(said, tuple | list) and len(said) == 2:
-            text, confidence = said
+        if isinstance(answer, tuple | list) and len(answer) == 2:
+            text, confidence = answer
         where = f"{self._where}, row {row}"
         if not isinstance(text, str):
-            raise invalid("members", "a text, or (text, confidence)", repr(said), where=where)
+            raise invalid("members", "a text, or (text, confidence)", repr(answer), where=where)
         text = str(text)  # NumPy's strings are strings of their own kind
         if confidence is None:
             return Reading(text)

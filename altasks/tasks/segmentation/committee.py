@@ -19,7 +19,7 @@ from altasks.tasks.segmentation.tiles import Tile
 
 
 def check_committee(committee: Any, stages: Any) -> None:
-    """Refuse a committee that can't be asked window by window.
+    """Refuse a committee that can't predict window by window.
 
     Raises:
         InvalidInputError: saying which can.

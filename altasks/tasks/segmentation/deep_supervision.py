@@ -107,7 +107,7 @@ class DeepSupervised(nn.Module):
 
     @contextmanager
     def only_heads(self, wanted: bool) -> Iterator[None]:
-        """Let nothing but the stages' heads learn meanwhile, running averages included."""
+        """Train nothing but the stages' heads; running averages rest too."""
         if not wanted:
             yield
             return
@@ -200,7 +200,7 @@ def decoder_stages(model: nn.Module) -> list[str]:
 
 
 class Probe:
-    """What one pass over an empty image shows of a model.
+    """Facts about a model from one pass over an empty image.
 
     Args:
         model: any.

@@ -1,4 +1,4 @@
-"""What a segmentation model is trained to make small: cross-entropy and Dice, at every stage."""
+"""The loss of a segmentation model: cross-entropy and Dice, at every stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees of a predicted mask: as JSON, and as a picture."""
+"""Descriptions of predicted masks for people: as JSON, and as a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `Segmentation` is told, checked: windows, the weights of stages, how a fit is run."""
+"""Checked settings of `Segmentation`: windows, the weights of stages, training arguments."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from altasks.errors import invalid
 
-#: What an early stage's loss counts beside the last one's 1, unless told otherwise.
+#: Default weight of an early stage's loss; the last one's is 1.
 EARLY_WEIGHT = 0.4
-#: Steps of a fit, at least, and passes over the labels, at most, unless told otherwise.
+#: Defaults: least steps of a fit, most passes over the labels, and batch size.
 STEPS, EPOCHS, BATCH = 200, 100, 8
 
 
@@ -27,13 +27,13 @@ def windows(tile: int, overlap: int, stride: int) -> tuple[int, int]:
     return side, overlap
 
 
-def weights_of_stages(told: Sequence[float] | None, count: int) -> list[float]:
+def weights_of_stages(given: Sequence[float] | None, count: int) -> list[float]:
     """Return the weight of each stage's loss, the model's own output last.
 
     Raises:
-        InvalidInputError: for another number of weights, or ones that can't be weights.
+        InvalidInputError: for another number of weights, or negative or non-finite ones.
     """
-    weights = [EARLY_WEIGHT] * (count - 1) + [1.0] if told is None else list(told)
+    weights = [EARLY_WEIGHT] * (count - 1) + [1.0] if given is None else list(given)
     if len(weights) != count or not np.isfinite(weights).all() or not sum(weights) > 0:
         raise invalid("stage_weights", f"{count} weights, the last the output's", f"{weights}")
     if min(weights) < 0:
@@ -41,12 +41,12 @@ def weights_of_stages(told: Sequence[float] | None, count: int) -> list[float]:
     return [float(weight) for weight in weights]
 
 
-def fit_arguments(told: Any, samples: int) -> Any:
+def fit_arguments(given: Any, samples: int) -> Any:
     """Return the training arguments of a fit on that many samples, as `train` takes them."""
-    if told is not None and not isinstance(told, Mapping):
-        return told
-    given = dict(told or {})
-    batch = int(given.get("per_device_train_batch_size", BATCH))
+    if given is not None and not isinstance(given, Mapping):
+        return given
+    settings = dict(given or {})
+    batch = int(settings.get("per_device_train_batch_size", BATCH))
     steps = -(-samples // batch)
     return {
         "per_device_train_batch_size": batch,
@@ -54,5 +54,5 @@ def fit_arguments(told: Any, samples: int) -> Any:
         "num_train_epochs": min(EPOCHS, max(3, -(-STEPS // steps))),
         "learning_rate": 1e-3,
         "label_names": ["labels"],
-        **given,
+        **settings,
     }

@@ -79,7 +79,7 @@ class Segmentation(TrainedTask):
         stride: what the model needs sides to be multiples of; by default what a model of
             segmentation-models-pytorch says, and 32 for others.
         tile: the side of the windows a larger image is read in.
-        overlap: how far a pixel that is read from a window is from the window's cut, at least.
+        overlap: minimum distance of a used pixel to the edge of its tile.
             Only pixels nearer to a cut than the model looks can differ from a reading in one.
         boundary: pixels within so many of another predicted class are marked in the prediction's
             field `boundary`, for `near_boundary`; 0: none is.
@@ -97,7 +97,7 @@ class Segmentation(TrainedTask):
             which memory is one window's), `callbacks`, `warm_start`, `autocast` and `device`.
 
     Raises:
-        InvalidInputError: for labels or stages that the model hasn't, or a setting that can't be.
+        InvalidInputError: for labels or stages that the model doesn't have, or an invalid setting.
         MissingExtraError: if a library is needed that isn't installed.
 
     Example:
@@ -171,7 +171,7 @@ class Segmentation(TrainedTask):
             },
         )
         self._take(model, saved.get("labels") if labels is None else labels)
-        # New heads on a model object say nothing yet either.
+        # New heads on a model object are untrained too.
         self._head_is_new = self._came_untrained = bool(self._new_parameters)
         self.committee_runner = MapCommittee(
             self.model, committee, self._ensemble, self.device, self.autocast
@@ -255,7 +255,7 @@ class Segmentation(TrainedTask):
         try:
             height, width = image_frame(sample, self.channels)
         except UnreadableSampleError:
-            return 0  # predict says so
+            return 0  # predict raises
         return height * width
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:

@@ -15,7 +15,7 @@ from altasks.tasks.segmentation.tiles import Tile, cut, edges, strips
 
 
 class Piece(NamedTuple):
-    """Some rows of a tile: what the committee says of them.
+    """Some rows of a tile with the committee's probabilities.
 
     Attributes:
         image: which one.
@@ -40,7 +40,7 @@ class Passes:
         normalise: from an array to the model's input.
         channels: of an image.
         tile: the side of a window.
-        overlap: how far a pixel is from a window's cut, at least.
+        overlap: minimum distance of a used pixel to the edge of its tile.
         stride: what windows' sides are multiples of.
         batch_size: windows at once.
         device: where the model is.

@@ -57,7 +57,7 @@ def training_rows(
         crop: the side of the windows that training cuts.
 
     Raises:
-        InvalidInputError: for a mask that can't be one of its image, naming the row.
+        InvalidInputError: for a mask that doesn't fit its image, naming the row.
     """
     parts: dict[Any, list[int]] = {}
     for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):

@@ -97,7 +97,7 @@ def with_weak_labels(
 ) -> tuple[list[Any], list[Any], list[float]]:
     """Return (samples, labels, weights) for `task.fit`: people's at 1, the model's at `weight`.
 
-    A weak label of a sample that a person has answered meanwhile is dropped.
+    A weak label of a sample that a person has labelled since is dropped.
 
     Args:
         pool: the samples.
