@@ -1,25 +1,93 @@
-"""Rows of data frames and series, for arguments that otherwise take lists.
+"""Data frames, Series and tables in memory, wherever rows, labels or numbers are taken.
 
-pandas and polars are recognised by their methods, so neither needs to be installed.
+Objects of pandas, polars and pyarrow are recognised by their methods, so none of these libraries
+needs to be installed. An index of pandas names its rows. Read by position, a frame that was
+filtered, shuffled or sorted would silently give its values to other samples, so the index is
+followed, or the frame is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from altasks.errors import invalid
+import numpy as np
+
+from altasks.errors import InvalidInputError, invalid
 
 
-def is_frame(values: Any) -> bool:
-    """Return whether `values` is a data frame of pandas or polars."""
-    return hasattr(values, "columns") and (hasattr(values, "iloc") or hasattr(values, "to_dicts"))
+def is_frame(source: Any) -> bool:
+    """Return whether an object is a data frame of pandas or polars, or a table of pyarrow."""
+    pandas = hasattr(source, "iloc") and hasattr(source, "columns")
+    polars = hasattr(source, "to_dicts") and hasattr(source, "columns")
+    # A Hugging Face Dataset has column names as well, and features.
+    arrow = hasattr(source, "column_names") and hasattr(source, "to_pylist")
+    return pandas or polars or (arrow and not hasattr(source, "features"))
 
 
-def is_series(values: Any) -> bool:
-    """Return whether `values` is one column of pandas or polars."""
-    named = hasattr(values, "iloc") or hasattr(values, "to_list")
-    return named and hasattr(values, "dtype") and not hasattr(values, "columns")
+def is_series(source: Any) -> bool:
+    """Return whether an object is a Series of pandas or polars, or a pyarrow array."""
+    if hasattr(source, "columns") or hasattr(source, "column_names"):
+        return False
+    pandas = hasattr(source, "iloc")
+    polars = hasattr(source, "to_list") and hasattr(source, "to_frame")
+    arrow = hasattr(source, "to_pylist") and hasattr(source, "null_count")
+    return pandas or polars or arrow
+
+
+def is_table(value: Any) -> bool:
+    """Return whether `value` turns into an array by `to_numpy`, as frames and Series do."""
+    return hasattr(value, "to_numpy") and not isinstance(value, np.ndarray)
+
+
+def frame_columns(frame: Any, argument: str = "samples") -> dict[str, list[Any]]:
+    """Return name -> values of a data frame, in the order of its rows, as Python's own objects.
+
+    Args:
+        frame: what `is_frame` knows.
+        argument: what it was given as, for errors.
+
+    Raises:
+        InvalidInputError: for two columns of one name.
+
+    Example:
+        >>> import pandas
+        >>> frame_columns(pandas.DataFrame({"x": [1, 2], "y": ["a", "b"]}, index=[7, 3]))
+        {'x': [1, 2], 'y': ['a', 'b']}
+    """
+    names = [str(name) for name in getattr(frame, "column_names", None) or frame.columns]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise invalid(argument, "distinct column names", f"{name!r} {count} times")
+    if hasattr(frame, "iloc"):
+        columns = [frame.iloc[:, place].tolist() for place in range(len(names))]
+    elif hasattr(frame, "to_dicts"):
+        columns = [column.to_list() for column in frame.get_columns()]
+    else:
+        columns = [frame.column(place).to_pylist() for place in range(len(names))]
+    return dict(zip(names, columns, strict=True))
+
+
+def frame_rows(frame: Any, argument: str = "samples") -> list[dict[str, Any]]:
+    """Return the rows of a data frame, a dict from column to value each; raises as above.
+
+    Example:
+        >>> import pandas
+        >>> frame_rows(pandas.DataFrame({"x": [1, 2]}))
+        [{'x': 1}, {'x': 2}]
+    """
+    columns = frame_columns(frame, argument)
+    names = list(columns)
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def series_values(series: Any) -> list[Any]:
+    """Return the values of a Series in the order it has them, as Python's own objects."""
+    for method in ("to_pylist", "tolist", "to_list"):
+        if hasattr(series, method):
+            return list(getattr(series, method)())
+    return list(series)
 
 
 def as_rows(values: Any, argument: str = "samples") -> Any:
@@ -39,19 +107,28 @@ def as_rows(values: Any, argument: str = "samples") -> Any:
         [1.5, 2.5]
     """
     if is_frame(values):
-        names = [str(name) for name in values.columns]
-        if len(set(names)) != len(names):
-            raise invalid(argument, "columns of distinct names", repr(names))
-        if not hasattr(values, "iloc"):
-            return values.to_dicts()
-        columns = [values.iloc[:, place].tolist() for place in range(len(names))]
-        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    if is_series(values):
-        return values.tolist() if hasattr(values, "tolist") else values.to_list()
-    return values
+        return frame_rows(values, argument)
+    return series_values(values) if is_series(values) else values
 
 
-def aligned(samples: Any, values: Any, argument: str) -> Any:
+def frame_index(source: Any) -> tuple[str, list[Any]] | None:
+    """Return the name and the values of the index of a pandas frame or Series.
+
+    An index without a name is called `index`. None where there is no index: polars and pyarrow
+    have none.
+
+    Example:
+        >>> import pandas
+        >>> frame_index(pandas.Series([1, 2], index=["a", "b"]))
+        ('index', ['a', 'b'])
+    """
+    if not hasattr(source, "iloc"):
+        return None
+    name = source.index.name
+    return "index" if name is None else str(name), source.index.tolist()
+
+
+def aligned_to_samples(samples: Any, values: Any, argument: str) -> Any:
     """Return the labels or weights of `samples` as rows in the samples' order.
 
     Where both have a pandas index, an entry belongs to the sample with the same index. Without
@@ -68,14 +145,18 @@ def aligned(samples: Any, values: Any, argument: str) -> Any:
     Example:
         >>> import pandas as pd
         >>> texts = pd.Series(["a", "b"], index=[7, 9])
-        >>> aligned(texts, pd.Series(["label of b", "label of a"], index=[9, 7]), "labels")
+        >>> labels = pd.Series(["label of b", "label of a"], index=[9, 7])
+        >>> aligned_to_samples(texts, labels, "labels")
         ['label of a', 'label of b']
     """
     rows = as_rows(values, argument)
     if is_frame(values) and len(values.columns) == 1:
         rows = [next(iter(row.values())) for row in rows]
-    mine, theirs = _index_of(samples), _index_of(values)
-    if mine is None or theirs is None or mine == theirs:
+    indexes = frame_index(samples), frame_index(values)
+    if indexes[0] is None or indexes[1] is None:
+        return rows
+    mine, theirs = indexes[0][1], indexes[1][1]
+    if mine == theirs:
         return rows
     places = {key: place for place, key in enumerate(theirs)}
     if len(mine) == len(theirs) == len(places) == len(set(mine)):
@@ -102,13 +183,88 @@ def aligned(samples: Any, values: Any, argument: str) -> Any:
     )
 
 
-def _index_of(values: Any) -> list[Any] | None:
-    """Return the index of a pandas object; None for anything else."""
-    if not hasattr(values, "iloc") or not (is_frame(values) or is_series(values)):
-        return None
-    return list(values.index)
-
-
 def paired(samples: Any, labels: Any) -> tuple[Sequence[Any], Sequence[Any]]:
     """Return samples and their labels as rows, matched by index where both have one."""
-    return as_rows(samples), aligned(samples, labels, "labels")
+    return as_rows(samples), aligned_to_samples(samples, labels, "labels")
+
+
+def aligned_to_ids(value: Any, argument: str, ids: Sequence[str] | None = None) -> Any:
+    """Return a table's numbers in the order of `ids`; anything else comes back as it is.
+
+    An index that names each of the ids once, and nothing else, is followed; numbers name the ids
+    that look like them. A table without an index, or with the default one (0, 1, 2, ...), is read
+    by position.
+
+    Args:
+        value: a table or not.
+        argument: its name in the message.
+        ids: what its rows belong to; None where rows have no names.
+
+    Raises:
+        InvalidInputError: if its rows can't be told apart by its index.
+
+    Example:
+        >>> import pandas
+        >>> scores = pandas.Series([0.5, 1.0, 0.0], index=["c", "a", "b"])
+        >>> aligned_to_ids(scores, "values", ["a", "b", "c"]).tolist()
+        [1.0, 0.0, 0.5]
+    """
+    if not is_table(value):
+        return value
+    array = np.asarray(value.to_numpy())
+    if not hasattr(value, "iloc"):
+        return array
+    index = value.index.tolist()
+    place = {str(name): row for row, name in enumerate(index)}
+    if ids is not None and len(place) == len(index) == len(ids) and all(n in place for n in ids):
+        return array[[place[name] for name in ids]]
+    if index == list(range(len(index))):
+        return array  # its length is checked as any array's is
+    raise _unclear(value, argument, index, ids)
+
+
+def labels_by_id(labels: Any, argument: str) -> Mapping[str, Any]:
+    """Return labels by id: a mapping as it is, of a pandas Series its values by its index.
+
+    Args:
+        labels: a mapping, or a Series whose index holds the ids.
+        argument: what they were given as, for errors.
+
+    Raises:
+        InvalidInputError: for a Series with an id twice, or anything else.
+
+    Example:
+        >>> import pandas
+        >>> labels_by_id(pandas.Series(["x", "y"], index=["b", "a"]), "labels")
+        {'b': 'x', 'a': 'y'}
+    """
+    if isinstance(labels, Mapping):
+        return labels
+    index = frame_index(labels) if is_series(labels) else None
+    if index is None:
+        raise invalid(argument, "a dict from id to label", type(labels).__name__)
+    names = [str(name) for name in index[1]]
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise invalid(argument, "an index of distinct ids", f"{name!r} {count} times")
+    return dict(zip(names, series_values(labels), strict=True))
+
+
+def _unclear(
+    value: Any, argument: str, index: list[Any], ids: Sequence[str] | None
+) -> InvalidInputError:
+    """Return the error of a table whose index can't be followed."""
+    first = ", ".join(repr(name) for name in index[:3]) + (", ..." if len(index) > 3 else "")
+    found = f"a {type(value).__name__} with the index [{first}]"
+    hint = "`.to_numpy()` takes the rows in the order they stand in."
+    if ids is None:
+        expected = "an array, or a table with the index 0, 1, 2, ..."
+        return invalid(argument, expected, found, hint=f"Rows have no names here. {hint}")
+    count = Counter(str(name) for name in index)
+    wanted = set(ids)
+    faults = [f"no row for the id {name!r}" for name in ids if name not in count][:1]
+    faults += [f"a row {name!r} that is no id" for name in count if name not in wanted][:1]
+    faults += [f"{name!r} {times} times" for name, times in count.items() if times > 1][:1]
+    expected = f"a row for each of the {len(ids)} ids"
+    where = " and ".join(faults)
+    return invalid(argument, expected, found, where=where, hint=f"Make the ids its index; {hint}")

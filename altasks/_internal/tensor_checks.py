@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.chunks import pieces
-from altasks._internal.tables import aligned
+from altasks._internal.frames import aligned_to_ids
 from altasks._internal.versions import warn_if_untested
 from altasks.errors import InvalidInputError, invalid
 
@@ -58,7 +58,7 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
                 hint="Leave those rows out, or fill them in: array.filled(...).",
             )
         try:
-            array = np.asarray(aligned(value, argument))
+            array = np.asarray(aligned_to_ids(value, argument))
         except ValueError as error:  # rows of different lengths
             raise invalid(
                 argument, "a rectangular array of real numbers", f"{type(value).__name__}: {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from altasks._internal.tables import aligned
+from altasks._internal.frames import aligned_to_ids
 from altasks.errors import invalid
 
 
@@ -30,7 +30,7 @@ def class_weights_from_counts(counts: Sequence[float]) -> list[float]:
         >>> class_weights_from_counts([7, 1, 0])
         [1.375, 5.5, 11.0]
     """
-    values = [float(count) for count in aligned(counts, "counts")]
+    values = [float(count) for count in aligned_to_ids(counts, "counts")]
     if not values:
         raise invalid("counts", "a count for each of at least one class", "none")
     for place, count in enumerate(values):

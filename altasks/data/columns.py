@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from altasks.data.frames import frame_columns, frame_index, series_values
+from altasks._internal.frames import frame_columns, frame_index, series_values
 from altasks.data.label_cells import is_missing, labels_of
 from altasks.errors import invalid
 

@@ -8,8 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.frames import frame_columns, is_frame
 from altasks.data.columns import ids_of
-from altasks.data.frames import frame_columns, is_frame
 from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.label_cells import is_missing
 from altasks.data.pool import Pool, as_pool

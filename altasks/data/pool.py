@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.frames import is_frame, is_series, labels_by_id
 from altasks.data.columns import (
     ColumnNames,
     Rows,
@@ -16,7 +17,6 @@ from altasks.data.columns import (
     from_table,
 )
 from altasks.data.folders import list_folder, passed_over_line
-from altasks.data.frames import is_frame, is_series, plain_mapping
 from altasks.data.tables import read_table
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
@@ -57,7 +57,7 @@ class Pool:
         self.ids = list(ids)
         self.in_memory = in_memory
         self.positional = positional
-        by_id = {} if labels is None else plain_mapping(labels, "labels")
+        by_id = {} if labels is None else labels_by_id(labels, "labels")
         if by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
             # Positions and an index of numbers look alike: what isn't there shows the mistake.
             raise invalid("labels", "an index of ids of the pool", repr(min(strangers)))

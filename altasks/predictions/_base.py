@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from altasks._internal.tables import aligned
+from altasks._internal.frames import aligned_to_ids
 from altasks.errors import InvalidInputError, invalid
 
 #: What is accepted where numbers are expected: a tensor, an array, or nested lists.
@@ -65,7 +65,7 @@ def resolve_rows(index: RowIndex, length: int, device: torch.device | str) -> sl
             raise IndexError(f"row {row} does not exist: the prediction has {length} samples")
         row %= length
         return slice(row, row + 1)
-    index = aligned(index, "index")
+    index = aligned_to_ids(index, "index")
     if isinstance(index, np.ndarray):  # `order[::-1]` goes backwards, which torch can't
         index = np.ascontiguousarray(index)
     rows = torch.as_tensor(index, device=device)

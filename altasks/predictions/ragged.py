@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.tables import aligned
+from altasks._internal.frames import aligned_to_ids
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions._base import ArrayLike, Prediction, RowIndex, require_parts, resolve_rows
 
@@ -141,7 +141,7 @@ def _is_numeric_array(value: Any) -> bool:
 
 
 def _as_lengths(value: Any, units: int) -> Tensor:
-    value = aligned(value, "lengths")
+    value = aligned_to_ids(value, "lengths")
     if isinstance(value, np.ndarray):  # `lengths[::-1]` goes backwards, which torch can't
         value = np.ascontiguousarray(value)
     lengths = torch.as_tensor(value).to("cpu")

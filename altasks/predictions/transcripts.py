@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from altasks._internal.tables import aligned, is_table
+from altasks._internal.frames import aligned_to_ids, is_table
 from altasks._internal.tensor_checks import as_float_tensor, first_bad, place, require_finite
 from altasks.errors import invalid
 from altasks.predictions._base import (
@@ -105,7 +105,7 @@ class Transcripts(Prediction):
 
 def _as_readings(texts: Any) -> tuple[tuple[Reading, ...], ...]:
     if is_table(texts):
-        texts = aligned(texts, "texts").tolist()
+        texts = aligned_to_ids(texts, "texts").tolist()
     if isinstance(texts, str) or not isinstance(texts, Sequence):
         raise invalid("texts", "N lists of K readings", type(texts).__name__)
     rows: list[tuple[Reading, ...]] = []

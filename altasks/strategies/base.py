@@ -10,8 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.frames import aligned_to_ids
 from altasks._internal.numbers import require_whole
-from altasks._internal.tables import aligned
 from altasks.errors import InvalidInputError, invalid
 
 #: Arrays a strategy may be given: NumPy (also memory-mapped) or torch, on any device.
@@ -92,7 +92,7 @@ class Candidates:
                 )
             object.__setattr__(self, "costs", costs)
         for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
-            array = aligned(getattr(self, name), name, ids)
+            array = aligned_to_ids(getattr(self, name), name, ids)
             object.__setattr__(self, name, array)
             _require_array(array, name)
             if array is not None and (array.ndim != ndim or len(array) != len(ids)):
@@ -109,7 +109,7 @@ class Candidates:
         field = "embeddings" if kind == "embeddings" else "mean_probs"
         own = getattr(self, field)
         for name in (f"labelled_{kind}", f"pending_{kind}"):
-            array = aligned(getattr(self, name), name)
+            array = aligned_to_ids(getattr(self, name), name)
             object.__setattr__(self, name, array)
             _require_array(array, name)
             if array is not None and (
@@ -170,7 +170,7 @@ def _as_vector(value: Any, argument: str, ids: list[str]) -> np.ndarray:
     if isinstance(value, Tensor):
         array = value.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
     else:
-        array = np.asarray(aligned(value, argument, ids))
+        array = np.asarray(aligned_to_ids(value, argument, ids))
     if array.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {array.dtype}")
     array = array.astype(np.float64, copy=False)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.frames import aligned_to_ids
 from altasks._internal.numbers import require_whole
-from altasks._internal.tables import aligned
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order
 from altasks.strategies._cover import cover
@@ -118,7 +118,7 @@ class FisherMatching:
         found = self.target() if callable(self.target) else self.target
         _require_parts(found)
         arrays = [
-            part if isinstance(part, Tensor) else np.asarray(aligned(part, "target"))
+            part if isinstance(part, Tensor) else np.asarray(aligned_to_ids(part, "target"))
             for part in found
         ]
         count, width = len(arrays[0]), like.shape[1] - self.bias

@@ -3,7 +3,7 @@
 import pytest
 
 import altasks as al
-from altasks.data.frames import frame_columns, frame_rows, is_frame, is_series, series_values
+from altasks._internal.frames import frame_columns, frame_rows, is_frame, is_series, series_values
 from altasks.data.pool import Pool
 from altasks.data.tagging.tagged import TaggedSentences
 from altasks.errors import InvalidInputError

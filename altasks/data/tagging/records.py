@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from altasks.data.frames import frame_columns, is_frame
+from altasks._internal.frames import frame_columns, is_frame
 from altasks.data.tagging.annotated_texts import (
     ANSWERS,
     is_annotated_text,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from altasks._internal.frames import is_series, series_values
 from altasks._internal.natural_order import in_natural_order
-from altasks.data.frames import is_series, series_values
 from altasks.data.pool import Pool
 from altasks.data.tagging.tags import Span, convert, find_tag_problem, scheme_found, spans_of
 from altasks.data.text_files import cut_character

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
-from altasks._internal.frames import aligned, as_rows, paired
+from altasks._internal.frames import aligned_to_samples, as_rows, paired
 from altasks._internal.settings import read_settings, write_settings
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
@@ -146,8 +146,8 @@ class TrainedTask(ABC):
             unlabelled: not used by this task.
         """
         valid = None if valid is None else paired(*valid)
-        labels = aligned(samples, labels, "labels")
-        weights = None if weights is None else aligned(samples, weights, "weights")
+        labels = aligned_to_samples(samples, labels, "labels")
+        weights = None if weights is None else aligned_to_samples(samples, weights, "weights")
         samples = as_rows(samples)
         scaled = check_training_set(samples, labels, weights)
         rows = self._rows(samples, labels, scaled)

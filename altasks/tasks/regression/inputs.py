@@ -179,7 +179,7 @@ class TableReader:
             )
         cells = {str(name): cell for name, cell in sample.items()}  # names may be numbers
         if len(cells) != len(names):
-            raise invalid("samples", "columns of distinct names", repr(names), where=where)
+            raise invalid("samples", "distinct column names", repr(names), where=where)
         return [cells[name] for name in self.names]
 
     # What Regression needs.

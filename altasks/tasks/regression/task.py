@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from altasks._internal.frames import aligned, as_rows, paired
+from altasks._internal.frames import aligned_to_samples, as_rows, paired
 from altasks._internal.random import derive_seed, isolated
 from altasks._internal.settings import damaged, read_settings
 from altasks.committees.base import Committee, CommitteeLogits
@@ -273,8 +273,8 @@ class Regression(TrainerTask):
         Warns:
             VarianceCollapseWarning: if the variance fell to its floor on the training set.
         """
-        labels = self._as_labels(aligned(samples, labels, "labels"))
-        weights = None if weights is None else aligned(samples, weights, "weights")
+        labels = self._as_labels(aligned_to_samples(samples, labels, "labels"))
+        weights = None if weights is None else aligned_to_samples(samples, weights, "weights")
         samples = as_rows(samples)
         check_training_set(samples, labels, weights)
         scaling = self._targets.scaling(self._targets.matrix(labels))

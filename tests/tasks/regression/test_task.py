@@ -254,7 +254,7 @@ def test_a_frame_is_its_rows_by_name(names):
     assert set(task.describe(frame.iloc[0], expected[0])["row"]) == set(map(str, names))
     frame.columns = ["a", "b", "a"]
     for samples in (frame, [row for _, row in frame.iterrows()]):
-        with pytest.raises(InvalidInputError, match="columns of distinct names"):
+        with pytest.raises(InvalidInputError, match="distinct column names"):
             Regression().check_samples(samples)
 
 
