@@ -33,11 +33,11 @@ def read_classes(
     kernel: ClassKernel,
     prediction: Prediction,
     *,
-    labels: LabelReduction,
-    reduce: Reduce,
-    k: int,
-    class_weights: Any,
-    empty: float,
+    labels: LabelReduction = "mean",
+    reduce: Reduce = "mean",
+    k: int = 10,
+    class_weights: Weights | None = None,
+    empty: float = 0.0,
 ) -> Tensor:
     """Return the scores of a `Categorical` or `Bernoulli`, or of a `Ragged` of one."""
     check_reduction(reduce, k, empty)
@@ -104,12 +104,27 @@ def read_targets(
     kernel: TargetKernel,
     prediction: Prediction,
     *,
+    reduce: Reduce = "mean",
+    k: int = 10,
+    empty: float = 0.0,
+) -> Tensor:
+    """Return the scores of a `Normal`, or of a `Ragged` of one: averages over targets.
+
+    Each target is standardised first where the prediction has a `scale`.
+    """
+    return read_raw_targets(kernel, prediction, reduce=reduce, k=k, empty=empty, standardise=True)
+
+
+def read_raw_targets(
+    kernel: TargetKernel,
+    prediction: Prediction,
+    *,
     reduce: Reduce,
     k: int,
     empty: float,
-    standardise: bool = True,
+    standardise: bool = False,
 ) -> Tensor:
-    """Return the scores of a `Normal`, or of a `Ragged` of one: averages over targets."""
+    """Return the same of targets in their own units, unless told to standardise them."""
     check_reduction(reduce, k, empty)
     units = units_of(prediction)
     assert isinstance(units, Normal)

@@ -6,14 +6,16 @@ from torch import Tensor
 
 from altasks._internal.tensor_checks import first_bad, place
 from altasks.acquisition._declare import acquisition, units_of
+from altasks.acquisition._options import describes_options
 from altasks.acquisition._reduce import Reduce
-from altasks.acquisition._rows import LabelReduction, Weights, read_classes, read_targets
+from altasks.acquisition._rows import LabelReduction, Weights, read_classes, read_raw_targets
 from altasks.acquisition.kernels import mutual_information
 from altasks.errors import invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction
 
 
 @acquisition(reads=(Categorical, Bernoulli, Normal), min_members=2)
+@describes_options
 def bald(
     prediction: Prediction,
     *,
@@ -33,17 +35,11 @@ def bald(
     variance v the normal one has the largest entropy, so this is an upper bound of the mutual
     information (moment matching); it has no upper limit and no unit, so `scale` plays no part.
 
-    Args:
+    Own arguments:
         prediction: a `Categorical`, `Bernoulli` or `Normal` with K >= 2, or a `Ragged` of one.
-        labels: for `Bernoulli`: each label is scored as the pair (p, 1 - p), and the unit's score
-            is the `"mean"`, `"sum"` or `"max"` over its labels.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
-        k: for `"top_k"`.
         class_weights: at most C weights, not for `Normal`: each unit's score is multiplied by the
             weight of its predicted class, the argmax of the averaged probabilities over the first
             `len(class_weights)` classes, before reducing; the mean still divides by the count.
-        empty: the score of a sample with no unit.
 
     Returns:
         `[N]` of at least 0, float32 (float64 for float64), on the prediction's device.
@@ -72,9 +68,7 @@ def bald(
             raise invalid("class_weights", "None for a Normal, which has no classes", "weights")
         _require_variance(units)
         # A common factor of all variances cancels in the difference of logarithms.
-        return read_targets(
-            _moment_matched, prediction, reduce=reduce, k=k, empty=empty, standardise=False
-        )
+        return read_raw_targets(_moment_matched, prediction, reduce=reduce, k=k, empty=empty)
     return read_classes(
         mutual_information,
         prediction,

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from altasks.acquisition._declare import acquisition
-from altasks.acquisition._reduce import Reduce
+from altasks.acquisition._options import scores_by
 from altasks.acquisition._rows import read_targets
-from altasks.predictions import Normal, Prediction
+from altasks.predictions import Normal
 
 
-@acquisition(reads=(Normal,), min_members=2)
-def epistemic_variance(
-    prediction: Prediction,
-    *,
-    reduce: Reduce = "mean",
-    k: int = 10,
-    empty: float = 0.0,
-) -> Tensor:
+@scores_by(read_targets, reads=(Normal,), min_members=2)
+def epistemic_variance(means: Tensor, variances: Tensor, members: int) -> Tensor:  # noqa: ARG001
     """Return the variance of the members' means, averaged over targets.
 
     (1/K) sum_k (m_k - m)^2, where m is the average of the means m_k (population form): the part of
     `variance` that more labels can remove. Each target is standardised first, that is, its means
     are divided by `scale`, where the prediction has a scale.
 
-    Args:
+    Own arguments:
         prediction: a `Normal` with K >= 2, or a `Ragged` of one; the members' own variances are
             not read and may be 0.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
-        k: for `"top_k"`.
-        empty: the score of a sample with no unit.
 
     Returns:
         `[N]` of at least 0, float32 (float64 for float64), on the prediction's device. Beyond the
@@ -50,8 +39,4 @@ def epistemic_variance(
         >>> epistemic_variance(prediction).tolist()
         [1.0]
     """
-    return read_targets(_score, prediction, reduce=reduce, k=k, empty=empty)
-
-
-def _score(mean: Tensor, variance: Tensor, members: int) -> Tensor:  # noqa: ARG001
-    return mean.var(members, correction=0, keepdim=True)
+    return means.var(members, correction=0, keepdim=True)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from altasks._internal.tensor_checks import working_dtype
 from altasks.acquisition._declare import acquisition, units_of
+from altasks.acquisition._options import describes_options
 from altasks.acquisition._reduce import Reduce, check_reduction, reduce_units
 from altasks.acquisition._rows import LabelReduction, Weights, read_classes
 from altasks.acquisition.kernels import averaged
@@ -15,6 +16,7 @@ from altasks.predictions import Bernoulli, Categorical, Prediction
 
 
 @acquisition(reads=(Categorical, Bernoulli))
+@describes_options
 def expected_gradient_length(
     prediction: Prediction,
     *,
@@ -38,19 +40,12 @@ def expected_gradient_length(
     length means nothing, scale them to one length first. A committee is averaged first, as if one
     model had said so.
 
-    Args:
+    Own arguments:
         prediction: a `Categorical` or `Bernoulli` with `features`, of any K, or a `Ragged` of one.
         bias: whether the last layer has a bias.
         labels: for `Bernoulli`: the unit's score is the `"mean"`, `"sum"` (which bounds the
             expected length of the gradient by all labels' weights from above) or `"max"` over its
             labels.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
-        k: for `"top_k"`.
-        class_weights: at most C weights: each unit's score is multiplied by the weight of its
-            predicted class, the argmax of the averaged probabilities over the first
-            `len(class_weights)` classes, before reducing; the mean still divides by the count.
-        empty: the score of a sample with no unit.
 
     Returns:
         `[N]` of at least 0, float32 (float64 for float64), on the prediction's device. At most

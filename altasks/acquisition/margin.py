@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from altasks.acquisition._declare import acquisition
+from altasks.acquisition._options import describes_options
 from altasks.acquisition._reduce import Reduce
 from altasks.acquisition._rows import LabelReduction, Weights, read_classes
 from altasks.acquisition.kernels import averaged
@@ -14,6 +15,7 @@ from altasks.predictions import Bernoulli, Categorical, Prediction
 
 
 @acquisition(reads=(Categorical, Bernoulli))
+@describes_options
 def margin(
     prediction: Prediction,
     *,
@@ -30,19 +32,10 @@ def margin(
     Between 0 (certain) and 1 (the two best are level). Both powers order single units alike; over
     a `Ragged`, the square makes a few close calls count for more than many easy ones.
 
-    Args:
+    Own arguments:
         prediction: a `Categorical` or `Bernoulli` of any K (a committee is averaged first), or a
             `Ragged` of one.
         power: 1, or 2 for the squared 1-vs-2 form.
-        labels: for `Bernoulli`: each label is scored as the pair (p, 1 - p), and the unit's score
-            is the `"mean"`, `"sum"` or `"max"` over its labels.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
-        k: for `"top_k"`.
-        class_weights: at most C weights: each unit's score is multiplied by the weight of its
-            predicted class, the argmax of the averaged probabilities over the first
-            `len(class_weights)` classes, before reducing; the mean still divides by the count.
-        empty: the score of a sample with no unit.
 
     Returns:
         `[N]` in [0, 1], float32 (float64 for float64), on the prediction's device.

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from altasks.acquisition._declare import acquisition
-from altasks.acquisition._reduce import Reduce
+from altasks.acquisition._options import scores_by
 from altasks.acquisition._rows import read_targets
-from altasks.predictions import Normal, Prediction
+from altasks.predictions import Normal
 
 
-@acquisition(reads=(Normal,))
-def variance(
-    prediction: Prediction,
-    *,
-    reduce: Reduce = "mean",
-    k: int = 10,
-    empty: float = 0.0,
-) -> Tensor:
+@scores_by(read_targets, reads=(Normal,))
+def variance(means: Tensor, variances: Tensor, members: int) -> Tensor:
     """Return the committee's total variance, averaged over targets.
 
     (1/K) sum_k v_k + (1/K) sum_k (m_k - m)^2, where m is the average of the means m_k (the law of
@@ -25,12 +18,8 @@ def variance(
     target is standardised first, that is, its variance is divided by `scale` squared, where the
     prediction has a scale.
 
-    Args:
+    Own arguments:
         prediction: a `Normal` of any K, or a `Ragged` of one.
-        reduce: over a `Ragged`: `"mean"`, `"sum"` or `"max"` of a sample's units, `"top_k"` (mean
-            of the `k` largest, of all if fewer), or `"none"` for the unit scores `[M]`.
-        k: for `"top_k"`.
-        empty: the score of a sample with no unit.
 
     Returns:
         `[N]` of at least 0, float32 (float64 for float64), on the prediction's device. Beyond the
@@ -50,9 +39,5 @@ def variance(
         >>> variance(prediction).tolist()
         [2.0]
     """
-    return read_targets(_score, prediction, reduce=reduce, k=k, empty=empty)
-
-
-def _score(mean: Tensor, variance: Tensor, members: int) -> Tensor:
-    spread = mean.var(members, correction=0, keepdim=True)
-    return variance.mean(members, keepdim=True).add_(spread)
+    spread = means.var(members, correction=0, keepdim=True)
+    return variances.mean(members, keepdim=True).add_(spread)
