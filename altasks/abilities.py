@@ -1,4 +1,4 @@
-"""What a task may be able to do, one small protocol for each ability.
+"""Optional abilities of a task, with one small protocol for each.
 
 Scoring needs `Predictor` or `StreamingPredictor` and nothing else. Everything below is used where a
 task has it, and each docstring says what it buys. A task declares an ability by having its
@@ -194,7 +194,7 @@ class CountsLabels(Protocol):
 
 @runtime_checkable
 class ChecksLabels(Protocol):
-    """`loop.tell` refuses a wrong label when it is told, not when the model is trained on it."""
+    """`loop.tell` refuses a wrong label at once, not when the model is trained on it."""
 
     def check_label(self, label: Any) -> Any:
         """Return the label in the form the store keeps (JSON), or raise `InvalidInputError`.
@@ -219,7 +219,7 @@ class Trainable(Protocol):
         valid: tuple[Sequence[Any], Sequence[Any]] | None = None,
         unlabelled: Sequence[Any] | None = None,
     ) -> None:
-        """Train on labelled samples, from the pretrained weights again unless told otherwise."""
+        """Train on labelled samples, from the pretrained weights again by default."""
         ...
 
 
@@ -293,7 +293,7 @@ class OrdersUnits(Protocol):
 
     @property
     def unit_order(self) -> Any:
-        """What fixes the order in which `iter_predict` gives the units of a sample.
+        """A value that fixes the order in which `iter_predict` gives the units of a sample.
 
         Members for which it is equal give them in the same order.
         """

@@ -85,7 +85,7 @@ class PoolMismatchError(StoreError, ValueError):
 
 
 class LabelConflictError(StoreError, ValueError):
-    """The same annotator told a different label for the same sample without `replace=True`."""
+    """The same annotator gave a different label for the same sample without `replace=True`."""
 
 
 class ScoringInterruptedError(AltasksError, KeyboardInterrupt):

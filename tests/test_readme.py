@@ -1,4 +1,4 @@
-"""What README and the pages of docs show, runs; and the commands they name exist."""
+"""The code of README and docs runs, and the commands that they name exist."""
 
 import ast
 import importlib.util

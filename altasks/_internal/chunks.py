@@ -3,7 +3,7 @@
 A map of class probabilities viewed as `[pixels, K, C]` has its pixels side by side and its classes
 far apart. Reducing over C in that view walks memory in the wrong direction, many times slower, and
 copying it costs as much as the score. So the view is permuted into memory order, cut along the
-samples, and whoever works on a piece is told where the three dims went.
+samples, and each piece records where the three dims went.
 """
 
 from __future__ import annotations

@@ -201,7 +201,7 @@ def aligned_to_ids(value: Any, argument: str, ids: Sequence[str] | None = None) 
         ids: what its rows belong to; None where rows have no names.
 
     Raises:
-        InvalidInputError: if its rows can't be told apart by its index.
+        InvalidInputError: if its index doesn't name its rows.
 
     Example:
         >>> import pandas

@@ -1,4 +1,4 @@
-"""What may be kept as JSON: labels, settings, descriptions."""
+"""Checks and conversions of values to be kept as JSON: labels, settings, descriptions."""
 
 from __future__ import annotations
 

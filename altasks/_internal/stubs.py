@@ -1,4 +1,4 @@
-"""What type checkers read of the packages whose names are loaded at first use.
+"""Writes the stubs from which type checkers read the names that are loaded at first use.
 
 The names stand once: in `altasks.registry`, and beside it in each package's `_HOMES`. Type checkers
 run no code, so `python -m altasks._internal.stubs` writes those names down for them as

@@ -1,4 +1,4 @@
-"""The decorator of acquisition functions, and what it says to a prediction it can't read."""
+"""The decorator of acquisition functions, and its error for unsupported predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `altasks rank` refuses before any work: contradictions, and files it would overwrite."""
+"""Checks of `altasks rank` before any work: contradictory options, files in the way."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ Stream = Iterator[tuple[int, Prediction]]
 
 @dataclass
 class _Waiting:
-    """What one member has given and another not yet.
+    """Predictions of one member that wait for those of another.
 
     Attributes:
         pieces: sample -> its next units and their fields, in order.

@@ -11,7 +11,7 @@ from altasks.errors import invalid
 
 
 class Rows(NamedTuple):
-    """What a pool is made of; see `Pool` for the fields."""
+    """The parts of a pool; see `Pool` for the fields."""
 
     ids: list[str]
     fetch: Callable[[int], Any]

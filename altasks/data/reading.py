@@ -14,7 +14,7 @@ from altasks.registry import READERS, get_reader
 
 @dataclass(frozen=True)
 class LabelledPool:
-    """What a reader returns.
+    """A pool with its labels and class names, as a reader returns it.
 
     Attributes:
         pool: the samples by id; `pool.labels` holds the labels there are, in the form that the

@@ -49,7 +49,7 @@ class Event:
 
 @dataclass(frozen=True)
 class LoggedFit:
-    """What is needed to repeat a fit.
+    """The record of a fit, with all that is needed to repeat it.
 
     Args:
         fit: 1, 2, 3, ...; 0 until the store has numbered it.

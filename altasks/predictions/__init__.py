@@ -1,7 +1,7 @@
-"""What a committee says: the one type every task produces and every function reads.
+"""Predictions of a committee: every task returns one, and every acquisition function reads it.
 
-Dim 0 is always samples (or units), dim 1 the committee. All are frozen, validated once at the
-door, and keep their tensors wherever the model put them.
+Dim 0 is always samples (or units), dim 1 the committee. All are frozen, validated when they are
+made, and keep their tensors on the device where the model put them.
 """
 
 from altasks.predictions._base import Prediction

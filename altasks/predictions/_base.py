@@ -1,4 +1,4 @@
-"""What every prediction can do, and the row arithmetic they share."""
+"""The base class of predictions, with the row arithmetic that they share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RowIndex = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 
 
 class Prediction(ABC):
-    """What a committee of K members says about N samples. Frozen; dim 0 is always samples."""
+    """The predictions of a committee of K members for N samples. Frozen; dim 0 is samples."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""What predictions of probabilities share: exclusive classes and independent labels alike."""
+"""The common base of predictions of probabilities: exclusive classes or independent labels."""
 
 from __future__ import annotations
 

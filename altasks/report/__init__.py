@@ -1,4 +1,4 @@
-"""What a run showed: learning curves, calibration, error rates, resumable rows, pictures."""
+"""Reports on a run: learning curves, calibration, error rates, resumable rows, pictures."""
 
 from altasks.report.calibration import calibration_curve
 from altasks.report.consensus import Consensus, consensus

@@ -18,7 +18,7 @@ Method = Literal["confidence", "median", "setmedian"]
 
 @dataclass(frozen=True)
 class Consensus:
-    """What voters agree on in one line.
+    """The text that voters agree on for one line.
 
     Attributes:
         text: the consensus.

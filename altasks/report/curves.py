@@ -1,4 +1,4 @@
-"""What active learning saved, read off learning curves over paired seeds.
+"""The labels that active learning saved, from learning curves over paired seeds.
 
 A learning curve is a score at each of B label counts. Arms (BALD, random, ...) that share their
 seeds share what a seed decides (the first labels, the model's initial head), so they are compared

@@ -1,4 +1,4 @@
-"""What a picture is: a sample drawn with what a model or a person says of it."""
+"""The protocol of pictures: a sample drawn with its prediction or its label."""
 
 from __future__ import annotations
 

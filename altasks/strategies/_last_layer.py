@@ -1,4 +1,4 @@
-"""What can be said of a model's last layer from its inputs and its outputs alone.
+"""Gradients of a model's last layer, from its inputs and outputs alone.
 
 The embeddings h are taken to be the input of a linear last layer, with a bias or without, and the
 probabilities to be the softmax (or, for independent labels, the sigmoid) of its output.

@@ -1,4 +1,4 @@
-"""What a strategy reads and what it is."""
+"""The candidates that strategies read, and the protocol of strategies."""
 
 from __future__ import annotations
 

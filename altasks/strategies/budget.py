@@ -18,7 +18,7 @@ from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
 
 
 class WithinBudget(NamedTuple):
-    """What a budget buys.
+    """The picks that a budget pays for.
 
     Attributes:
         picks: ids, best first.

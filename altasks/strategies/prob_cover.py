@@ -17,7 +17,7 @@ from altasks.strategies.base import Candidates, check_request
 
 #: The radius is estimated from the balls of at most this many candidates.
 PROBES = 2_000
-#: The best of so many k-means stands in for the classes: the radius hangs on how good they are.
+#: The best of so many k-means stands in for the classes; the radius depends on its quality.
 RESTARTS = 5
 
 

@@ -1,4 +1,4 @@
-"""What wrappers share: the strategy inside."""
+"""The inner strategy of strategies that wrap another: how it is made and called."""
 
 from __future__ import annotations
 

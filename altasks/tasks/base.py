@@ -1,4 +1,4 @@
-"""What a task is to the rest of altasks: an interface, not a base class.
+"""The protocols of tasks: an interface to implement, not a base class to inherit.
 
 Scoring needs `predict` alone; everything else is used where it exists. So a user's own object
 with one method is a task, and the adapters in this package are plain classes with more of them.

@@ -109,7 +109,7 @@ def rebuilt(prediction: Prediction, change: Callable[[Tensor], Tensor]) -> Predi
 
 
 class AcquisitionSuite:
-    """What every acquisition function must do. Subclass it as `Test...` with two fixtures.
+    """Tests for every acquisition function. Subclass it as `Test...` with two fixtures.
 
     The fixtures are `function` and `predictions`, a list of predictions with at least 3 samples
     that it reads, none of them a `Ragged`; see `make_predictions`.

@@ -24,7 +24,7 @@ from altasks.testing.tasks import generator_states
 
 
 class CommitteeSuite:
-    """What holds for every committee that draws from a network. Subclass it as `Test...`.
+    """Tests for every committee that draws from a network. Subclass it as `Test...`.
 
     Attributes:
         draws_anew: whether another round draws something else.
@@ -144,7 +144,7 @@ class CommitteeSuite:
         make_network: Callable[[Committee], Network],
         batches: Sequence[Any],
     ) -> None:
-        """What it doesn't declare as an average is what the head is given without any dropout."""
+        """Unless declared an average, features are the head's input without any dropout."""
         committee = make_committee()
         network = make_network(committee)
         drawn = committee.draw(network, batches[:1])[0].features

@@ -30,7 +30,7 @@ from altasks.testing.tasks import generator_states
 
 
 class OracleSuite:
-    """What holds for every oracle. Subclass it as `Test...`.
+    """Tests for every oracle. Subclass it as `Test...`.
 
     Attributes:
         answers_at_once: whether `label` returns labels when it is called. False for one that asks

@@ -25,7 +25,7 @@ from altasks.report import Picture
 
 
 class PictureSuite:
-    """What holds for every picture. Subclass it as `Test...`."""
+    """Tests for every picture. Subclass it as `Test...`."""
 
     @pytest.fixture
     def picture(self) -> Picture:

@@ -39,7 +39,7 @@ _RESERVED = {"rank", "id", "score", "prediction", "check"}
 
 
 class RankerSuite:
-    """What holds for every ranker. Subclass it as `Test...`."""
+    """Tests for every ranker. Subclass it as `Test...`."""
 
     @pytest.fixture
     def arguments(self) -> Sequence[str]:

@@ -34,7 +34,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 class ReaderSuite:
-    """What holds for every reader. Subclass it as `Test...`."""
+    """Tests for every reader. Subclass it as `Test...`."""
 
     @pytest.fixture
     def reader(self) -> Reader:
@@ -99,7 +99,7 @@ class ReaderSuite:
         options: Mapping[str, Any],
         make_task: Callable[[], Any] | None,
     ) -> None:
-        """What is read as a label is one."""
+        """The labels that are read pass the task's own check."""
         if make_task is None:
             pytest.skip("no task was given")
         task = make_task()

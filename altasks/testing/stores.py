@@ -62,7 +62,7 @@ def asked(*ids: str) -> list[AskedSample]:
 
 
 class StoreSuite:
-    """What every store must do. Subclass it as `Test...` with a fixture called `open_store`."""
+    """Tests for every store. Subclass it as `Test...` with a fixture called `open_store`."""
 
     def test_is_a_store(self, open_store: OpenStore) -> None:
         """It has all methods, and a name for messages."""
@@ -110,7 +110,7 @@ class StoreSuite:
         assert open_store().asked(1) == [AskedSample("b", 0.1, value)]
 
     def test_tell_is_kept(self, open_store: OpenStore) -> None:
-        """What was told is there for everyone the moment tell returns."""
+        """Labels are there for every reader as soon as `tell` returns."""
         store, other = open_store(), open_store()
         assert store.tell({"a": 1, "b": 2}, replace=False) == 2
         assert other.labels().values == {"a": 1, "b": 2}

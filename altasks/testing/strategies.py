@@ -104,7 +104,7 @@ def replace(candidates: Candidates, **fields: Any) -> Candidates:
 
 
 class StrategySuite:
-    """What every strategy must do. Subclass it as `Test...` with a fixture called `strategy`.
+    """Tests for every strategy. Subclass it as `Test...` with a fixture called `strategy`.
 
     Attributes:
         pool_size: how many candidates most checks use; raise it for a strategy that does

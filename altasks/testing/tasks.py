@@ -80,7 +80,7 @@ def generator_states() -> tuple[Any, ...]:
 
 
 class TaskSuite:
-    """What holds for every task.
+    """Tests for every task.
 
     Attributes:
         tolerance: how far predictions of one sample may differ between batchings: padding and
@@ -223,7 +223,7 @@ class TaskSuite:
     def test_descriptions_are_json(
         self, make_task: Callable[[], Any], samples: Sequence[Any]
     ) -> None:
-        """What a person sees survives a round trip through JSON."""
+        """A description survives a round trip through JSON."""
         task = make_task()
         prediction = task.predict(samples)
         for row, sample in enumerate(samples):

@@ -1,4 +1,4 @@
-"""What importing every core name costs above `import torch`; in processes taken in turn.
+"""The time to import every core name beyond `import torch`, in processes taken in turn.
 
 Run `python tests/benchmarks/bench_import.py`.
 """

@@ -1,4 +1,4 @@
-"""What scoring masks costs: time beside one plain pass of the model, and memory.
+"""The cost of scoring masks: time beside one plain pass of the model, and memory.
 
     python tests/benchmarks/bench_segmentation.py speed
     python tests/benchmarks/bench_segmentation.py memory --images 50 --side 2048

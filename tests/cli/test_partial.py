@@ -1,4 +1,4 @@
-"""What an interrupted `altasks rank` keeps, and how the same command goes on from it."""
+"""An interrupted `altasks rank` keeps its scores, and the same command goes on from them."""
 
 import json
 import os

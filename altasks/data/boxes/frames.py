@@ -42,7 +42,7 @@ _TURNS = {
 
 @dataclass
 class ReadingNotes:
-    """What a reader left out or changed, counted and named when it is done.
+    """Images that a reader left out or changed, counted and named when it is done.
 
     Attributes:
         source: the file or folder that is read.

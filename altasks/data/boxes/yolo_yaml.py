@@ -29,7 +29,7 @@ _ALIASES = {"val": "validation"}
 
 @dataclass
 class DataYaml:
-    """What a data YAML states.
+    """The contents of a data YAML.
 
     Attributes:
         path: the file.

@@ -118,7 +118,7 @@ def _whole(value: Any) -> int:
 
 
 class MaskReader:
-    """What a task makes of its labels: masks over known classes, with a number for "no label".
+    """Reads labels as masks over known classes, with a number for "no label".
 
     Args:
         classes: how many classes there are; masks number them from 0.

@@ -17,7 +17,7 @@ from altasks.tasks.object_detection.detector import Detector, ImageDetections
 from altasks.tasks.object_detection.matching import match, overlaps
 from altasks.tasks.object_detection.ultralytics_guard import load
 
-#: The least class score that is told apart from 0; its logarithm stays finite.
+#: The least class score that is distinguished from 0; its logarithm stays finite.
 _TINY = 1e-30
 
 

@@ -1,4 +1,4 @@
-"""What other tools write we read to the same boxes, and the other way round.
+"""Boxes written by other tools are read as the same boxes, and the other way round.
 
 A tool runs in a process of its own: in this environment, or, where it needs other versions of
 packages, in the one whose Python `ALTASKS_PEER_PYTHON` names (datumaro 1.13, label-studio-sdk 2.1).

@@ -1,4 +1,4 @@
-"""What the numbers in mask files mean: bits, palettes, grey levels, colours, and 255."""
+"""The meaning of the numbers in mask files: bits, palettes, grey levels, colours, and 255."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What OCR takes as its members."""
+"""The `members` argument of OCR."""
 
 import json
 

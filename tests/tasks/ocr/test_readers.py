@@ -1,4 +1,4 @@
-"""What one reader says of lines, and what is made of an answer that is none."""
+"""Transcripts by one reader, and its answers that are no transcripts."""
 
 import math
 
