@@ -109,9 +109,13 @@ class StrategySuite:
     Attributes:
         pool_size: how many candidates most checks use; raise it for a strategy that does
             something special with larger pools.
+        large_pool_size: how many candidates the checks of large pools use: more than the built-in
+            strategies read, sample or keep sorted at once. Lower it for a strategy that needs
+            seconds for them.
     """
 
     pool_size: int = 37
+    large_pool_size: int = 2_500
 
     def pick(self, strategy: Strategy, candidates: Candidates, n: int, seed: int = 0) -> list[str]:
         """Select, and check what holds for every selection: type, count, distinct, known ids."""
@@ -299,6 +303,30 @@ class StrategySuite:
         assert self.pick(strategy, replace(plain, **given).take(order), 9) == picks
         if all(torch.as_tensor(array).dtype != torch.float64 for array in given.values()):
             assert self.pick(strategy, replace(plain, **rounded), 9) == picks
+
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+    def test_number_types_of_large_pools(
+        self, strategy: Strategy, make: Callable[..., Candidates], dtype: torch.dtype
+    ) -> None:
+        """Beyond one block, numbers that a type and float32 share give the same picks in both."""
+        names = [name for name in NEEDS if name in strategy.needs and name != "costs"]
+        plain = make(self.large_pool_size)
+        narrow = torch.float32 if dtype == torch.float64 else dtype
+        rounded = {name: torch.as_tensor(getattr(plain, name)).to(narrow) for name in names}
+        given = {name: array.to(dtype) for name, array in rounded.items()}
+        floats = {name: array.to(torch.float32).numpy() for name, array in rounded.items()}
+        picks = self.pick(strategy, replace(plain, **floats), 9)
+        assert self.pick(strategy, replace(plain, **given), 9) == picks
+
+    @pytest.mark.parametrize("kind", ["random", "duplicates"])
+    def test_order_of_a_large_pool_does_not_matter(
+        self, strategy: Strategy, make: Callable[..., Candidates], kind: str
+    ) -> None:
+        """Beyond one block as well, a shuffled pool gives the same picks in the same order."""
+        candidates = make(self.large_pool_size, kind=kind)
+        order = np.random.default_rng(3).permutation(len(candidates))
+        picks = self.pick(strategy, candidates, 9)
+        assert self.pick(strategy, candidates.take(order), 9) == picks
 
     def test_memory_mapped(
         self, strategy: Strategy, make: Callable[..., Candidates], tmp_path: Path

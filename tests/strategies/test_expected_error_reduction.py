@@ -23,6 +23,7 @@ class TestStep(StrategySuite):
 
 class TestRefit(StrategySuite):
     pool_size = 10
+    large_pool_size = 150
 
     @pytest.fixture
     def strategy(self):
