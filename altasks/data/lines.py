@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from altasks._internal.frames import frame_columns, is_frame
+from altasks.data.boxes.paths import plain_path
 from altasks.data.columns import ids_of
 from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.label_cells import is_missing
@@ -77,7 +78,9 @@ def read_line_folder(
     for (stem, suffix), path in transcripts.items():
         if suffix.count(".") > 1 and stem not in known:
             raise file_error(path, None, "the image of this transcript beside it", "none")
-    return Pool(pool.ids, pool.at, labels=labels)
+    taken = {path.relative_to(root).as_posix() for path in transcripts.values()}
+    others = {name: why for name, why in pool.passed_over.items() if name not in taken}
+    return Pool(pool.ids, pool.at, labels=labels, passed_over=others)
 
 
 def _transcripts(root: Path, suffixes: Sequence[str]) -> dict[tuple[Path, str], Path]:
@@ -108,9 +111,9 @@ def read_line_table(
     encoding: str = "utf-8",
     quoting: str | None = None,
 ) -> Pool:
-    """Return the lines of a CSV file with the paths of their images, and texts where there are any.
+    r"""Return the lines of a CSV file: the paths of their images, and texts where there are any.
 
-    Paths are relative to the file's folder, and may not lead out of it.
+    Paths are relative to the file's folder, with `/` or `\`, and may not lead out of it.
 
     Args:
         path: a `.csv`, or a `.tsv` with tabs; its first row names the columns.
@@ -124,7 +127,7 @@ def read_line_table(
     Raises:
         InvalidInputError: for a missing column, a row of another number of cells, a quote that is
             not closed, a text of several lines, a path that leads out of the folder or to no
-            file, or an id twice, naming the line.
+            file, an id twice, or an image twice without `id_column`, naming the line.
     """
     where = Path(path)
     rows = read_cells(where, encoding=encoding, quoting=quoting)
@@ -136,6 +139,7 @@ def read_line_table(
             listed = ", ".join(map(repr, columns)) or "none"
             raise file_error(where, None, f"a column {column!r}", f"the columns {listed}")
     images: dict[str, Path] = {}
+    owners: dict[str, str] = {}  # path -> the first id of it
     labels: dict[str, str] = {}
     for line, cells in rows[1:]:
         row = dict(zip(columns, cells, strict=True))
@@ -143,10 +147,16 @@ def read_line_table(
         if not name or name in images:
             found = repr(name) + " twice" if name else "an empty cell"
             raise file_error(where, line, "a name for each line, once", found)
-        image = where.parent / row[image_column].strip()
+        written = row[image_column].strip()
+        image = where.parent / written
+        if not image.is_file():  # made under Windows, perhaps
+            image = where.parent / written.replace("\\", "/")
         if not image.is_file():
             raise file_error(where, line, "the path of an image", repr(row[image_column]))
         _require_inside(image, where.parent)
+        owner = owners.setdefault(plain_path(image), name)
+        if id_column is None and owner != name:
+            raise file_error(where, line, "an image of its own", f"{name!r}, which is {owner!r}")
         images[name] = image
         if transcript := row.get(text_column):
             if "\n" in transcript or "\r" in transcript:

@@ -190,3 +190,24 @@ def test_a_data_frame_of_lines(folder):
         lines_from_dataset(frame.assign(text=["a", 0.5]))
     with pytest.raises(InvalidInputError, match="or a data frame, found list"):
         lines_from_dataset([1])
+
+
+def test_what_else_lies_in_the_folder_is_named(folder):
+    for name in ("._a.png", "notes.md", "Thumbs.db"):
+        (folder / name).write_text("x")
+    passed_over = read_line_folder(folder).passed_over
+    assert passed_over == {
+        "._a.png": "a system file", "Thumbs.db": "a system file", "notes.md": "another suffix"
+    }  # fmt: skip
+
+
+def test_paths_of_a_table_made_under_windows(folder):
+    (folder / "t.csv").write_text("image,text\ndeep\\d.png,one\na.png,two\n")
+    pool = read_line_table(folder / "t.csv")
+    assert pool["deep\\d.png"] == folder / "deep/d.png"
+    for other in ("./deep/d.png", "deep/../deep/d.png"):
+        (folder / "t.csv").write_text(f"image,text\n{other},one\ndeep\\d.png,two\n")
+        with pytest.raises(
+            InvalidInputError, match=r"t\.csv: expected an image of its own.*line 3"
+        ):
+            read_line_table(folder / "t.csv")

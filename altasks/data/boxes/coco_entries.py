@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from altasks._internal.natural_order import natural_key
 from altasks.data.boxes.classes import check_class_list
 from altasks.data.boxes.paths import existing_image, is_file, path_inside, plain_path, without_first
-from altasks.data.text_files import file_error, read_lines
+from altasks.data.text_files import file_error, parse_json, read_lines
 from altasks.errors import InvalidInputError
 
 
@@ -21,14 +20,24 @@ def content_of(path: Path) -> dict[str, list[Any]]:
         InvalidInputError: for what isn't JSON, or lacks one of them.
     """
     try:
-        content = json.loads("\n".join(line for _, line in read_lines(path)))
-    except (ValueError, RecursionError) as error:
+        content = parse_json("\n".join(line for _, line in read_lines(path)))
+    except ValueError as error:
         if isinstance(error, InvalidInputError):  # the file can't be read at all
             raise
         raise file_error(path, None, "JSON", str(error)) from error
     keys = ("images", "annotations", "categories")
-    if not isinstance(content, dict) or not all(isinstance(content.get(k), list) for k in keys):
-        raise file_error(path, None, f"an object with the lists {', '.join(keys)}", "another")
+    wanted = f"an object with the lists {', '.join(keys)}"
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        hint = "This looks like results: labels state images and categories as well."
+        raise file_error(path, None, wanted, f"a {kind}", hint if kind == "list" else "")
+    lacking = [key for key in keys if not isinstance(content.get(key), list)]
+    if lacking:
+        hint = 'If nothing is labelled, pool the folder; "annotations": [] means nothing is there.'
+        raise file_error(
+            path, None, wanted, f"no list {', '.join(map(repr, lacking))}",
+            hint if lacking == ["annotations"] else "",
+        )  # fmt: skip
     return content
 
 

@@ -32,7 +32,7 @@ from altasks.data.boxes.paths import (
 from altasks.data.boxes.xml_files import parse_xml, require_annotation, text_of
 from altasks.data.folders import list_folder, list_images
 from altasks.data.text_files import file_error, read_lines
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, invalid
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -92,6 +92,7 @@ def read_voc(
     for path in _chosen(listing.files, place, listed):
         root, lines = parse_xml(path)
         require_annotation(root, lines, path)
+        _refuse_second(root, "filename", lines, path)
         name = _image_of(root, pictures, by_stem, path, path_relative_to(path, place).parent)
         if name in found:
             raise file_error(path, None, "an image of its own", f"{name!r}, which another has")
@@ -203,6 +204,14 @@ def _without_suffix(name: str) -> str:
     return path.with_suffix("").as_posix() if path.name else name
 
 
+def _refuse_second(
+    item: ElementTree.Element, tag: str, lines: Mapping[ElementTree.Element, int], path: Path
+) -> None:
+    """Refuse two elements of a kind where one is read: the other would be lost."""
+    for other in item.findall(tag)[1:]:
+        raise file_error(path, lines[other], f"one <{tag}> in <{item.tag}>", "another")
+
+
 def _put(parent: ElementTree.Element, tag: str, text: str) -> None:
     ElementTree.SubElement(parent, tag).text = text
 
@@ -229,7 +238,13 @@ def _image_of(
     places = [named, (inside / named).as_posix()] if named else []
     chosen: list[str] = []
     for place in places if "/" in named else places[::-1]:
-        image = path_inside(folder, place, path)
+        try:
+            image = path_inside(folder, place, path)
+        except InvalidInputError:
+            # Where the image was on the machine of the tool: here it may be by its bare name.
+            if not _called(_without_suffix(PurePosixPath(named).name), inside, by_stem):
+                raise
+            continue
         if is_file(image):
             chosen = [path_relative_to(image, folder).as_posix()]
             break
@@ -275,6 +290,8 @@ def _objects(
     """Yield (class, box or None where it is left out, difficult) of each object."""
     for item in root.iter("object"):
         line = lines[item]
+        for tag in ("name", "bndbox"):
+            _refuse_second(item, tag, lines, path)
         name = require_class(text_of(item, "name"), names, path, line)
         box = item.find("bndbox")
         if box is None:
@@ -285,4 +302,6 @@ def _objects(
             shown = ", ".join(f"{tag} {text_of(box, tag)!r}"[:60] for tag in _CORNERS)
             raise file_error(path, lines[box], "four numbers", shown)
         kept = frame.fit(numbers, bad_boxes, path, lines[box])
+        if text_of(item, "deleted") == "1":  # LabelMe keeps what was taken back
+            kept = None
         yield name, kept, text_of(item, "difficult").lower() in ("1", "true")

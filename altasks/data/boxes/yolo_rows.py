@@ -116,16 +116,25 @@ class LabelFiles:
         self._folders: dict[Path, dict[str, Path]] = {}
 
     def find(self, path: Path) -> Path | None:
-        """Return the file at a path that ends in `.txt`, or in `.TXT`, or None."""
+        """Return the file at a path that ends in `.txt`, or in `.TXT`, or None.
+
+        Raises:
+            InvalidInputError: for a broken link.
+        """
         folder = path.parent
         if folder not in self._folders:
             files = sorted(folder.iterdir()) if folder.is_dir() else []
             self._folders[folder] = {
-                _folded(file): file
-                for file in files
-                if file.suffix.lower() == ".txt" and file.is_file()
+                _folded(file): file for file in files if file.suffix.lower() == ".txt"
             }
-        return self._folders[folder].get(_folded(path))
+        found = self._folders[folder].get(_folded(path))
+        if found is not None and not found.is_file():
+            # Its image would pass for one that nobody has labelled.
+            raise file_error(
+                found, None, "a file of labels", "a broken link, or no file",
+                "Copy the labels in, or remove it if the image isn't labelled.",
+            )  # fmt: skip
+        return found
 
 
 def text_files(folder: Path) -> Iterator[Path]:

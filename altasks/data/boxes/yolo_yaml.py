@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from altasks._internal.extras import require
@@ -82,7 +82,13 @@ def read_data_yaml(path: Path) -> DataYaml:
     if not isinstance(document, yaml.MappingNode):
         kind = "nothing" if document is None else f"a {document.id}"
         raise file_error(path, None, "a data YAML with names", kind)
-    entries = {key.value: value for key, value in document.value if isinstance(key.value, str)}
+    entries: dict[str, Any] = {}
+    for key, value in document.value:
+        if not isinstance(key.value, str):
+            continue
+        if key.value in entries and key.value in (*_SPLITS, "names", "nc", "path"):
+            raise file_error(path, key.start_mark.line + 1, f"one {key.value!r}", "another")
+        entries[key.value] = value
     splits = {}
     for split in _SPLITS:
         node = entries.get(split) or entries.get(_ALIASES.get(split, split))
@@ -186,7 +192,10 @@ def images_of_split(
         require_folder(folder, f"{data.path}: path")
     found: list[tuple[str, Path]] = []  # (id in its own folder, file)
     result = SplitImages({}, [])
-    for entry in data.splits[split]:
+    entries = data.splits[split]
+    if root is not None and data.root is not None:
+        entries = [_moved(entry, data.root) for entry in entries]
+    for entry in entries:
         place = _entry_place(entry, folder, data.path, split, way_out)
         if place.is_dir():
             result.folders.append(place)
@@ -225,6 +234,13 @@ def _entry_place(entry: str, folder: Path, source: Path, split: str, way_out: st
             path_inside(folder, inner, source)
             return existing_inside(folder, inner, bases, source, wanted=wanted, hint=way_out)
     return existing_inside(folder, entry, bases, source, wanted=wanted, hint=way_out)
+
+
+def _moved(entry: str, root: str) -> str:
+    """Return an absolute path below the folder that a YAML states, relative to it."""
+    parts, base = (PurePosixPath(one.replace("\\", "/")) for one in (entry, root))
+    absolute = base.is_absolute() or (base.parts[:1] and base.parts[0].endswith(":"))
+    return parts.relative_to(base).as_posix() if absolute and parts.is_relative_to(base) else entry
 
 
 def _exists(path: Path) -> bool:

@@ -44,7 +44,9 @@ def read_coco_masks(
     in front of them stays visible; where no `area` is given, or 0, it is that of the shape itself.
     Polygons of an image that was resized after labelling are scaled, with a warning; run lengths of
     another size are refused. A crowd (`iscrowd`) is void. An image without an object is background;
-    without `background=` it has no mask. A category that is called as the background is class 0.
+    without `background=` it has no mask. An object that covers no pixel (outside the image, or far
+    too small) is named in a warning and in `passed_over`. A category that is called as the
+    background is class 0.
 
     Args:
         annotations: the JSON file.
@@ -102,7 +104,7 @@ def read_coco_masks(
     if objects.passed_over:
         warnings.warn(
             f"{path}: {len(objects.passed_over):,} objects are left out, because their outlines "
-            f"can't be drawn: {few(objects.passed_over)}.",
+            f"can't be drawn or cover no pixel: {few(objects.passed_over)}.",
             DataWarning,
             stacklevel=2,
         )
@@ -182,9 +184,12 @@ class _Objects:
                 value = void
             if isinstance(shape, np.ndarray):
                 canvas[shape] = value
-                continue
-            for points in shape:
-                fill_polygon(canvas, frame.place_points(points), value)
+                covers = bool(shape.any())
+            else:
+                pieces = [frame.place_points(points) for points in shape]
+                covers = sum(fill_polygon(canvas, points, value) for points in pieces) > 0
+            if not covers:
+                self.passed_over[f"annotation {entry.get('id')}"] = "it covers no pixel"
         return encode_mask(canvas)
 
 

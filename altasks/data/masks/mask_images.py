@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,13 @@ _NUMBER_MODES = ("L", "P", "1", "I", "I;16", "I;16B", "I;16L")
 _COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "PA", "1")
 # Pillow spreads grey levels of 2 and 4 bits over 0 to 255.
 _SPREAD = {"2": 85, "4": 17}
+_WHITE = 255
+# Greys of a palette from here on are there to be seen; below, they may be class numbers.
+_FOR_PEOPLE = 64
+_SAVE_GREY = (
+    "Either could be the class: read_masks(..., classes={name: grey level}) takes the greys; or "
+    "save class numbers as grey PNG: Image.fromarray(array.astype('uint8'))."
+)
 
 
 def numbers_of_file(path: Path, where: str) -> np.ndarray:
@@ -58,25 +66,78 @@ def numbers_of_image(image: Any, where: str) -> np.ndarray:
             "colour or grey level}).",
         )
     array = np.asarray(image)
+    if image.mode == "P":
+        _require_plain_palette(image, array, where)
     array = array.astype(np.uint8) if image.mode == "1" else array // spread
     return whole_numbers(array, "label", where)
 
 
-def levels_of_file(path: Path, where: str) -> np.ndarray:
+def levels_of_file(path: Path, where: str, known: Collection[int]) -> np.ndarray:
     """Return the grey levels `[H, W]` in a file, also of three equal channels.
+
+    Where a file stores other numbers than the greys it shows (1, 2 and 4 bits, a grey palette),
+    the greys are taken, or the numbers if only those are known.
+
+    Args:
+        path: the file.
+        where: how errors call it.
+        known: the levels that mean something.
 
     Raises:
         InvalidInputError: for a colour, naming its pixel, and as `numbers_of_file`.
     """
     if path.suffix.lower() == ".npy":
         return numbers_of_file(path, where)
-    return _opened(path, where, _levels_of_image)
+    return _opened(path, where, lambda image, where: _levels_of_image(image, where, known))
 
 
-def _levels_of_image(image: Any, where: str) -> np.ndarray:
-    if image.mode in _NUMBER_MODES:
-        return numbers_of_image(image, where)
-    return grey_of_colours(_colours_of_image(image, where), where)
+def _levels_of_image(image: Any, where: str, known: Collection[int]) -> np.ndarray:
+    if image.mode not in _NUMBER_MODES:
+        return grey_of_colours(_colours_of_image(image, where), where)
+    image, spread = _checked(image, where)
+    stored = np.asarray(image)
+    numbers = stored.astype(np.uint8) if image.mode == "1" else stored // spread
+    shown = stored if spread > 1 else numbers * 255 if image.mode == "1" else numbers
+    if image.mode == "P" and (greys := _grey_palette(image, stored)) is not None:
+        shown = greys[stored]
+    meant = set(np.unique(shown).tolist()) <= set(known)
+    stored_meant = set(np.unique(numbers).tolist()) <= set(known)
+    return whole_numbers(numbers if stored_meant and not meant else shown, "label", where)
+
+
+def _grey_palette(image: Any, numbers: np.ndarray) -> np.ndarray | None:
+    """Return the grey level of each number up to the largest; None for a palette of colours."""
+    colours = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    most = int(numbers.max()) + 1
+    if most > len(colours) or (colours[:most] != colours[:most, :1]).any():
+        return None
+    return colours[:most, 0]
+
+
+def _require_plain_palette(image: Any, numbers: np.ndarray, where: str) -> None:
+    """Refuse numbers into a palette of greys that could be the classes as well.
+
+    A GIF has no greys: what saves one numbers the levels that occur anew, as do programs that make
+    files smaller. Palettes for people to look at rise from black in large steps.
+    """
+    greys = _grey_palette(image, numbers)
+    if greys is None:
+        return
+    used = np.unique(numbers)
+    levels = greys[used]
+    if (levels == used).all() or (len(used) > 1 and (levels == levels[0]).all()):
+        return
+    black_first = used[0] > 0 or levels[0] == 0
+    steps = levels[(levels > 0) & (levels < _WHITE)]
+    if black_first and (np.diff(levels.astype(int)) > 0).all() and (steps >= _FOR_PEOPLE).all():
+        return
+    odd = int(used[levels != used][0])
+    row, column = (int(i[0]) for i in np.nonzero(numbers == odd))
+    raise invalid(
+        "label", "numbers in a palette that is certain",
+        f"number {odd}, shown as grey {greys[odd]}",
+        where=f"{where}, row {row}, column {column}", hint=_SAVE_GREY,
+    )  # fmt: skip
 
 
 def mask_size(path: Path, where: str) -> tuple[int, int]:

@@ -54,8 +54,8 @@ class ValueTable:
             keys = (colours[:, :, 0] << 16) + (colours[:, :, 1] << 8) + colours[:, :, 2]
             known = {0: number, **self.numbers}
         else:
-            keys = levels_of_file(path, str(path)).astype(np.int64)
             known = {**({} if void is None else {void: void}), **self.numbers}
+            keys = levels_of_file(path, str(path), known).astype(np.int64)
         found, inverse = np.unique(keys, return_inverse=True)
         for key in found.tolist():
             if key not in known:

@@ -88,11 +88,14 @@ def polygon_area(polygons: list[np.ndarray]) -> float:
     return total
 
 
-def fill_polygon(canvas: np.ndarray, corners: np.ndarray, value: int) -> None:
+def fill_polygon(canvas: np.ndarray, corners: np.ndarray, value: int) -> bool:
     """Write `value` into the pixels of `[H, W]` whose centres lie in a polygon `[n, 2]` of (x, y).
 
     Pixel i reaches from i to i + 1, as in COCO's own tools; PIL would draw the outline as well,
     and an object of 4 x 4 pixels as one of 5 x 5.
+
+    Returns:
+        Whether there are such pixels.
     """
     height, width = canvas.shape
     one, other = corners, np.roll(corners, -1, 0)
@@ -100,7 +103,7 @@ def fill_polygon(canvas: np.ndarray, corners: np.ndarray, value: int) -> None:
     first, count = rows.min(0), np.abs(rows[0] - rows[1])  # of the rows whose centres an edge cuts
     edge = np.repeat(np.arange(len(one)), count)
     if not len(edge):
-        return
+        return False
     row = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count) + first[edge]
     start, step = one[edge], other[edge] - one[edge]
     x = start[:, 0] + (row + 0.5 - start[:, 1]) * step[:, 0] / step[:, 1]
@@ -110,3 +113,4 @@ def fill_polygon(canvas: np.ndarray, corners: np.ndarray, value: int) -> None:
     # To the right of an odd number of edges is inside.
     inside = np.cumsum(cuts.reshape(-1, width + 1), 1)[:, :width] % 2 == 1
     canvas[top:bottom][inside] = value
+    return bool(inside.any())

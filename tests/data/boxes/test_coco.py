@@ -140,3 +140,22 @@ class TestImages:
     def test_a_name_that_no_system_holds_is_named(self, coco):
         with pytest.raises(InvalidInputError, match="an image that is there"):
             coco([], TWO, [{"id": 1, "file_name": "x" * 300}])
+
+
+class TestWhatIsMissing:
+    @pytest.mark.parametrize("read", [read_coco, read_coco_masks])
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ('{"images": [], "categories": []}', "no list 'annotations'. If nothing is labelled"),
+            ('{"images": [], "annotations": null, "categories": []}', "no list 'annotations'"),
+            ('{"images": []}', "no list 'annotations', 'categories'"),
+            ('[{"image_id": 1, "score": 0.5}]', "a list. This looks like results"),
+            ("", "JSON"),
+            ('{"images": [], "annotations": [1], "annotations": [], "categories": []}', "twice"),
+        ],
+    )
+    def test_lists_that_are_missing_or_there_twice(self, tmp_path, read, text, message):
+        (tmp_path / "c.json").write_text(text)
+        with pytest.raises(InvalidInputError, match=rf"c\.json.*{message}"):
+            read(tmp_path / "c.json", tmp_path)

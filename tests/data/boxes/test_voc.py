@@ -132,3 +132,39 @@ class TestWhichImage:
     def test_a_folder_called_like_a_file_is_none(self, lay):
         folders = lay("a.jpg", **{"a.xml": annotation(), "deep.xml/b.txt": "x"})
         assert len(read_voc(*folders)) == 1
+
+
+class TestMoreThanOne:
+    @pytest.mark.parametrize(
+        ("text", "tag"),
+        [
+            (annotation("a.jpg", OBJECT.format("c", "<name>d</name>")), "name"),
+            (annotation("a.jpg", OBJECT.format("c", "<bndbox><xmin>1</xmin></bndbox>")), "bndbox"),
+            (annotation("a.jpg").replace("<object>", "<filename>b.jpg</filename><object>"),
+             "filename"),
+        ],
+    )  # fmt: skip
+    def test_a_second_element_is_refused(self, lay, text, tag):
+        with pytest.raises(InvalidInputError, match=rf"a\.xml: expected one <{tag}>.*line 1"):
+            read_voc(*lay("a.jpg", "b.jpg", **{"a.xml": text}))
+
+    def test_parts_of_an_object_are_not_objects(self, lay):
+        part = "<part><name>head</name><bndbox><xmin>3</xmin></bndbox></part>"
+        text = annotation("a.jpg", OBJECT.format("c", part))
+        assert read_voc(*lay("a.jpg", **{"a.xml": text})).labels == {"a.jpg": BOX}
+
+    def test_what_labelme_keeps_of_deleted_objects_is_left_out(self, lay):
+        gone, kept = (OBJECT.format("c", f"<deleted>{flag}</deleted>") for flag in "10")
+        folders = lay("a.jpg", "b.jpg", **{
+            "a.xml": annotation("a.jpg", gone, kept), "b.xml": annotation("b.jpg", gone)
+        })  # fmt: skip
+        with pytest.warns(DataWarning, match=r"b\.jpg"):
+            assert read_voc(*folders).labels == {"a.jpg": BOX}
+
+
+@pytest.mark.parametrize("name", ["../JPEGImages/a.jpg", "/home/me/a.jpg", "..\\a.jpg"])
+def test_a_name_from_another_machine_is_found_by_its_end(lay, name):
+    """Where it leads to what is there no image of, it stays an error."""
+    assert read_voc(*lay("a.jpg", **{"a.xml": annotation(name)})).labels == {"a.jpg": BOX}
+    with pytest.raises(InvalidInputError, match=r"b\.xml.*leads out"):
+        read_voc(*lay("c.jpg", **{"b.xml": annotation(name.replace("a.jpg", "d.jpg"))}))

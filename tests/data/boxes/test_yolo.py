@@ -301,3 +301,38 @@ class TestRows:
             InvalidInputError, match=rf"a\.txt.*{message}.*line 2|line 2.*{message}"
         ):
             read(ROW + row + "\n")
+
+
+class TestWhatWouldBeLost:
+    @pytest.mark.parametrize("kind", ["link", "folder"])
+    def test_labels_that_cannot_be_reached(self, lay, kind):
+        text = "train: images\nnames: [cell]"
+        root = lay("images/a.jpg", "images/b.jpg", **{"labels/b.txt": ROW, "d.yaml": text})
+        if kind == "link":
+            (root / "labels/a.txt").symlink_to(root / "gone/a.txt")
+        else:
+            (root / "labels/a.txt").mkdir()
+        of_folder = {"images": root / "images", "names": ["cell"]}
+        for source, options in (("d.yaml", {}), ("labels", of_folder)):
+            with pytest.raises(InvalidInputError, match=r"a\.txt: expected a file of labels"):
+                read_yolo(root / source, **options)
+
+    @pytest.mark.parametrize("key", ["names: [cell]", "train: images", "nc: 1", "path: ."])
+    def test_a_key_twice(self, lay, key):
+        text = f"path: .\ntrain: images\nnc: 1\nnames: [cell]\n{key}\n"
+        root = lay("images/a.jpg", **{"labels/a.txt": ROW, "d.yaml": text})
+        with pytest.raises(InvalidInputError, match=r"d\.yaml: expected one .*line 5"):
+            read_yolo(root / "d.yaml")
+
+    @pytest.mark.parametrize(
+        ("path", "train"),
+        [
+            ("/content/data", "/content/data/images"),
+            ("C:\\data", "C:\\data\\images"),
+            ("/content/data/", "images"),
+        ],
+    )
+    def test_root_stands_for_the_path_in_other_paths_as_well(self, lay, path, train):
+        text = f"path: {path}\ntrain: {train}\nnames: [cell]\n"
+        root = lay("images/a.jpg", **{"labels/a.txt": ROW, "d.yaml": text})
+        assert read_yolo(root / "d.yaml", root=root).labels == {"a.jpg": BOX}

@@ -215,3 +215,19 @@ def test_any_json_is_drawn_or_named(read, outlines, fields, skip):
     with suppress(AltasksError):
         found = read(*outlines, options=options, **fields)
         assert decode_mask(found.masks["a"]).shape == (10, 12)
+
+
+@pytest.mark.parametrize(
+    "outline",
+    [
+        [[20, 20, 30, 20, 30, 30]],  # outside
+        [[0.1, 0.1, 0.4, 0.1, 0.4, 0.4]],  # shares of the image, where pixels belong
+        [[-9, -9, -2, -9, -2, -2]],
+        {"size": [10, 12], "counts": [120]},
+    ],
+)
+def test_an_object_that_covers_no_pixel_is_named(read, outline):
+    with pytest.warns(DataWarning, match="1 objects are left out.*annotation 1"):
+        found = read([SQUARE], outline)
+    assert found.passed_over == {"annotation 1": "it covers no pixel"}
+    assert count(found, 1) == 36
