@@ -7,6 +7,7 @@ import json
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def check_class_files(folder: Path, names: Sequence[str] | None) -> list[str] | 
         for file in (place / name for name in CLASS_FILES):
             if not file.is_file():
                 continue
-            stated = [line.strip() for _, line in read_lines(file) if line.strip()]
+            stated = class_lines(file)
             if names is None:
                 return check_class_list(stated, str(file))
             for number, (mine, its) in enumerate(zip(names, stated, strict=False)):
@@ -117,6 +118,28 @@ def check_class_files(folder: Path, names: Sequence[str] | None) -> list[str] | 
                     )
             return list(names)
     return None if names is None else list(names)
+
+
+def class_lines(file: str | PathLike[str]) -> list[str]:
+    """Return the classes of a file with one a line, in the order of their numbers.
+
+    Raises:
+        InvalidInputError: for an empty line before a class: its number would be another.
+    """
+    found: list[str] = []
+    empty: int | None = None
+    for number, content in read_lines(file):
+        name = content.strip()
+        if not name:
+            empty = empty or number
+        elif empty is not None:
+            raise file_error(
+                Path(file), empty, "a class on each line", "none",
+                "The numbers in the labels count lines: remove the empty one if they don't.",
+            )  # fmt: skip
+        else:
+            found.append(name)
+    return found
 
 
 def whole_number(text: str) -> int | None:

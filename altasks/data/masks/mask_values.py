@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from altasks.data.boxes.classes import check_class_list
+from altasks.data.boxes.classes import check_class_list, class_lines
 from altasks.data.masks.mask_images import colours_of_file, levels_of_file, numbers_of_file
 from altasks.data.masks.masks import encode_mask
-from altasks.data.text_files import read_lines
 from altasks.errors import invalid
 
 _WHITE = 255
@@ -85,8 +84,7 @@ def class_values(classes: Any) -> tuple[list[str], ValueTable | None]:
         InvalidInputError: for names that aren't distinct, or a file of names that can't be read.
     """
     if isinstance(classes, str | os.PathLike):
-        lines = [line.strip() for _, line in read_lines(classes)]
-        return check_class_list([line for line in lines if line], f"classes ({classes})"), None
+        return check_class_list(class_lines(classes), f"classes ({classes})"), None
     if isinstance(classes, Mapping):
         names = check_class_list([str(name) for name in classes], "classes")
         return names, ValueTable(classes)

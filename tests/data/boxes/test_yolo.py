@@ -336,3 +336,14 @@ class TestWhatWouldBeLost:
         text = f"path: {path}\ntrain: {train}\nnames: [cell]\n"
         root = lay("images/a.jpg", **{"labels/a.txt": ROW, "d.yaml": text})
         assert read_yolo(root / "d.yaml", root=root).labels == {"a.jpg": BOX}
+
+    @pytest.mark.parametrize("text", ["a\n\ncell\n", "\na\ncell\n", "a\n  \n\ncell"])
+    def test_an_empty_line_among_the_classes(self, lay, text):
+        """Numbers count lines: without the empty one every class after it would be another."""
+        row = "1" + ROW[1:]
+        root = lay("images/a.jpg", **{"labels/a.txt": row, "labels/classes.txt": text})
+        with pytest.raises(InvalidInputError, match=r"classes\.txt: expected a class on each line"):
+            read_yolo(root / "labels", images=root / "images")
+        (root / "labels/classes.txt").write_text("a\ncell\n\n \n")
+        found = read_yolo(root / "labels", images=root / "images")
+        assert found.labels == {"a.jpg": BOX}
