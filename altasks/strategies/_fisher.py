@@ -134,8 +134,10 @@ class _Traces:
         elif sign == 1:
             found = self.inside.new_empty(len(self.samples))
             for rows in self.samples.blocks(self.samples.rank):
-                # The samples innermost: one elimination for all of them.
-                inside = self.inside[rows].permute(1, 2, 0).contiguous()
+                # The samples innermost: one elimination for all of them. It works in place, on a
+                # copy: of a single sample `contiguous()` would be the matrix that is kept.
+                inside = self.inside[rows].permute(1, 2, 0)
+                inside = inside.clone(memory_format=torch.contiguous_format)
                 inside.diagonal(dim1=0, dim2=1).add_(1)
                 outside = self.outside[rows].permute(1, 2, 0)
                 found[rows] = (_inverted(inside) * outside).sum((0, 1))
