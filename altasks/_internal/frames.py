@@ -9,7 +9,7 @@ followed, or the frame is refused.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,8 @@ def as_rows(values: Any, argument: str = "samples") -> Any:
     neither can be read as a list.
 
     Raises:
-        InvalidInputError: for a frame with two columns of one name.
+        InvalidInputError: for a frame with two columns of one name; for a set, which has no
+            order, and a dict, of which only the keys would be read.
 
     Example:
         >>> import pandas as pd
@@ -106,6 +107,13 @@ def as_rows(values: Any, argument: str = "samples") -> Any:
         >>> as_rows(pd.Series([1.5, 2.5], index=[7, 9]))
         [1.5, 2.5]
     """
+    if isinstance(values, Mapping):
+        raise invalid(
+            argument, "a list", f"a {type(values).__name__}",
+            hint="Pass list(....values()), samples and labels in the same order.",
+        )  # fmt: skip
+    if isinstance(values, set | frozenset):
+        raise invalid(argument, "a list", "a set, which has no order", hint="Pass sorted(...).")
     if is_frame(values):
         return frame_rows(values, argument)
     return series_values(values) if is_series(values) else values
@@ -268,3 +276,50 @@ def _unclear(
     expected = f"a row for each of the {len(ids)} ids"
     where = " and ".join(faults)
     return invalid(argument, expected, found, where=where, hint=f"Make the ids its index; {hint}")
+
+
+def ids_by_index(
+    series: Any, argument: str, *, positional: bool, ids: Container[str] = ()
+) -> dict[str, Any] | None:
+    """Return id -> value of a pandas Series, or None if its values go by position.
+
+    An index of text holds ids, and so does one of numbers where the samples have ids of their
+    own. An index that merely counts the rows says nothing. Other numbers are what is left of a
+    table that was sorted, shuffled or cut: as positions they would be wrong without a trace.
+
+    Args:
+        series: a Series, or anything else, which goes by position.
+        argument: what it was given as, for errors.
+        positional: whether the ids are nothing but positions in a list.
+        ids: those of the samples.
+
+    Raises:
+        InvalidInputError: for a data frame, an index that may mean either, or an id twice.
+
+    Example:
+        >>> import pandas
+        >>> ids_by_index(pandas.Series([1, 2], index=["b", "a"]), "scores", positional=False)
+        {'b': 1, 'a': 2}
+    """
+    if is_frame(series):
+        raise invalid(
+            argument, "one column", "a data frame", hint=f'Choose one of it: {argument}["name"].'
+        )
+    index = frame_index(series) if is_series(series) else None
+    if index is None:
+        return None
+    keys = index[1]
+    counts = keys == list(range(len(keys)))
+    if all(isinstance(key, str) for key in keys) and keys:
+        return dict(labels_by_id(series, argument))
+    if counts and not (not positional and keys and "0" in ids):
+        return None
+    if positional or counts:
+        raise invalid(
+            argument,
+            "a Series whose index holds ids (text) or just counts its rows",
+            f"the index {', '.join(map(repr, keys[:3]))}{', ...' * (len(keys) > 3)}",
+            hint=f"By position: {argument}.tolist(). By id: "
+            f"{argument}.set_axis({argument}.index.astype(str)).",
+        )
+    return dict(labels_by_id(series, argument))

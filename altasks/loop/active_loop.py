@@ -272,7 +272,12 @@ class ActiveLoop:
             StoreError: if they can't be written.
         """
         if not isinstance(labels, Mapping):
-            raise invalid("labels", "a dict from id to label", type(labels).__name__)
+            raise invalid(
+                "labels",
+                "a dict from id to label",
+                type(labels).__name__,
+                hint="Of columns: dict(zip(ids, labels)), with ids of the pool, which are strings.",
+            )
         if not isinstance(annotator, str):
             raise invalid("annotator", "a string", f"{annotator!r}")
         checked = {name: self._check_label(name, label) for name, label in labels.items()}

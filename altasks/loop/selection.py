@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
 from altasks.abilities import DrawsByRound, Embeds, StartsRounds, provides
@@ -262,7 +263,8 @@ def given_scores(scores: Any, pool: Pool) -> Any:
 
     Args:
         scores: a dict from id to number (of all of the pool, or of the part to ask from), a
-            `Scores`, or an array or list with one number for each sample, in the pool's order.
+            `Scores`, or an array or list with one number for each sample, in the pool's order; or
+            a pandas Series, see `ids_by_index`.
         pool: whose ids they are of.
 
     Raises:
@@ -272,6 +274,9 @@ def given_scores(scores: Any, pool: Pool) -> Any:
     """
     from altasks.scoring import Scores
 
+    if not isinstance(scores, Scores | Mapping):
+        by_id = ids_by_index(scores, "scores", positional=pool.positional, ids=pool)
+        scores = scores if by_id is None else by_id
     if isinstance(scores, Scores):
         table = replace(scores, values=_vector(scores.values))
         if len(table.values) != len(table.ids):

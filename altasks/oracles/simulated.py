@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from altasks._internal.frames import ids_by_index
 from altasks._internal.jsonable import dumps, to_json
 from altasks._internal.random import derive_rng
 from altasks.errors import UnknownNameError, invalid
@@ -17,7 +18,9 @@ class Simulated:
     """Answers from labels that were held back, at once and always.
 
     Args:
-        labels: id -> label, or a sequence in the order of a list pool (ids are its positions).
+        labels: id -> label, or a sequence in the order of a list pool (ids are its positions). A
+            pandas Series goes by its index if that is of text (ids), by position if it counts the
+            rows; another index is refused.
         noise: the probability of a wrong answer, drawn evenly from the other labels that occur.
             Whether and how an id is answered wrongly depends on the seed and the id alone, so a
             resumed run hears the same errors.
@@ -47,6 +50,8 @@ class Simulated:
         cost: float | Mapping[str, float] | Callable[[str, Any], float] | None = None,
         seed: int = 0,
     ) -> None:
+        by_id = ids_by_index(labels, "labels", positional=True)
+        labels = labels if by_id is None else by_id
         unordered = isinstance(labels, str | set | frozenset) or not hasattr(labels, "__len__")
         if unordered or not len(labels):
             raise invalid("labels", "a dict from id to label, or a sequence", f"{labels!r}")
@@ -56,7 +61,7 @@ class Simulated:
             raise invalid("noise", "a probability", f"{noise!r}")
         self.noise = float(noise)
         self.seed = seed
-        self.cost = cost
+        self.cost = cost if cost is None or callable(cost) else _checked_cost(cost)
         # By their text, so that any JSON value is a class and the order is the same everywhere.
         self._classes = {dumps(one): one for one in self._labels.values()} if noise else {}
         if noise and len(self._classes) < 2:
@@ -99,6 +104,21 @@ class Simulated:
         if callable(self.cost):
             return float(sum(self.cost(name, label) for name, label in labels.items()))
         return float(self.cost) * len(labels)
+
+
+def _checked_cost(cost: Any) -> Any:
+    """Return a number or a dict from id to number; a Series becomes the latter by its index."""
+    if isinstance(cost, Mapping):
+        return cost
+    by_id = ids_by_index(cost, "cost", positional=True)
+    if by_id is not None:
+        return by_id
+    try:
+        return float(cost)
+    except (TypeError, ValueError):
+        raise invalid(
+            "cost", "a number, a dict from id to number, or a function", type(cost).__name__
+        ) from None
 
 
 def _by_position(labels: Sequence[Any]) -> list[tuple[str, Any]]:

@@ -695,3 +695,28 @@ def test_a_committee_is_compared(make: Any, worker: ModuleType) -> None:
         make(task=task(None))
     make(task=task(None), accept_changes=True)
     make(task=task(None))
+
+
+def test_a_series_of_scores_goes_by_the_ids_of_its_index_and_never_by_leftover_numbers() -> None:
+    pandas = pytest.importorskip("pandas")
+    values = [0.1, 0.9, 0.5]
+
+    def first(pool: Any, index: Any) -> list[str]:
+        loop = al.ActiveLoop(None, pool)
+        return loop.ask(1, scores=pandas.Series(values, index=index)).ids
+
+    texts = pandas.DataFrame({"text": ["one", "two", "three"], "key": [7, 5, 6]})
+    keyed = al.as_pool(texts, text_column="text", id_column="key")
+    assert first(["one", "two", "three"], None) == ["1"]  # the index only counts the rows
+    assert first(["one", "two", "three"], ["1", "2", "0"]) == ["2"]
+    assert first({"a": "one", "b": "two", "c": "three"}, ["b", "c", "a"]) == ["c"]
+    assert first(keyed, [5, 6, 7]) == ["6"]
+    assert first(keyed, None) == ["5"]
+    for index in ([2, 1, 0], [10, 20, 30], [0, 0, 1]):  # sorted, cut or joined before
+        with pytest.raises(InvalidInputError, match=r"By position: scores\.tolist\(\)"):
+            first(["one", "two", "three"], index)
+    counted = al.as_pool(texts.assign(key=[2, 1, 0]), text_column="text", id_column="key")
+    with pytest.raises(InvalidInputError, match="By id"):  # ids or positions?
+        first(counted, None)
+    with pytest.raises(InvalidInputError, match=r"dict\(zip\(ids, labels\)\)"):
+        al.ActiveLoop(None, ["one"]).tell(pandas.Series(["x"]))  # type: ignore[arg-type]

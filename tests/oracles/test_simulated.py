@@ -86,3 +86,21 @@ def test_labels_without_an_order_and_missing_costs_are_refused():
         al.Simulated({"cat", "dog"})
     with pytest.raises(UnknownNameError, match=r"cost: .*'1'"):
         al.Simulated(["cat", "dog"], cost={"0": 2.0}).cost_of({"0": "cat", "1": "dog"})
+
+
+def test_a_series_goes_by_the_ids_of_its_index_and_never_by_leftover_numbers() -> None:
+    pandas = pytest.importorskip("pandas")
+    right = {"a": "x", "b": "y"}
+    assert al.Simulated(pandas.Series(["y", "x"], index=["b", "a"])).label(ask("a", "b")) == right
+    assert al.Simulated(pandas.Series(["x", "y"])).label(ask("1")) == {"1": "y"}
+    for index in ([1, 0], [10, 20], [0, 0], [0.5, 1.5]):  # sorted, cut or joined before
+        with pytest.raises(InvalidInputError, match=r"index .*By position: labels\.tolist"):
+            al.Simulated(pandas.Series(["x", "y"], index=index))
+    with pytest.raises(InvalidInputError, match="'a' 2 times"):
+        al.Simulated(pandas.Series(["x", "y"], index=["a", "a"]))
+    with pytest.raises(InvalidInputError, match="one column, found a data frame"):
+        al.Simulated(pandas.DataFrame({"label": ["x", "y"]}))
+    costs = pandas.Series([2.0, 1.0], index=["b", "a"])
+    assert al.Simulated(right, cost=costs).cost_of({"a": "x"}) == 1.0
+    with pytest.raises(InvalidInputError, match="cost: expected a number"):
+        al.Simulated(right, cost="2 euros")

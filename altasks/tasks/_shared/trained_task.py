@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -91,6 +91,9 @@ class TrainedTask(ABC):
             labels: as `_load` and `_set_up` understand them.
         """
         committee = self.committee
+        given: Any = labels
+        if isinstance(given, Iterator):  # it is read more than once
+            labels = list(given)
         borrowed = model is None
         if model is None:
             model = first_source(committee)
@@ -109,6 +112,12 @@ class TrainedTask(ABC):
         if isinstance(committee, Ensemble):
             make = EnsembleMembers(self, committee, borrowed=borrowed)
             self._ensemble = committee.bind(make, swap=committee.one_at_a_time)
+
+    def __repr__(self) -> str:
+        labels = list(getattr(self, "labels", ()))
+        kinds = f", {len(labels)} labels: {', '.join(map(repr, labels[:3]))}" if labels else ""
+        more = ", ..." * (len(labels) > 3)
+        return f"{type(self).__name__}({type(self.model).__name__}{kinds}{more})"
 
     @property
     def joint_draws(self) -> bool:

@@ -619,3 +619,18 @@ def test_a_checkpoints_own_code_never_runs(tiny_bert, tmp_path):
     with pytest.raises(ValueError, match="trust_remote_code"):
         TextClassification(tmp_path, labels=["a", "b"], tokenizer=str(tiny_bert))
     assert not (tmp_path / "ran").exists()
+
+
+def test_labels_may_come_one_by_one_and_a_task_shows_itself_in_a_line(tiny_encoder):
+    task = TextClassification(tiny_encoder, labels=(name for name in ("x", "y", "z", "w")))
+    assert task.labels == ["x", "y", "z", "w"]
+    model = type(task.model).__name__
+    assert repr(task) == f"TextClassification({model}, 4 labels: 'x', 'y', 'z', ...)"
+
+
+@pytest.mark.parametrize("samples", [{"a": "one text"}, {"one text"}, frozenset(["one text"])])
+def test_keys_and_sets_do_not_pass_for_a_list_of_texts(tiny_bert, samples):
+    task = TextClassification(tiny_bert)
+    for use in (task.predict, task.embed, lambda rows: task.evaluate(rows, [task.labels[0]])):
+        with pytest.raises(InvalidInputError, match="samples: expected a list, found a"):
+            use(samples)
