@@ -51,6 +51,7 @@ def test_rectangles_are_pycocotools_own(folder, xs, ys):
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*cover no pixel:altasks.errors.DataWarning")
 @given(points=st.lists(st.tuples(st.floats(0, 24), st.floats(0, 20)), min_size=3, max_size=8))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_other_polygons_differ_from_pycocotools_at_their_edges_only(folder, points):
