@@ -298,10 +298,10 @@ def test_the_penalty_does_not_depend_on_how_a_step_is_cut(accumulated):
     }
     committee = BayesByBackprop(2, kl_weight=1e6)
     task = Regression(features=2, committee=committee, training_args=arguments)
-    task._starting_point().restore(task.model, 5)
+    task.starting_point().restore(task.model, 5)
     task.fit(x, y, seed=5)
     after = task._head.weight.detach().clone()
-    task._starting_point().restore(task.model, 5)
+    task.starting_point().restore(task.model, 5)
     (gradient,) = torch.autograd.grad(task._head.divergence() * 1e6 / 8, task._head.weight)
     torch.testing.assert_close(after - task._head.weight, -1e-6 * gradient, rtol=1e-3, atol=1e-4)
 
@@ -322,5 +322,6 @@ def test_half_precision_models_draw(tiny_bert, topic_texts, topic_labels):
         tiny_bert, dtype=torch.bfloat16
     )
     task = TextClassification(model, committee=BayesByBackprop(2), training_args={"max_steps": 2})
-    task.fit(topic_texts[:6], topic_labels[:6], seed=0)
+    with pytest.warns(UserWarning, match="bfloat16.*float32"):
+        task.fit(topic_texts[:6], topic_labels[:6], seed=0)
     assert (task.predict(topic_texts[:3]).probs.std(1) > 0).any()

@@ -238,7 +238,7 @@ def test_one_at_a_time_holds_one(make_member, topic_texts):
 def test_trained_members_leave_with_the_ensemble(make_member, topic_texts, topic_labels):
     ensemble = Ensemble.from_factory(make_member, 2, one_at_a_time=True)
     ensemble.fit(topic_texts, topic_labels, seed=0)
-    folder = ensemble._folder(0).parent
+    folder = ensemble._members._folder(0).parent
     assert sorted(path.name for path in folder.iterdir()) == ["member-0", "member-1"]
     del ensemble
     gc.collect()
@@ -296,7 +296,7 @@ def test_members_are_loaded_from_the_folder_they_are_kept_in(tmp_path):
     first.fit(["a"], ["b"], seed=0)
     first.save(tmp_path)
     again.load(tmp_path)
-    values = [[one._ask(k, lambda task: task.value) for k in range(2)] for one in (first, again)]
+    values = [[one.on_member(k, lambda task: task.value) for k in range(2)] for one in (first, again)]
     assert values[0] == values[1]
     assert -1 not in values[1]
 
