@@ -296,7 +296,9 @@ def test_members_are_loaded_from_the_folder_they_are_kept_in(tmp_path):
     first.fit(["a"], ["b"], seed=0)
     first.save(tmp_path)
     again.load(tmp_path)
-    values = [[one.on_member(k, lambda task: task.value) for k in range(2)] for one in (first, again)]
+    values = [
+        [one.on_member(k, lambda task: task.value) for k in range(2)] for one in (first, again)
+    ]
     assert values[0] == values[1]
     assert -1 not in values[1]
 
