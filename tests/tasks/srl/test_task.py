@@ -124,7 +124,7 @@ def make(folders):
     def make_task(model="bert", *, labels=ROLES, quiet=True, **options):
         task = SRL(folders.get(model, model), labels=labels, **{"training_args": FAST, **options})
         task._warned = quiet  # that the head is new is tested once, below
-        for member in task._ensemble._tasks if task._ensemble else []:
+        for member in task._ensemble._members.tasks if task._ensemble else []:
             if member is not None:
                 member._warned = quiet
         return task
