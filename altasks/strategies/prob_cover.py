@@ -34,9 +34,9 @@ class ProbCover:
     pseudo-label only, the pseudo-labels being k-means clusters; it is found without a search,
     as a quantile of the distances to the nearest sample of another cluster, of at most 2,000
     drawn candidates. `classes` is how many clusters: the number of classes where it is known. Left
-    out, it is sqrt(M / 2), the rule of thumb of Mardia, Kent and Bibby (1979), "Multivariate
-    Analysis", for the M labelled, pending and other samples, at most 500: a radius that is the same
-    for any batch size and in every round.
+    out, it is the cube root of the M labelled, pending and other samples, between 2 and 500: a
+    radius that is the same for any batch size and in every round. It is low on purpose: with too
+    few clusters the balls are large and still tell groups apart, with too many they lie inside one.
 
     The graph is never held: each sample's degree is counted block by block, and when a ball is
     covered, the degrees lose what it held, counted again. So memory is O(N d) and time
@@ -104,9 +104,9 @@ def typical_clusters(samples: int) -> int:
 
     Example:
         >>> typical_clusters(3), typical_clusters(5000), typical_clusters(10**6)
-        (2, 50, 500)
+        (2, 17, 100)
     """
-    return min(max(round(math.sqrt(samples / 2)), 2), 500)
+    return min(max(round(math.cbrt(samples)), 2), 500)
 
 
 def pure_radius(points: Tensor, clusters: int, purity: float, rng: np.random.Generator) -> float:

@@ -230,6 +230,8 @@ def test_a_stream_equals_the_whole(function, predictions, data):
 @given(data=st.data())
 def test_equal_weights_change_the_scale_only(function, data):
     prediction = data.draw(st.one_of(categoricals(), bernoullis()))
-    classes = data.draw(st.integers(1, prediction.probs.shape[2]))
+    # A weight for each class, or for all but a last one, which is background.
+    width = prediction.probs.shape[2]
+    classes = data.draw(st.integers(max(width - 1, 1), width))
     doubled = function(prediction, class_weights=[2.0] * classes)
     close(doubled, 2 * function(prediction))

@@ -162,3 +162,24 @@ def test_one_cluster_has_no_bound() -> None:
 def test_bad_options(option: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(option))):
         ProbCover(**option)
+
+
+@pytest.mark.parametrize("classes", [None, 2, 6, 12])
+def test_too_few_clusters_still_tell_groups_apart(classes):
+    """Twelve groups far apart: the radius must never lie inside one of them."""
+    rng = np.random.default_rng(0)
+    truth = np.repeat(np.arange(12), np.linspace(10, 120, 12).astype(int))
+    points = rng.normal(0, 12, (12, 6))[truth] + rng.normal(0, 1, (len(truth), 6))
+    candidates = Candidates(
+        [str(i) for i in range(len(points))],
+        np.zeros(len(points)),
+        embeddings=points,
+        labelled_embeddings=np.empty((0, 6)),
+        pending_embeddings=np.empty((0, 6)),
+    )
+    strategy = ProbCover(classes=classes)
+    found = [
+        len({truth[int(one)] for one in strategy.select(candidates, 12, rng=rng)})
+        for rng in map(np.random.default_rng, range(5))
+    ]
+    assert np.mean(found) > 9

@@ -387,7 +387,7 @@ def test_every_kind_of_path_is_a_member(samples, tmp_path, english_g2):
         ({"model": names, "beam": 0}, "beam: expected a whole number"),
         ({"model": names, "normalize": "nfc"}, "normalize: expected None"),
         ({"model": names, "training_args": {"epochs": 3}}, "training_args"),
-        ({"alphabet": "ab", "committee": 1}, "committee: expected how many copies"),
+        ({"alphabet": "ab", "committee": 1}, "committee: expected a whole number of at least 2"),
     ],
 )
 def test_settings_that_cannot_be(options, message):
