@@ -18,6 +18,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.random import isolated
 from altasks.abilities import AveragesFeatures, provides
 from altasks.committees import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.testing.tasks import generator_states
@@ -46,8 +47,7 @@ class CommitteeSuite:
         """
 
         def make(committee: Committee) -> Network:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
+            with isolated(0):
                 trunk = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Dropout(0.5))
                 model = nn.Sequential(trunk, nn.Linear(16, 3))
             head = model[1]

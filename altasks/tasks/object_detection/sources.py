@@ -209,8 +209,8 @@ def _read_checkpoint(path: Path) -> DetectorSpec:
                 "model",
                 "an Ultralytics checkpoint of known classes",
                 f"{path.name}, which can't be read as one ({first_line(error)})",
-                hint="Only classes that Ultralytics lists are read, never any pickle. If you trust "
-                "the file, load it yourself and pass the object: ultralytics.YOLO(path).",
+                hint="Only classes that Ultralytics lists are read. Give the weights as "
+                "safetensors (weights=) with a model YAML, or a folder written by save().",
             ) from error
     found = checkpoint if isinstance(checkpoint, dict) else {}
     net: Any = _unwrapped(found.get("ema") or found.get("model"))
