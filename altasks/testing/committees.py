@@ -1,4 +1,4 @@
-"""The conformance suite of committees: inherit it, supply a fixture, and know that yours behaves.
+"""The conformance suites of committees: inherit one, supply fixtures, and know that yours behaves.
 
 Example:
     A test module of a third party::
@@ -7,6 +7,9 @@ Example:
             @pytest.fixture
             def make_committee(self):
                 return lambda: MyCommittee(passes=5)
+
+    `CommitteeSuite` is for a committee that draws from a network; `PredictingCommitteeSuite` for
+    one whose members are predictions of their own, such as an ensemble.
 """
 
 from __future__ import annotations
@@ -21,22 +24,39 @@ from torch import Tensor, nn
 from altasks._internal.random import isolated
 from altasks.abilities import AveragesFeatures, provides
 from altasks.committees import Committee, CommitteeLogits, Network, TrainedCommittee
-from altasks.testing.tasks import generator_states
+from altasks.predictions import Prediction, Ragged
+from altasks.testing.tasks import generator_states, prediction_tensors, same_prediction
 
 
-class CommitteeSuite:
+class _AnyCommitteeSuite:
+    """Tests for every committee, wherever its members come from."""
+
+    draws_anew: ClassVar[bool] = True
+
+    @pytest.fixture
+    def make_committee(self) -> Callable[[], Any]:
+        """Return a function that makes a fresh committee of at least two."""
+        raise pytest.UsageError(f"{type(self).__name__} needs a fixture `make_committee`")
+
+    @pytest.fixture
+    def committee(self, make_committee: Callable[[], Any]) -> Any:
+        """Return a fresh committee."""
+        return make_committee()
+
+    def test_it_counts_its_members(self, committee: Any) -> None:
+        """It says how many there are and whether their draws are joint."""
+        assert isinstance(committee.members, int)
+        assert committee.members >= 2
+        assert isinstance(committee.joint, bool)
+        assert callable(committee.start_round)
+
+
+class CommitteeSuite(_AnyCommitteeSuite):
     """Tests for every committee that draws from a network. Subclass it as `Test...`.
 
     Attributes:
         draws_anew: whether another round draws something else.
     """
-
-    draws_anew: ClassVar[bool] = True
-
-    @pytest.fixture
-    def make_committee(self) -> Callable[[], Committee]:
-        """Return a function that makes a fresh committee of at least two."""
-        raise pytest.UsageError("CommitteeSuite needs a fixture `make_committee`")
 
     @pytest.fixture
     def make_network(self) -> Callable[[Committee], Network]:
@@ -60,28 +80,24 @@ class CommitteeSuite:
         return make
 
     @pytest.fixture
+    def network(self, make_network: Callable[[Committee], Network], committee: Any) -> Network:
+        """Return a network ready for `committee`."""
+        return make_network(committee)
+
+    @pytest.fixture
     def batches(self) -> Sequence[Any]:
         """Return at least two batches of the network, as tensors `[n, ...]` of samples."""
         generator = torch.Generator().manual_seed(1)
         return [torch.randn(n, 6, generator=generator) for n in (4, 3)]
 
-    def test_it_is_a_committee(self, make_committee: Callable[[], Committee]) -> None:
-        """It says how many there are and whether their draws are joint."""
-        committee = make_committee()
+    def test_it_is_a_committee(self, committee: Any) -> None:
+        """It has everything that tasks use."""
         assert isinstance(committee, Committee)
-        assert isinstance(committee.members, int)
-        assert committee.members >= 2
-        assert isinstance(committee.joint, bool)
 
     def test_draws_have_a_committee_dim(
-        self,
-        make_committee: Callable[[], Committee],
-        make_network: Callable[[Committee], Network],
-        batches: Sequence[Any],
+        self, committee: Any, network: Network, batches: Sequence[Any]
     ) -> None:
         """[n, K, ..., C] logits and [n, ..., d] features for each batch, finite, without graph."""
-        committee = make_committee()
-        network = make_network(committee)
         drawn = committee.draw(network, batches)
         assert len(drawn) == len(batches)
         for batch, one in zip(batches, drawn, strict=True):
@@ -94,15 +110,9 @@ class CommitteeSuite:
             assert bool(torch.isfinite(one.logits).all())
             assert bool(torch.isfinite(one.features).all())
 
-    def test_members_differ(
-        self,
-        make_committee: Callable[[], Committee],
-        make_network: Callable[[Committee], Network],
-        batches: Sequence[Any],
-    ) -> None:
+    def test_members_differ(self, committee: Any, network: Network, batches: Sequence[Any]) -> None:
         """Equal opinions can't disagree."""
-        committee = make_committee()
-        logits = committee.draw(make_network(committee), batches)[0].logits
+        logits = committee.draw(network, batches)[0].logits
         assert bool((logits != logits[:, :1]).any())
 
     def test_a_round_can_be_repeated(
@@ -123,14 +133,9 @@ class CommitteeSuite:
         assert torch.equal(found[0], found[2]) != self.draws_anew
 
     def test_joint_draws_do_not_depend_on_the_batching(
-        self,
-        make_committee: Callable[[], Committee],
-        make_network: Callable[[Committee], Network],
-        batches: Sequence[Any],
+        self, committee: Any, network: Network, batches: Sequence[Any]
     ) -> None:
         """Draw k is one function: of a sample alone it says what it says in a batch."""
-        committee = make_committee()
-        network = make_network(committee)
         if not committee.joint:
             pytest.skip("this committee draws anew for each batch")
         batch = batches[0]
@@ -139,14 +144,9 @@ class CommitteeSuite:
         assert torch.allclose(whole, torch.cat(alone), rtol=1e-5, atol=1e-5)
 
     def test_features_are_those_of_the_model_at_rest_if_it_averages_none(
-        self,
-        make_committee: Callable[[], Committee],
-        make_network: Callable[[Committee], Network],
-        batches: Sequence[Any],
+        self, committee: Any, network: Network, batches: Sequence[Any]
     ) -> None:
         """Unless declared an average, features are the head's input without any dropout."""
-        committee = make_committee()
-        network = make_network(committee)
         drawn = committee.draw(network, batches[:1])[0].features
         if provides(committee, AveragesFeatures) and committee.averages_features:
             pytest.skip("its members each have features of their own")
@@ -159,14 +159,9 @@ class CommitteeSuite:
         assert torch.allclose(drawn.float(), seen[0].float(), rtol=1e-5, atol=1e-5)
 
     def test_the_model_is_left_as_it_was(
-        self,
-        make_committee: Callable[[], Committee],
-        make_network: Callable[[Committee], Network],
-        batches: Sequence[Any],
+        self, committee: Any, network: Network, batches: Sequence[Any]
     ) -> None:
         """Modes, weights, hooks, generators and gradient mode; also of a model in training."""
-        committee = make_committee()
-        network = make_network(committee)
         for training in (False, True):
             network.model.train(training)
             modes = [module.training for module in network.model.modules()]
@@ -180,3 +175,89 @@ class CommitteeSuite:
             assert [len(module._forward_hooks) for module in network.model.modules()] == hooks
             for name, value in network.model.state_dict().items():
                 assert torch.equal(value, weights[name]), name
+
+
+class PredictingCommitteeSuite(_AnyCommitteeSuite):
+    """Tests for a committee whose members predict for themselves: an ensemble, views of an image.
+
+    It has no `draw`: the task asks each member for its prediction and joins them. Subclass it as
+    `Test...`.
+
+    Attributes:
+        draws_anew: whether another round draws something else.
+        tolerance: how far predictions of one sample may differ between batchings.
+    """
+
+    draws_anew: ClassVar[bool] = False
+    tolerance: ClassVar[float] = 1e-5
+
+    @pytest.fixture
+    def make_task(self) -> Callable[[Any], Any]:
+        """Return a function that makes a task with the committee, able to predict."""
+        raise pytest.UsageError(f"{type(self).__name__} needs a fixture `make_task`")
+
+    @pytest.fixture
+    def samples(self) -> Sequence[Any]:
+        """Return at least two samples."""
+        raise pytest.UsageError(f"{type(self).__name__} needs a fixture `samples`")
+
+    @pytest.fixture
+    def task(self, make_task: Callable[[Any], Any], committee: Any) -> Any:
+        """Return a task with `committee`."""
+        return make_task(committee)
+
+    def test_predictions_have_a_committee_dim(
+        self, committee: Any, task: Any, samples: Sequence[Any]
+    ) -> None:
+        """`[n, K, ...]`, or `[M, K, ...]` over the units of all samples; all numbers finite."""
+        prediction = task.predict(samples)
+        assert isinstance(prediction, Prediction)
+        assert len(prediction) == len(samples)
+        assert prediction.members == committee.members
+        for values in prediction_tensors(_units(prediction)):
+            assert values.shape[1] == committee.members
+            assert bool(torch.isfinite(values).all())
+
+    def test_members_differ(self, task: Any, samples: Sequence[Any]) -> None:
+        """Equal opinions can't disagree."""
+        values = prediction_tensors(_units(task.predict(samples)))
+        assert any(bool((one != one[:, :1]).any()) for one in values)
+
+    def test_a_round_can_be_repeated(
+        self,
+        make_committee: Callable[[], Any],
+        make_task: Callable[[Any], Any],
+        samples: Sequence[Any],
+    ) -> None:
+        """Equal rounds predict the same, in a new committee too; another round may not."""
+        found: list[Prediction] = []
+        for round in (2, 2, 3):
+            task = make_task(make_committee())
+            task.start_round(round)
+            found.append(task.predict(samples))
+            assert same_prediction(task.predict(samples), found[-1])
+        assert same_prediction(found[0], found[1])
+        assert same_prediction(found[0], found[2]) != self.draws_anew
+
+    def test_joint_members_do_not_depend_on_the_batching(
+        self, committee: Any, task: Any, samples: Sequence[Any]
+    ) -> None:
+        """Member k is one function: of a sample alone it says what it says in a batch."""
+        if not committee.joint:
+            pytest.skip("this committee draws anew for each batch")
+        whole = task.predict(samples)
+        for row, sample in enumerate(samples):
+            alone = task.predict([sample])
+            assert same_prediction(whole[row : row + 1], alone, self.tolerance), row
+
+    def test_generators_are_left_alone(self, task: Any, samples: Sequence[Any]) -> None:
+        """Prediction gives the global generators back, and the gradient mode."""
+        task.predict(samples)  # what is loaded at the first call may draw
+        before = generator_states()
+        task.predict(samples)
+        assert generator_states() == before
+        assert torch.is_grad_enabled()
+
+
+def _units(prediction: Prediction) -> Prediction:
+    return prediction.units if isinstance(prediction, Ragged) else prediction

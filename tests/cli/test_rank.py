@@ -306,7 +306,11 @@ def test_a_damaged_note_beside_a_model_is_one_message(rank, checkpoint, tmp_path
     (tmp_path / "model" / "altasks.json").write_text(content)
     result = rank(model=tmp_path / "model")
     assert result.exit_code == 2
-    assert "--model: expected a folder written by save(), its altasks.json" in result.output
+    assert (
+        "--model: expected a folder written by save(), its altasks.json whole, found "
+        in result.output
+    )
+    assert str(tmp_path / "model" / "altasks.json") in result.output
 
 
 @pytest.mark.parametrize("task", ["text-classification", "image-classification"])
