@@ -383,6 +383,16 @@ class DefaultStrategy(Protocol):
         ...
 
 
+@runtime_checkable
+class DefaultColdStart(Protocol):
+    """Loops make the first asks, before any fit, by this strategy instead of `"random"`."""
+
+    @property
+    def default_cold_start(self) -> str:
+        """The name of the strategy used before the first fit when none is named."""
+        ...
+
+
 # Of committees, functions and oracles.
 
 

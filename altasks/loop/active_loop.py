@@ -14,8 +14,6 @@ from altasks._internal.labels import check_label
 from altasks._internal.numbers import require_whole
 from altasks.abilities import (
     ChecksLabels,
-    DefaultAcquisition,
-    DefaultStrategy,
     Evaluates,
     JointDraws,
     Trainable,
@@ -34,7 +32,14 @@ from altasks.loop.query import Query, Round
 from altasks.loop.query_maker import QueryMaker
 from altasks.loop.recipes import committee_recipe, function_recipe, strategy_recipe
 from altasks.loop.selection import AskRequest, Selector, given_scores, unknown_id
-from altasks.loop.settings import check_settings, resolve_strategy
+from altasks.loop.settings import (
+    check_settings,
+    default_cold_start,
+    default_strategy,
+    kept_or_default,
+    kept_or_default_acquisition,
+    resolve_strategy,
+)
 from altasks.registry import get_acquisition
 
 if TYPE_CHECKING:
@@ -53,11 +58,13 @@ class ActiveLoop:
         pool: whatever `altasks.as_pool` takes.
         store: a database URL (`"sqlite:///reviews.db"`), the `Path` of an SQLite file, a `Store`,
             or None: in memory, gone with the process.
-        acquisition: a function or its name; None takes the task's default.
-        strategy: a strategy or its name; None takes the task's default, or `"top_k"`.
-        cold_start: the strategy of asks before the first fit. It gets the scores of the task as
-            it was given if it reads any; the default doesn't. Say `"top_k"` for a task that can
-            be trained and was already. A task without `fit` has no cold start.
+        acquisition: a function or its name. None takes what the store was made with, or else the
+            task's default; so do the next two.
+        strategy: a strategy or its name; the default is the task's, or `"top_k"`.
+        cold_start: the strategy of asks before the first fit; the default is the task's, or
+            `"random"`. It gets the scores of the task as it was given if it reads any; the
+            defaults don't. Say `"top_k"` for a task that can be trained and was already. A task
+            without `fit` has no cold start.
         seed: every random choice is drawn from it and the round.
         batch_size: samples per call of `task.predict` and `task.embed`.
         progress: a progress bar while scoring; None shows one on a terminal.
@@ -95,7 +102,7 @@ class ActiveLoop:
         store: str | Path | Store | None = None,
         acquisition: str | Callable[..., Tensor] | None = None,
         strategy: Any = None,
-        cold_start: Any = "random",
+        cold_start: Any = None,
         seed: int = 0,
         batch_size: int = 32,
         progress: bool | None = None,
@@ -109,23 +116,25 @@ class ActiveLoop:
         self.task = task
         self.pool = as_pool(pool)
         self.seed = int(seed)
-        if acquisition is None and provides(task, DefaultAcquisition):
-            acquisition = task.default_acquisition
         if isinstance(acquisition, str):
             get_acquisition(acquisition)  # a misspelt name is an error now, not at the first ask
-        named = strategy
-        if named is None and provides(task, DefaultStrategy):
-            named = task.default_strategy
-        self.acquisition = acquisition
-        self.strategy = resolve_strategy(named or "top_k", "strategy")
-        self.cold_start = resolve_strategy(cold_start, "cold_start")
+        named = None if strategy is None else resolve_strategy(strategy, "strategy")
+        first = None if cold_start is None else resolve_strategy(cold_start, "cold_start")
 
         self.store: Store = open_store(store)
+        # Not given by a queue, which may only collect answers; a task asks by the default.
+        queue = named is None and task is None
+        self.strategy = named or kept_or_default(self.store, "strategy", default_strategy(task))
+        self.cold_start = first or kept_or_default(
+            self.store, "cold_start", default_cold_start(task)
+        )
+        if acquisition is None:
+            acquisition = kept_or_default_acquisition(self.store, task, acquisition_options)
+        self.acquisition = acquisition
         settings = {
             "seed": self.seed,
             "cold_start": strategy_recipe(self.cold_start),
-            # Not given by a queue, which may only collect answers; a task asks by the default.
-            "strategy": None if named is None and task is None else strategy_recipe(self.strategy),
+            "strategy": None if queue else strategy_recipe(self.strategy),
             "acquisition": None
             if acquisition is None
             else function_recipe(acquisition, acquisition_options),

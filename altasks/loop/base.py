@@ -174,6 +174,10 @@ class Store(Protocol):
         """Keep the JSON `value` under `key` unless there is one; return what is kept."""
         ...
 
+    def get(self, key: str) -> Any:
+        """Return the JSON value kept under `key`, or None."""
+        ...
+
     def put(self, key: str, value: Any) -> None:
         """Keep the JSON `value` under `key`, whatever was there."""
         ...

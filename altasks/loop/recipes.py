@@ -179,6 +179,38 @@ def _defaults(recipe: Recipe) -> dict[str, Any]:
     return {}
 
 
+def remake_strategy(recipe: Any) -> Strategy | None:
+    """Return the strategy that a recipe was taken from, or None where that can't be known.
+
+    It can be where the strategy, and each one inside it, is registered and its options are short
+    JSON. A recipe that was migrated from schema version 1 may lack options: they are the defaults.
+
+    Example:
+        >>> from altasks.strategies import Power
+        >>> remake_strategy(strategy_recipe(Power(beta=2))).beta
+        2.0
+    """
+    if not is_recipe(recipe) or recipe.get("name") not in STRATEGIES:
+        return None
+    options: dict[str, Any] = {}
+    for name, value in recipe["options"].items():
+        if is_recipe(value):
+            options[name] = remake_strategy(value)
+            if options[name] is None:
+                return None
+        elif isinstance(value, Mapping) and set(value) == {"number"}:
+            options[name] = float(value["number"])
+        elif isinstance(value, Mapping) and set(value) in ({"digest"}, {"type"}):
+            return None
+        else:
+            options[name] = value
+    try:
+        strategy: Strategy = STRATEGIES.get(recipe["name"])(**options)
+    except (TypeError, ValueError):  # made by a version with other options
+        return None
+    return strategy if same(recipe, strategy_recipe(strategy)) else None
+
+
 def is_recipe(value: Any) -> bool:
     """Return whether a JSON value is a recipe."""
     return isinstance(value, Mapping) and isinstance(value.get("options"), Mapping)

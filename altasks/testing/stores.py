@@ -86,6 +86,8 @@ class StoreSuite:
         """The first value stays until it is put."""
         assert open_store().claim("seed", 3) == 3
         assert open_store().claim("seed", 4) == 3
+        assert open_store().get("seed") == 3
+        assert open_store().get("another") is None
         open_store().put("seed", {"a": [1]})
         assert open_store().claim("seed", 5) == {"a": [1]}
 

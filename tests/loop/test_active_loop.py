@@ -523,8 +523,9 @@ class TestReopen:
             default_strategy = None
 
         make(task=Plain(), strategy="random")
+        assert isinstance(make(task=Plain()).strategy, al.Random)
         with pytest.raises(StoreError, match=r"strategy: .*random\(\), and this loop has .*top_k"):
-            make(task=Plain())
+            make(task=Plain(), strategy="top_k")
 
     def test_a_queue_may_leave_them_unsaid(self, make: Any, data: Data, url: str) -> None:
         make()

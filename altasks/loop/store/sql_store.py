@@ -115,18 +115,21 @@ class SQLStore:
     def claim(self, key: str, value: Any) -> Any:
         """Keep the JSON `value` under `key` unless there is one; return what is kept."""
 
-        def look(connection: Connection) -> str | None:
-            return connection.scalar(select(META.c.value).where(META.c.key == key))
-
         def keep(connection: Connection) -> str:
-            kept = look(connection)
+            kept = _value_of(connection, key)
             if kept is None:
                 kept = dumps(value)
                 connection.execute(insert(META).values(key=key, value=kept))
             return kept
 
         # Opening a store writes nothing if all is there already: it may be read-only.
-        return json.loads(self._database.read(look) or self._database.write(keep))
+        kept = self._database.read(lambda connection: _value_of(connection, key))
+        return json.loads(kept or self._database.write(keep))
+
+    def get(self, key: str) -> Any:
+        """Return the JSON value kept under `key`, or None."""
+        kept = self._database.read(lambda connection: _value_of(connection, key))
+        return None if kept is None else json.loads(kept)
 
     def put(self, key: str, value: Any) -> None:
         """Keep the JSON `value` under `key`, whatever was there."""
@@ -427,3 +430,7 @@ class SQLStore:
     def close(self) -> None:
         """Close the connections; a store in memory is lost."""
         self._database.close()
+
+
+def _value_of(connection: Connection, key: str) -> str | None:
+    return connection.scalar(select(META.c.value).where(META.c.key == key))
