@@ -1,16 +1,14 @@
 """Whatever stands in a file of boxes: images and boxes that lie in them, or an AltasksError.
 
-A short run by default; `ALTASKS_FUZZ_SECONDS=180` runs each reader for that long.
+A short run by default; `fuzzing.py` says how it is kept up for longer.
 """
 
 import json
-import os
-import time
 import warnings
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from altasks.data import count_yolo, read_coco, read_voc, read_yolo
@@ -21,7 +19,7 @@ from altasks.errors import AltasksError
 
 Image = pytest.importorskip("PIL.Image", reason="needs the extra vision")
 
-SECONDS = float(os.environ.get("ALTASKS_FUZZ_SECONDS", "0"))
+pytestmark = pytest.mark.timeout(0)
 WORDS = ["clip", "error", "skip"]
 
 numbers = st.one_of(
@@ -63,15 +61,15 @@ def root(tmp_path_factory):
 
 
 def judge(read):
-    """Call a reader: boxes inside their images, or an error of ours that names something."""
+    """Call a reader: boxes inside their images, or an error of ours, which is True."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             found = read()
         except AltasksError:
-            return
+            return True
     if isinstance(found, list):
-        return
+        return False
     for name, label in found.labels.items():
         assert name in found.images
         for entry in label:
@@ -79,34 +77,12 @@ def judge(read):
             assert entry["label"] in found.names
             assert 0 <= x1 < x2 <= 64
             assert 0 <= y1 < y2 <= 64
+    return False
 
 
 def write(path, content):
     """Write a text as it is, whole or torn, in UTF-8 as far as it goes."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode(errors="replace"))
-
-
-def fuzz(run, *strategies):
-    """Draw inputs and run, at least one batch of them and until the time is up."""
-    end, batch, count = time.monotonic() + SECONDS, 0, 0
-    while not batch or time.monotonic() < end:
-
-        @seed(batch)
-        @settings(
-            max_examples=500 if SECONDS else 60,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        @given(st.tuples(*strategies))
-        def check(drawn):
-            nonlocal count
-            count += 1
-            run(*drawn)
-
-        check()
-        batch += 1
-    print(f"{count:,} inputs")
 
 
 rows = st.lists(
@@ -122,9 +98,9 @@ def test_rows_of_yolo(root):
     def run(text, raw, bad_boxes, sixth):
         write(place / "a.txt", raw if raw is not None else text)
         options = {"bad_boxes": bad_boxes, "sixth_column": sixth}
-        judge(lambda: read_yolo(place, images=root / "images", names=["a", "b"], **options))
         judge(lambda: count_yolo(place, 2, sixth_column=sixth))
         judge(lambda: count_yolo(place, ["a", "b"]))
+        return judge(lambda: read_yolo(place, images=root / "images", names=["a", "b"], **options))
 
     fuzz(
         run, rows, st.none() | st.binary(max_size=30), choices, st.sampled_from(["error", "ignore"])
@@ -144,8 +120,8 @@ def test_data_yamls(root):
         text = "".join(f"{key}: {value}\n" for key, value in entries) + tail
         write(root / "data.yaml", text)
         write(root / "list.txt", "\n".join(listed))
-        judge(lambda: read_yolo(root / "data.yaml", split=split))
         judge(lambda: read_yolo(root / "data.yaml", root=root, names=["a"]))
+        return judge(lambda: read_yolo(root / "data.yaml", split=split))
 
     keys = st.sampled_from(["train", "val", "names", "path", "nc", "test", "validation", "x"])
     likely = st.tuples(st.just(("names", "[a, b]")), st.just(("train", "list.txt")))
@@ -176,8 +152,8 @@ def test_voc(root):
             root / "xml" / "a.xml", raw if raw is not None else f"<annotation>{body}</annotation>"
         )
         options = {"bad_boxes": bad_boxes, "turned": turned}
-        judge(lambda: read_voc(root / "xml", root / "images", **options))
         judge(lambda: count_voc(root / "xml", ["a"]))
+        return judge(lambda: read_voc(root / "xml", root / "images", **options))
 
     parts = st.lists(st.sampled_from(XML_PARTS), max_size=3)
     raw = st.none() | st.text(max_size=20) | st.binary(max_size=40)
@@ -195,7 +171,7 @@ def test_coco(root):
     def run(content, options, torn):
         text = json.dumps(content)
         write(root / "c.json", text[: len(text) // 2] if torn else text)
-        judge(lambda: read_coco(root / "c.json", root / "images", **options))
+        return judge(lambda: read_coco(root / "c.json", root / "images", **options))
 
     def entry(**fields):
         known = st.fixed_dictionaries({}, optional={k: v | anything for k, v in fields.items()})
@@ -237,8 +213,8 @@ def test_coco(root):
 
 def test_names(root):
     def run(value):
-        judge(lambda: names_by_number(value))
         judge(lambda: names_by_number(json.dumps(value)))
+        return judge(lambda: names_by_number(value))
 
     fuzz(run, anything)
 

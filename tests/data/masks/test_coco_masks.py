@@ -1,12 +1,11 @@
 """Outlines of COCO files as editors and models write them."""
 
 import json
-import os
-from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
+from hypothesis import given
 from hypothesis import strategies as st
 
 from altasks.data import decode_mask, read_coco_masks
@@ -197,24 +196,22 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+FIELDS = st.sampled_from(["area", "bbox", "iscrowd", "ignore", "category_id", "image_id", "id"])
+
+
+@pytest.mark.timeout(0)
 @pytest.mark.filterwarnings("ignore::altasks.errors.DataWarning")
-@given(
-    outlines=st.lists(JSON, max_size=3),
-    fields=st.dictionaries(
-        st.sampled_from(["area", "bbox", "iscrowd", "ignore", "category_id", "image_id", "id"]),
-        JSON, max_size=3,
-    ),
-    skip=st.booleans(),
-)  # fmt: skip
-@settings(
-    max_examples=int(os.environ.get("ALTASKS_FUZZ", "60")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_any_json_is_drawn_or_named(read, outlines, fields, skip):
-    options = {"bad_polygons": "skip" if skip else "error", "crowds": "class" if skip else None}
-    with suppress(AltasksError):
-        found = read(*outlines, options=options, **fields)
+def test_any_json_is_drawn_or_named(read):
+    def run(outlines, fields, skip):
+        options = {"bad_polygons": "skip" if skip else "error", "crowds": "class" if skip else None}
+        try:
+            found = read(*outlines, options=options, **fields)
+        except AltasksError:
+            return True
         assert decode_mask(found.masks["a"]).shape == (10, 12)
+        return False
+
+    fuzz(run, st.lists(JSON, max_size=3), st.dictionaries(FIELDS, JSON, max_size=3), st.booleans())
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,8 @@
 """The meaning of the numbers in mask files: bits, palettes, grey levels, colours, and 255."""
 
-import os
-
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from altasks.data import decode_mask, read_masks
@@ -261,30 +259,29 @@ def test_more_classes_than_a_byte_need_a_void(read, folders):
     assert decode_mask(read(classes=names, void=65535).masks["a"]).max() == 299
 
 
-@given(
-    data=st.binary(max_size=200),
-    head=st.sampled_from([
+HEADS = st.sampled_from(
+    [
         b"", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x06", b"\x93NUMPY\x01\0v\0",
         b"II*\0\x08\0\0\0", b"GIF89a\x08\0\x06\0", b"BM", b"P5 8 6 255\n", b"RIFF\x20\0\0\0WEBP",
-    ]),
-    suffix=st.sampled_from([".png", ".npy", ".tif", ".gif", ".bmp", ".webp", ".pgm"]),
-    coloured=st.booleans(),
+    ]
 )  # fmt: skip
-@settings(
-    max_examples=int(os.environ.get("ALTASKS_FUZZ", "60")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SUFFIXES = st.sampled_from([".png", ".npy", ".tif", ".gif", ".bmp", ".webp", ".pgm"])
+
+
+@pytest.mark.timeout(0)
 @pytest.mark.filterwarnings("ignore")
-def test_any_bytes_are_a_mask_or_named(folders, read, data, head, suffix, coloured):
-    for old in (folders / "masks").iterdir():
-        old.unlink()
-    (folders / "masks" / f"a{suffix}").write_bytes(head + data)
-    message = ""
-    try:
-        found = read(classes={"a": (0, 0, 0)} if coloured else NAMES)
-    except AltasksError as error:
-        message = str(error)
-    if message:
-        assert f"a{suffix}" in message
-    else:
+def test_any_bytes_are_a_mask_or_named(folders, read):
+    def run(data, head, suffix, coloured):
+        for old in (folders / "masks").iterdir():
+            old.unlink()
+        (folders / "masks" / f"a{suffix}").write_bytes(head + data)
+        try:
+            found = read(classes={"a": (0, 0, 0)} if coloured else NAMES)
+        except AltasksError as error:
+            message = str(error)
+            assert f"a{suffix}" in message
+            return True
         assert decode_mask(found.masks["a"]).shape == (6, 8)
+        return False
+
+    fuzz(run, st.binary(max_size=200), HEADS, SUFFIXES, st.booleans())

@@ -1,10 +1,9 @@
 """Texts with spans as annotation tools write them."""
 
 import json
-import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from fuzzing import fuzz
 from hypothesis import strategies as st
 
 from altasks.data import read_tagged_jsonl
@@ -162,20 +161,18 @@ RECORDS = st.dictionaries(
 )  # fmt: skip
 
 
+@pytest.mark.timeout(0)
 @pytest.mark.filterwarnings("ignore::altasks.errors.DataWarning")
-@given(records=st.lists(RECORDS, min_size=1, max_size=2), cut=st.booleans())
-@settings(
-    max_examples=int(os.environ.get("ALTASKS_FUZZ", "60")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-def test_any_json_is_read_or_refused_by_line(read, records, cut):
-    message = ""
-    try:
-        sentences = read(*records, cut=cut)
-    except AltasksError as error:
-        message = str(error)
-    if message:
-        assert "s.jsonl" in message
-    else:
+def test_any_json_is_read_or_refused_by_line(read):
+    def run(records, cut):
+        try:
+            sentences = read(*records, cut=cut)
+        except AltasksError as error:
+            message = str(error)
+            assert "s.jsonl" in message
+            return True
         assert len(sentences) <= len(records)
         assert list(map(len, sentences.tokens)) == list(map(len, sentences.tags))
+        return False
+
+    fuzz(run, st.lists(RECORDS, min_size=1, max_size=2), st.booleans())
