@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from altasks._internal.arrays import refuse_masked
 from altasks.errors import InvalidInputError, invalid
 
 
@@ -98,7 +99,7 @@ def as_rows(values: Any, argument: str = "samples") -> Any:
 
     Raises:
         InvalidInputError: for a frame with two columns of one name; for a set, which has no
-            order, and a dict, of which only the keys would be read.
+            order, and a dict, of which only the keys would be read; for masked values.
 
     Example:
         >>> import pandas as pd
@@ -114,6 +115,7 @@ def as_rows(values: Any, argument: str = "samples") -> Any:
         )  # fmt: skip
     if isinstance(values, set | frozenset):
         raise invalid(argument, "a list", "a set, which has no order", hint="Pass sorted(...).")
+    refuse_masked(values, argument)
     if is_frame(values):
         return frame_rows(values, argument)
     return series_values(values) if is_series(values) else values

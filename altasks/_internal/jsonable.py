@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks.errors import invalid
 
 
@@ -28,6 +29,7 @@ def to_json(value: Any, argument: str, where: str = "") -> Any:
         >>> to_json({"box": (1, np.float32(0.5))}, "label")
         {'box': [1, 0.5]}
     """
+    refuse_masked(value, argument)
     if isinstance(value, Tensor | np.ndarray | np.generic):
         value = value.tolist()
     elif isinstance(value, PurePath):

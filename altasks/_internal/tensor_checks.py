@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.chunks import pieces
 from altasks._internal.frames import aligned_to_ids
 from altasks._internal.versions import warn_if_untested
@@ -50,13 +51,7 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
                 hint="Convert it: tensor.to_dense().",
             )
     else:
-        if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-            raise invalid(
-                argument,
-                "an array with all its values",
-                f"{int(np.ma.getmaskarray(value).sum())} masked ones",
-                hint="Leave those rows out, or fill them in: array.filled(...).",
-            )
+        refuse_masked(value, argument)
         try:
             array = np.asarray(aligned_to_ids(value, argument))
         except ValueError as error:  # rows of different lengths

@@ -73,7 +73,10 @@ def from_dataset(dataset: Any, chosen: ColumnNames) -> Rows:
     ids = _ids(dataset, len(dataset), chosen)
     labels = {}
     if chosen.label is not None:
-        class_label = bool(getattr(dataset.features[chosen.label], "names", None))
+        feature = dataset.features[chosen.label]
+        while not hasattr(feature, "names") and (inner := _inner(feature)) is not None:
+            feature = inner
+        class_label = bool(getattr(feature, "names", None))
         labels = labels_of(
             ids, dataset[chosen.label], chosen.label,
             no_label=chosen.no_label, class_label=class_label,
@@ -84,6 +87,14 @@ def from_dataset(dataset: Any, chosen: ColumnNames) -> Rows:
         return row if chosen.text is None else row[chosen.text]
 
     return Rows(ids, fetch, chosen.id is None, labels)
+
+
+def _inner(feature: Any) -> Any:
+    """Return what a list of a Hugging Face data set holds; None of another feature."""
+    if isinstance(feature, list):
+        return feature[0]
+    inner = getattr(feature, "feature", None)
+    return None if isinstance(inner, Mapping) else inner
 
 
 def _ids(columns: Any, rows: int, chosen: ColumnNames) -> list[str]:

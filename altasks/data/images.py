@@ -170,6 +170,9 @@ def _find(sample: Any, row: int) -> tuple[Any, bool]:
     if isinstance(source, bytes | bytearray):
         source = BytesIO(source)
     elif hasattr(source, "__array__") or hasattr(source, "detach"):
+        if np.ma.is_masked(source):
+            hint = "Fill them in: array.filled(...)."
+            raise _unreadable(sample, row, "an array with masked values", hint)
         return pil.fromarray(_to_bytes(_as_array(source), sample, row)), True
     elif not isinstance(source, str | os.PathLike):
         raise _unreadable(sample, row, type(source).__name__)

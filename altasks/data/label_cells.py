@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from altasks._internal.arrays import as_list
 from altasks.errors import invalid
 
 #: Texts that programs write for a value that is missing.
@@ -13,7 +16,9 @@ _WRITTEN = ("nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "None", "\\N")
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value is none at all: None, NaN, pandas' NA and NaT, or a blank text.
+    """Return whether a value is none at all.
+
+    So are None, NaN, pandas' NA and NaT, what a NumPy array masks, and blank texts.
 
     Example:
         >>> [is_missing(value) for value in (None, float("nan"), " ", 0, "a", [])]
@@ -21,7 +26,7 @@ def is_missing(value: Any) -> bool:
     """
     if isinstance(value, str):
         return not value.strip()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
         return True
     number = _plain(value)
     return isinstance(number, float) and math.isnan(number)
@@ -37,18 +42,20 @@ def labels_of(
 ) -> dict[str, Any]:
     """Return id -> label of the rows that have one.
 
-    None, NaN, pandas' NA and blank texts are no labels, and of a `ClassLabel` neither is -1. What
-    could be a class as well as a missing value is refused unless `no_label` decides: the
-    texts that programs write for missing values (`nan`, `null`, ...), and a -1 that is the only
-    negative one among whole numbers. Numbers that are whole but came as floats because some are
-    missing, as pandas has them, are whole numbers again.
+    None, NaN, pandas' NA and blank texts are no labels, and of a `ClassLabel` neither is -1. Of a
+    list, as labels of several classes and tags are, the same goes for each entry: a list of
+    nothing else is no label, an empty one is the label that says none, and one with a gap is
+    refused. What could be a class as well as a missing value is refused unless `no_label` decides:
+    the texts that programs write for missing values (`nan`, `null`, ...), and a -1 that is the
+    only negative one among whole numbers. Numbers that are whole but came as floats because some
+    are missing, as pandas has them, are whole numbers again.
 
     Args:
         ids: N ids.
         cells: N cells.
         column: where the cells come from, for errors.
         no_label: cells that mean "no label" besides the empty ones; none if empty.
-        class_label: whether the cells are numbers of a Hugging Face `ClassLabel`.
+        class_label: whether the cells are numbers of a Hugging Face `ClassLabel`, or lists of them.
 
     Raises:
         InvalidInputError: naming the row.
@@ -62,15 +69,20 @@ def labels_of(
     labels: dict[str, Any] = {}
     row_of: dict[str, int] = {}
     for row, (name, cell) in enumerate(zip(ids, cells, strict=True)):
-        value = _plain(cell)
-        if is_missing(value) or (class_label and value == -1) or _listed(value, no_label):
+        value = _plain(as_list(cell))
+        # A list of other things than values (boxes, spans, rows of a mask) goes as it is.
+        entries = list(map(_plain, value)) if _is_flat(value) else [value]
+        gaps = [_is_none(one, no_label, class_label) for one in entries]
+        if any(gaps) and all(gaps):
             continue
-        if no_label is None and isinstance(value, str) and value in _WRITTEN:
+        if any(gaps):
             raise invalid(
-                column, "a label, or an empty cell for none", repr(value), where=f"row {row}",
-                hint=f"Say no_label=[{value!r}] if it means that there is none, or no_label=[] if "
-                "it is a class.",
+                column, "a list of labels without gaps", repr(value)[:200], where=f"row {row}",
+                hint=f"{entries[gaps.index(True)]!r} means that there is no label: take it out, "
+                "or empty the cell.",
             )  # fmt: skip
+        if no_label is None:
+            _refuse_written(entries, column, row)
         labels[name], row_of[name] = value, row
     if no_label is None and not class_label:
         _refuse_doubtful(labels, row_of, column)
@@ -78,6 +90,28 @@ def labels_of(
         isinstance(value, float) and value.is_integer() for value in labels.values()
     )
     return {name: int(value) for name, value in labels.items()} if came_as_floats else labels
+
+
+def _is_none(value: Any, no_label: Sequence[Any] | None, class_label: bool) -> bool:
+    return is_missing(value) or (class_label and value == -1) or _listed(value, no_label)
+
+
+def _is_flat(value: Any) -> bool:
+    return isinstance(value, list | tuple) and not any(
+        isinstance(one, list | tuple | Mapping | np.ndarray) and one is not np.ma.masked
+        for one in value
+    )
+
+
+def _refuse_written(entries: Sequence[Any], column: str, row: int) -> None:
+    """Refuse texts that programs write for a value that is missing."""
+    for value in entries:
+        if isinstance(value, str) and value in _WRITTEN:
+            raise invalid(
+                column, "a label, or an empty cell for none", repr(value), where=f"row {row}",
+                hint=f"Say no_label=[{value!r}] if it means that there is none, or no_label=[] if "
+                "it is a class.",
+            )  # fmt: skip
 
 
 def _refuse_doubtful(labels: dict[str, Any], row_of: dict[str, int], column: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import is_frame, is_series, labels_by_id
 from altasks.data.columns import (
     ColumnNames,
@@ -253,6 +254,7 @@ def _refuse_columns(chosen: ColumnNames, kind: str) -> None:
 
 
 def _from_sequence(source: Any) -> Pool:
+    refuse_masked(source, "pool")
     # Another kind of sequence may read or decode a sample each time it is fetched.
     held = type(source) in (list, tuple)
     return Pool(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
@@ -308,6 +309,7 @@ def given_scores(scores: Any, pool: Pool) -> Any:
 
 
 def _vector(values: Any) -> np.ndarray:
+    refuse_masked(values, "scores")
     # By way of double: NumPy has no bfloat16.
     array = (
         values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from altasks._internal.arrays import refuse_masked
 from altasks.errors import invalid
 from altasks.predictions import Normal
 
@@ -33,7 +34,8 @@ def calibration_curve(
         `[L]`, float64; with several targets, averaged over them.
 
     Raises:
-        InvalidInputError: for a truth that doesn't fit or isn't finite, or a level out of range.
+        InvalidInputError: for a truth that doesn't fit, is masked or isn't finite, or a level out
+            of range.
 
     Example:
         >>> prediction = Normal(mean=[0.0, 0.0, 0.0, 0.0], variance=[1.0, 1.0, 1.0, 1.0])
@@ -43,6 +45,7 @@ def calibration_curve(
     wanted = np.asarray(levels, dtype=np.float64)
     if wanted.ndim != 1 or not len(wanted) or not ((wanted > 0) & (wanted < 1)).all():
         raise invalid("levels", "numbers in (0, 1)", f"{list(levels)!r}")
+    refuse_masked(truth, "truth")
     targets = np.asarray(truth, dtype=np.float64)
     targets = targets[:, None] if targets.ndim == 1 else targets
     shape = (len(prediction), prediction.targets)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from altasks._internal.arrays import refuse_masked
 from altasks.errors import invalid
 
 #: Up to this many resamples are enumerated, all of them, instead of drawn: 5 seeds have 3,125.
@@ -100,6 +101,7 @@ def bootstrap_mean(
         >>> print(bootstrap_mean([0.1, 0.2, 0.3]))
         0.200 [0.122, 0.278]
     """
+    refuse_masked(values, "values")
     sample = np.asarray(values, dtype=np.float64)
     if sample.ndim != 1 or not len(sample):
         raise invalid("values", "shape [S] with at least one value", f"shape {list(sample.shape)}")
@@ -241,6 +243,7 @@ def compare(
 
 def _as_curves(labels: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return label counts `[B]` and scores `[..., B]` as float64, checked."""
+    refuse_masked(labels, "labels")
     counts = np.asarray(labels, dtype=np.float64)
     if counts.ndim != 1 or len(counts) < 2:
         raise invalid("labels", "shape [B] with B >= 2", f"shape {list(counts.shape)}")
@@ -250,6 +253,7 @@ def _as_curves(labels: Any, scores: Any) -> tuple[np.ndarray, np.ndarray]:
         raise invalid(
             "labels", "increasing finite label counts", f"{counts[row]:g}", where=f"row {row}"
         )
+    refuse_masked(scores, "scores")
     curves = np.asarray(scores, dtype=np.float64)
     if curves.ndim not in (1, 2) or curves.shape[-1] != len(counts):
         raise invalid(

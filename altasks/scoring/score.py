@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.numbers import require_whole
 from altasks.abilities import (
     AveragesFeatures,
@@ -285,6 +286,7 @@ def _score_batch(
 
 
 def _as_vector(scores: Any, length: int) -> np.ndarray:
+    refuse_masked(scores, "acquisition")
     vector: np.ndarray = (
         scores.detach().double().cpu().numpy()
         if isinstance(scores, Tensor)

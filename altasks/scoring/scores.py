@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
 from altasks.errors import InvalidInputError, invalid
@@ -31,6 +32,9 @@ class Scores:
         mean_probs: `[N, C]`, if kept.
         draws: `[N, K, C]`, if kept.
         skipped: id -> what was found, of samples that could not be read; they are not in `ids`.
+
+    Raises:
+        InvalidInputError: for values that are masked.
     """
 
     ids: list[str]
@@ -39,6 +43,9 @@ class Scores:
     mean_probs: np.ndarray | None = None
     draws: np.ndarray | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        refuse_masked(self.values, "values", self.ids)
 
     def __len__(self) -> int:
         """Return N, the number of samples."""

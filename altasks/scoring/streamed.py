@@ -9,6 +9,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks.abilities import Grouped, StreamsItself, provides
 from altasks.acquisition import Reduce, StreamedReduction
 from altasks.predictions import Prediction, Ragged
@@ -113,7 +114,9 @@ class StreamedScorer:
         for places in _groups(self._task, batch):
             samples = [batch[place] for place in places]
             whole = self._whole(samples)
-            found = torch.as_tensor(self._function(whole, **self._options))
+            scored = self._function(whole, **self._options)
+            refuse_masked(scored, "acquisition")
+            found = torch.as_tensor(scored)
             if found.shape != (len(samples),):
                 return found  # the caller names what is wrong with it
             scores[places] = found.detach().double().cpu()

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import aligned_to_ids
 from altasks._internal.numbers import require_whole
 from altasks.errors import InvalidInputError, invalid
@@ -50,8 +51,8 @@ class Candidates:
     0, 1, 2, ... is read by position.
 
     Raises:
-        InvalidInputError: for repeated ids, a score that isn't finite, lengths that differ, or a
-            table whose index doesn't name the ids.
+        InvalidInputError: for repeated ids, a score that isn't finite, values that are masked,
+            lengths that differ, or a table whose index doesn't name the ids.
 
     Example:
         >>> Candidates(["a", "b"], [0.1, 0.9]).values.tolist()
@@ -94,7 +95,7 @@ class Candidates:
         for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
             array = aligned_to_ids(getattr(self, name), name, ids)
             object.__setattr__(self, name, array)
-            _require_array(array, name)
+            _require_array(array, name, ids)
             if array is not None and (array.ndim != ndim or len(array) != len(ids)):
                 raise invalid(
                     name,
@@ -149,11 +150,12 @@ class Candidates:
         )
 
 
-def _require_array(value: Any, argument: str) -> None:
+def _require_array(value: Any, argument: str, ids: Sequence[str] | None = None) -> None:
     if value is None or isinstance(value, Tensor):
         return
     if not isinstance(value, np.ndarray):
         raise invalid(argument, "a NumPy array, a tensor or a table", type(value).__name__)
+    refuse_masked(value, argument, ids)
     if value.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {value.dtype}")
 
@@ -170,6 +172,7 @@ def _as_vector(value: Any, argument: str, ids: list[str]) -> np.ndarray:
     if isinstance(value, Tensor):
         array = value.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
     else:
+        refuse_masked(value, argument, ids)
         array = np.asarray(aligned_to_ids(value, argument, ids))
     if array.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {array.dtype}")

@@ -18,14 +18,20 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from altasks._internal.labels import check_label
 from altasks.data import LabelledPool, Reader
 from altasks.errors import AltasksError
 from altasks.registry import TASKS
+
+
+def _itself(sample: Any) -> Any:
+    return sample
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -103,8 +109,8 @@ class ReaderSuite:
         if make_task is None:
             pytest.skip("no task was given")
         task = make_task()
-        for label in reader.read(path, **options).pairs()[1]:
-            task.check_label(label)
+        for sample, label in zip(*reader.read(path, **options).pairs(), strict=True):
+            check_label(task, label, partial(_itself, sample))
 
     def test_reading_again_gives_the_same(
         self, reader: Reader, path: Path, options: Mapping[str, Any]

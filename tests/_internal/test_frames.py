@@ -216,3 +216,17 @@ def test_a_table_without_an_index_is_read_by_position() -> None:
     candidates = al.Candidates(IDS, pl.Series(VALUES), pl.DataFrame(ROWS))
     assert candidates.values.tolist() == VALUES
     assert candidates.embeddings.tolist() == ROWS.tolist()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        np.ma.masked_array([1.0, 2.0], [False, True]),
+        np.ma.masked_array(np.ones((2, 3)), [[0, 0, 0], [0, 1, 0]]),
+        [np.ones(2), np.ma.masked_array(np.ones(2), [True, False])],
+    ],
+)
+def test_masked_rows_are_refused(rows: Any) -> None:
+    with pytest.raises(InvalidInputError, match=r"weights: .*masked ones \(row 1\)"):
+        as_rows(rows, "weights")
+    assert as_rows([np.ma.masked_array([1.0])])[0].tolist() == [1.0]

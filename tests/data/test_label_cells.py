@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import altasks as al
+from altasks.data.label_cells import labels_of
 from altasks.errors import InvalidInputError
 
 
@@ -80,3 +81,48 @@ def test_pandas_kinds_of_nothing():
         pool = al.as_pool(pandas.DataFrame({"text": ["x"] * 3, "y": column}), label_column="y")
         assert pool.labels == expected
         assert {type(value) for value in pool.labels.values()} <= {int, float, str}
+
+
+def test_lists_of_a_class_label_have_gaps_too():
+    datasets = pytest.importorskip("datasets", reason="needs the extra text")
+    tags = datasets.Sequence(datasets.ClassLabel(names=["neg", "pos"]))
+    kind = datasets.Features({"text": datasets.Value("string"), "y": tags})
+
+    def read(*rows, **options):
+        columns = {"text": ["x"] * len(rows), "y": list(rows)}
+        dataset = datasets.Dataset.from_dict(columns, features=kind)
+        return al.as_pool(dataset, label_column="y", **options).labels
+
+    assert read([0], [-1], [], None, [1, 0]) == {"0": [0], "2": [], "4": [1, 0]}
+    with pytest.raises(InvalidInputError, match=r"y: .*without gaps.*\[0, -1\].*row 1"):
+        read([0], [0, -1])
+
+
+@pytest.mark.parametrize("gap", [None, float("nan"), "", " "])
+def test_a_list_of_gaps_is_no_label_and_one_with_a_gap_is_refused(labels, gap):
+    assert labels(["a"], [gap, gap], []) == {"0": ["a"], "2": []}
+    with pytest.raises(InvalidInputError, match=r"row 1\).*take it out"):
+        labels(["a"], ["a", gap])
+
+
+def test_texts_for_nothing_in_lists_are_doubted(labels):
+    with pytest.raises(InvalidInputError, match=r"'None' \(row 0\).*no_label=\['None'\]"):
+        labels(["None"])
+    assert labels(["None"], ["a"], no_label=["None"]) == {"1": ["a"]}
+    assert labels(["None"], no_label=[]) == {"0": ["None"]}
+
+
+def test_arrays_in_cells_are_lists(labels):
+    cells = [np.array(["a", "b"]), np.array([], dtype=object), np.array([1, 2])]
+    found = labels_of(["0", "1", "2"], cells, "y")
+    assert found == {"0": ["a", "b"], "1": [], "2": [1, 2]}
+    assert {type(one) for value in found.values() for one in value} == {str, int}
+    boxes = [{"label": "cat", "box": [1, 2, 3, 4]}]
+    assert labels(boxes, [[0, -1], [1, 1]]) == {"0": boxes, "1": [[0, -1], [1, 1]]}
+
+
+def test_what_an_array_masks_is_no_label():
+    column = np.ma.masked_array([3, 4, 5], [False, True, False])
+    assert labels_of(["a", "b", "c"], list(column), "y") == {"a": 3, "c": 5}
+    with pytest.raises(InvalidInputError, match="row 0"):
+        labels_of(["a"], [[np.ma.masked, 3]], "y")

@@ -825,3 +825,18 @@ def test_scores_have_a_short_repr():
     assert re.fullmatch(r"Scores\(N=400, [\d.e-]+ to [\d.]+, draws=\[400, 3, 4\]\)", repr(scores))
     one = al.score(Fragile(), broken_rows(3, {1}), unreadable="skip", progress=False)
     assert repr(one).endswith(", 1 skipped)")
+
+
+def test_masked_scores_are_refused():
+    hidden = np.ma.masked_array([0.1, 9.0, 0.3], [False, True, False])
+    with pytest.raises(InvalidInputError, match=r"values: .*id 'b'"):
+        al.Scores(["a", "b", "c"], hidden)
+
+    class Task:
+        def predict(self, samples):
+            return al.Categorical(np.full((len(samples), 2), 0.5))
+
+    with pytest.raises(InvalidInputError, match=r"acquisition: .*masked"):
+        al.score(Task(), ["x", "y", "z"], lambda prediction: hidden)
+    with pytest.raises(InvalidInputError, match=r"pool: .*masked.*row 1"):
+        al.as_pool(hidden)

@@ -112,3 +112,28 @@ def test_scores_and_costs_may_be_of_half_precision() -> None:
         candidates = Candidates(["a", "b"], numbers, costs=numbers)
         assert candidates.values.dtype == np.float64
         assert candidates.values.tolist() == candidates.costs.tolist() == [0.5, 2.0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"values": np.ma.masked_array([1.0, 9.0, 2.0], [False, True, False])},
+        {"costs": np.ma.masked_array([1, 9, 2], [0, 1, 0])},
+        {"embeddings": np.ma.masked_array(np.ones((3, 2)), [[0, 0], [0, 1], [0, 0]])},
+        {"mean_probs": np.ma.masked_array(np.full((3, 2), 0.5), [[0, 0], [1, 1], [0, 0]])},
+        {"draws": np.ma.masked_where(np.arange(12).reshape(3, 2, 2) == 6, np.ones((3, 2, 2)))},
+    ],
+)
+def test_masked_values_are_refused(fields: dict[str, Any]) -> None:
+    given = {"values": np.ones(3), **fields}
+    with pytest.raises(InvalidInputError, match=r"masked ones \(id 'b'\)"):
+        Candidates(["a", "b", "c"], **given)
+    known = np.ma.masked_array(np.ones((2, 2)), [[0, 0], [0, 1]])
+    with pytest.raises(InvalidInputError, match=r"labelled_embeddings.*row 1"):
+        Candidates(["a"], np.ones(1), embeddings=np.ones((1, 2)), labelled_embeddings=known)
+    # A masked array that hides nothing is an array.
+    whole = {name: np.ma.masked_array(np.ma.getdata(value)) for name, value in given.items()}
+    assert (
+        Candidates(["a", "b", "c"], **whole).values.tolist()
+        == np.ma.getdata(given["values"]).tolist()
+    )

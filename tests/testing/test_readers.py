@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from torch import nn
 
 import altasks as al
 from altasks.data import LabelledPool, formats
@@ -186,12 +187,24 @@ class TestBuiltin(ReaderSuite):
         return written[1]
 
     @pytest.fixture
-    def make_task(self, reader, tiny_encoder):
-        """Of the tasks that are made in no time."""
-        names = {"ner": al.NER, "srl": al.SRL}
-        kinds = [names[name] for name in reader.tasks if name in names]
-        labels = ["ARG0", "ARG1"] if "srl" in reader.tasks else ["LOC", "PER", "city"]
-        return (lambda: kinds[0](tiny_encoder, labels=labels)) if kinds else None
+    def make_task(self, format, reader, tiny_encoder):
+        classes = WRITERS[format][1]
+
+        def task_of_boxes():
+            yolo_nets = pytest.importorskip("yolo_nets", reason="needs the extra detection")
+            return al.ObjectDetection(yolo_nets.yolo(classes=1, names=classes))
+
+        make = {
+            "ner": lambda: al.NER(tiny_encoder, labels=["LOC", "PER", "city"]),
+            "srl": lambda: al.SRL(tiny_encoder, labels=classes),
+            "text-classification": lambda: al.TextClassification(
+                tiny_encoder, labels=[*classes, "other"]
+            ),
+            "segmentation": lambda: al.Segmentation(nn.Conv2d(3, 2, 1), labels=classes),
+            "ocr": lambda: al.OCR(members=[al.CRNN("ehtx ", height=32, channels=8, hidden=8)]),
+            "object-detection": task_of_boxes,
+        }
+        return make[reader.tasks[0]]
 
     def test_classes_are_those_of_the_file(self, format, path, options):
         assert al.read(path, format, **options).classes == WRITERS[format][1]

@@ -126,4 +126,4 @@ def count_pixels(folder: Path, task: Segmentation) -> list[int]:
     masks = list(found.values())
     if not masks:
         raise invalid("--class-weights", "a folder with masks of class numbers", f"{folder}")
-    return MaskReader(len(task.labels), task.void).counts(masks)
+    return MaskReader(len(task.labels), task.void).counts(masks, whole=True)

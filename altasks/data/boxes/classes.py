@@ -11,6 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.names import alike
 from altasks.data.text_files import file_error, read_lines
 from altasks.errors import invalid
 
@@ -35,7 +36,7 @@ def require_class(name: str, names: Sequence[str] | None, source: Path, line: in
 
 
 def check_class_list(names: Any, source: str = "names") -> list[str]:
-    """Return class names, refusing anything but distinct strings."""
+    """Return class names, refusing anything but strings that can be told apart."""
     if isinstance(names, str) or not isinstance(names, Sequence) or not names:
         raise invalid(source, "a list of class names", reprlib.repr(names))
     found: list[str] = []
@@ -47,6 +48,12 @@ def check_class_list(names: Any, source: str = "names") -> list[str]:
         if name in found:
             raise invalid(source, "distinct class names", f"{name!r} twice")
         found.append(name)
+    pair = alike(found)
+    if pair is not None:
+        raise invalid(
+            source, "names that can be told apart", f"{pair[0]!r} and {pair[1]!r}",
+            hint="Rename one of them.",
+        )  # fmt: skip
     return found
 
 

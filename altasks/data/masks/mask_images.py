@@ -215,6 +215,11 @@ def whole_numbers(value: Any, argument: str, where: str) -> np.ndarray:
     Raises:
         InvalidInputError: for anything else.
     """
+    if np.ma.is_masked(value):
+        raise invalid(
+            argument, FORMS, "an array with masked values", where=where,
+            hint="Say what they are: array.filled(255) makes them void.",
+        )  # fmt: skip
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)

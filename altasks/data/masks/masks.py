@@ -141,19 +141,30 @@ class MaskReader:
         self.classes = classes
         self.void = void
 
-    def check(self, label: Any, size: tuple[int, int] | None = None, where: str = "") -> Any:
+    def check(
+        self,
+        label: Any,
+        size: tuple[int, int] | None = None,
+        where: str = "",
+        *,
+        whole: bool = False,
+    ) -> Any:
         """Return the label as it is stored: a path as text, any other mask as run lengths.
 
         Args:
             label: as `decode_mask` takes it.
             size: (height, width) it must have, if known.
             where: which label it is, for errors.
+            whole: whether it is of a whole image, see `counts`.
 
         Raises:
             InvalidInputError: for a mask of another size, a class beyond the last, or one in
                 which every pixel is void.
         """
-        self.read(label, size, where)
+        mask = self.read(label, size, where)
+        if whole and (mask == IGNORED).any() and not (mask > 0).any():
+            path = isinstance(label, str | os.PathLike)
+            self.warn_of_ground_alone(os.fspath(label) if path else where or "this one")
         if isinstance(label, str | os.PathLike):
             return os.fspath(label)
         return encode_mask(decode_mask(label))
@@ -184,24 +195,41 @@ class MaskReader:
             )
         return np.where(known, raw.astype(np.int64), IGNORED)
 
-    def counts(self, labels: Iterable[Any]) -> list[int]:
+    def counts(self, labels: Iterable[Any], *, whole: bool = False) -> list[int]:
         """Return how many pixels of each class there are in all of `labels`; raises as `check`.
 
-        There is a warning about mask files that hold nothing but class 0 and void: in masks of 0
-        and 255 the 255 is mostly meant as a class.
+        Args:
+            labels: as `decode_mask` takes them.
+            whole: whether they are of whole images, and not of regions, whose masks are void but
+                for the region. Then there is a warning where all hold nothing but class 0 and
+                void, see `warn_of_ground_alone`.
         """
         total = np.zeros(self.classes, np.int64)
         doubtful: list[str] = []
         for row, label in enumerate(labels):
             mask = self.read(label, where=f"row {row}")
             total += np.bincount(mask[mask != IGNORED], minlength=self.classes)
-            if isinstance(label, str | os.PathLike) and (mask == IGNORED).any():
-                doubtful.append(os.fspath(label))
-        if self.classes > 1 and doubtful and not total[1:].any():
-            warnings.warn(
-                f"labels: the masks hold class 0 and void ({self.void}) alone, such as "
-                f"{doubtful[0]}. If {self.void} is a class there, read them by read_masks.",
-                DataWarning,
-                stacklevel=2,
-            )
+            if whole and (mask == IGNORED).any():
+                path = isinstance(label, str | os.PathLike)
+                doubtful.append(os.fspath(label) if path else f"row {row}")
+        if doubtful and not total[1:].any():
+            self.warn_of_ground_alone(doubtful[0])
         return [int(count) for count in total]
+
+    def warn_of_ground_alone(self, where: str) -> None:
+        """Say that masks hold nothing but class 0 and void.
+
+        In masks of 0 and 255 the 255 is mostly meant as a class, and read as void there would be
+        nothing but ground to learn.
+
+        Args:
+            where: one of the masks, such as its file.
+        """
+        if self.classes > 1:
+            warnings.warn(
+                f"labels: no mask has a class above 0, and some have void ({self.void}), such as "
+                f"{where}. If {self.void} is a class there, read the files by read_masks, or "
+                f"number it: (mask == {self.void}).astype('uint8').",
+                DataWarning,
+                stacklevel=3,
+            )

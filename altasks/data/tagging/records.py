@@ -19,6 +19,8 @@ from altasks.data.text_files import file_error, read_json_lines
 from altasks.errors import DataWarning, InvalidInputError, invalid
 
 _TAG_FIELDS = ("tags", "ner_tags")
+#: What Prodigy computes of a text, and of a text with what was asked about it.
+_HASHES = ("_input_hash", "_task_hash")
 
 
 def read_tagged_jsonl(
@@ -44,7 +46,9 @@ def read_tagged_jsonl(
 
     An `id` in every object, a string or a number, becomes the sentence's. Objects with an `answer`
     of Prodigy's other than `accept` are no gold labels: they are left out, and a warning counts
-    and names them.
+    and names them. So are lines that repeat another of Prodigy's (its `_input_hash`) with the same
+    spans; with other spans they are refused: of two annotators who disagree, or of a question for
+    each span, neither line is the gold label.
 
     Args:
         path: the file; a `.gz` is unpacked.
@@ -72,13 +76,18 @@ def read_tagged_jsonl(
     lines: list[int] = []
     kept: dict[str, list[Any]] = {name: [] for name in extra}
     left_out: dict[str, list[int]] = {}
+    by_hash: dict[Any, tuple[int, _Row]] = {}
     for number, record in read_json_lines(path, encoding):
         try:
             answer = _answer(record)
             if answer != "accept":
-                left_out.setdefault(answer, []).append(number)
+                left_out.setdefault(f"the answer {answer!r}", []).append(number)
                 continue
-            rows.append(_row(record, names, cut))
+            row = _row(record, names, cut)
+            if _is_repeated(record, row, number, by_hash):
+                left_out.setdefault("the input of another line", []).append(number)
+                continue
+            rows.append(row)
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}, line {number}: {error}") from error
         lines.append(number)
@@ -123,9 +132,9 @@ def _answer(record: Mapping[str, Any]) -> str:
 
 def _left_out(lines: Mapping[str, Sequence[int]]) -> str:
     parts = []
-    for answer, numbers in sorted(lines.items()):
+    for why, numbers in sorted(lines.items()):
         named = ", ".join(map(str, numbers[:10])) + (", ..." if len(numbers) > 10 else "")
-        parts.append(f"{len(numbers)} with the answer {answer!r} (line {named})")
+        parts.append(f"{len(numbers)} with {why} (line {named})")
     return f"left out {' and '.join(parts)}"
 
 
@@ -136,6 +145,32 @@ class _Row:
         self.tokens, self.tags, self.id = tokens, tags, name
         self.text: str | None = None
         self.offsets: list[tuple[int, int]] | None = None
+
+
+def _is_repeated(
+    record: Mapping[str, Any], row: _Row, number: int, by_hash: dict[Any, tuple[int, _Row]]
+) -> bool:
+    """Return whether Prodigy's hashes say that a line before has the same input and answer.
+
+    Raises:
+        InvalidInputError: if it has the same input and another answer.
+    """
+    if row.text is None:
+        return False
+    name = next((key for key in _HASHES if record.get(key) is not None), None)
+    if name is None:
+        return False
+    line, before = by_hash.setdefault((name, str(record[name])), (number, row))
+    if before is row:
+        return False
+    if before.text != row.text or before.tags != row.tags or before.tokens != row.tokens:
+        raise invalid(
+            "spans", f"one answer for the {name} {record[name]}",
+            f"others than in line {line}",
+            hint="Keep the line of one annotator (_annotator_id), or put the answers to single "
+            "spans together (prodigy data-to-spacy).",
+        )  # fmt: skip
+    return True
 
 
 def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _Row:

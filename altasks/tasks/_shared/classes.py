@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from altasks._internal.arrays import as_list
+from altasks._internal.names import alike
 from altasks.errors import InvalidInputError, invalid
 
 #: A class's name, as labels, the store and descriptions have it.
@@ -25,8 +27,8 @@ def check_class_names(labels: Any, multi_label: bool) -> list[ClassName]:
         multi_label: whether one class is enough.
 
     Raises:
-        InvalidInputError: for fewer than two (one, if multi-label), a repeated name, or a name
-            that is neither a string nor a whole number.
+        InvalidInputError: for fewer than two (one, if multi-label), a repeated name, two that read
+            alike (1 and "1"), or a name that is neither a string nor a whole number.
 
     Example:
         >>> check_class_names({"1": "bird", "0": "cat"}, multi_label=False)
@@ -64,6 +66,12 @@ def check_class_names(labels: Any, multi_label: bool) -> list[ClassName]:
             )
         if name in names[:place]:
             raise invalid("labels", "distinct class names", f"{name!r} twice")
+    pair = alike(names)
+    if pair is not None:
+        raise invalid(
+            "labels", "names that can be told apart as text", f"{pair[0]!r} and {pair[1]!r}",
+            hint="In a file or a table the two would be one: rename one of them.",
+        )  # fmt: skip
     return names
 
 
@@ -130,11 +138,14 @@ class Classes:
         """
         if not self.multi_label:
             return self.names[self._place(label, where)]
+        if isinstance(label, np.ndarray):
+            self._refuse_indicator_array(label, where)
+            label = as_list(label)
         if isinstance(label, str) or not isinstance(label, list | tuple | set | frozenset):
             hint = ""
             if _is_missing(label):
                 hint = "That marks a missing label: leave the sample out until it has one."
-            elif isinstance(label, np.ndarray | Mapping):
+            elif isinstance(label, Mapping):
                 hint = "Of a row of 0 and 1, pass the names of the classes with a 1."
             raise invalid(
                 "label",
@@ -147,6 +158,22 @@ class Classes:
         # In the order of the classes: the same set of labels is the same value in the store.
         return [self.names[place] for place in sorted({self._place(n, where) for n in label})]
 
+    def _refuse_indicator_array(self, label: np.ndarray, where: str) -> None:
+        """Refuse an array of 0 and 1, one for each class: libraries write indicators so."""
+        if label.shape == (len(self.names),) and label.dtype.kind in "biuf":
+            hot = np.flatnonzero(label == 1)
+            if len(self.names) > 1 and np.isin(label, (0, 1)).all():
+                raise self._indicator(label.tolist(), [self.names[place] for place in hot], where)
+
+    def _indicator(self, row: list[Any], hot: list[Any], where: str) -> InvalidInputError:
+        return invalid(
+            "label",
+            "a list of class names (an empty one for none)",
+            f"a row of 0 and 1, {row!r}",
+            where=where,
+            hint=f"Pass the names of the classes with a 1: {hot!r}.",
+        )
+
     def _refuse_indicator(self, label: Any, where: str) -> None:
         """Refuse a row of 0 and 1, one for each class, that could be read as names 0 and 1."""
         if not isinstance(label, list | tuple) or len(label) != len(self.names):
@@ -158,13 +185,7 @@ class Classes:
         names = [name for name in self.names if name in values]
         if len(values) > 1 and (values != names or any(isinstance(one, bool) for one in values)):
             hot = [name for name, one in zip(self.names, values, strict=True) if one]
-            raise invalid(
-                "label",
-                "a list of class names (an empty one for none)",
-                f"a row of 0 and 1, {list(label)!r}",
-                where=where,
-                hint=f"Pass the names of the classes with a 1: {hot!r}.",
-            )
+            raise self._indicator(list(label), hot, where)
 
     def encode(self, labels: Sequence[Any]) -> list[Any]:
         """Return each label as a class number, or (multi-label) as a row of 0.0 and 1.0."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from altasks._internal.names import alike
 from altasks.data.tagging.schemes import ALL_LETTERS, LETTERS, known_scheme
 from altasks.data.tagging.tags import convert, spans_of, tags_of
 from altasks.errors import invalid
@@ -37,8 +38,8 @@ class TagSet:
             scheme: None: as the letters say; IOB2 for span labels.
 
         Raises:
-            InvalidInputError: for no labels, one twice, one that is no string, or tags without
-                `O`.
+            InvalidInputError: for no labels, one twice, two that read alike, one that is no string,
+                or tags without `O`.
 
         Example:
             >>> TagSet.of(["PER"]).tags
@@ -54,6 +55,12 @@ class TagSet:
                 raise invalid("labels", "names (str)", repr(name), where=f"label {place}")
             if name in names[:place]:
                 raise invalid("labels", "distinct labels", f"{name!r} twice")
+        pair = alike(names)
+        if pair is not None:
+            raise invalid(
+                "labels", "names that can be told apart", f"{pair[0]!r} and {pair[1]!r}",
+                hint="Rename one of them.",
+            )  # fmt: skip
         if scheme is not None:
             scheme = known_scheme(scheme)
             if not LETTERS[scheme]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from altasks._internal.arrays import as_list
 from altasks._internal.numbers import is_whole
 from altasks.errors import invalid
 from altasks.tasks._shared.texts import pad
@@ -327,6 +328,7 @@ def as_words(value: Any, where: str) -> tuple[str, ...]:
     Raises:
         InvalidInputError: if it is none, or has no word.
     """
+    value = as_list(value)
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         raise invalid("samples", "a list of words", f"{value!r}", where=where)
     words = tuple(value)

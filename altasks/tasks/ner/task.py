@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Unpack
 import torch
 from torch import nn
 
+from altasks._internal.arrays import as_list
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.data.tagging.tags import convert, spans_of, tags_of
@@ -201,6 +202,7 @@ class NER(WordTagger):
             label: tags or spans.
             where: for messages.
         """
+        label = as_list(label)
         if isinstance(label, str | bytes | Mapping) or not isinstance(label, Sequence):
             raise invalid("labels", "a list of tags or of spans", f"{label!r}", where=where)
         if label and not isinstance(label[0], str):

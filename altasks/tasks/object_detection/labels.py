@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from altasks._internal.arrays import as_list
 from altasks.errors import invalid
 
 #: What an entry may carry beside label and box: what `describe` shows of a prediction.
@@ -37,6 +38,7 @@ class BoxLabels:
         Raises:
             InvalidInputError: naming the box and what is wrong with it.
         """
+        label = as_list(label)
         if isinstance(label, str | Mapping) or not isinstance(label, Sequence):
             raise invalid(
                 "label",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 from torch import Tensor, nn
 
+from altasks._internal.names import alike
 from altasks._internal.numbers import require_whole
 from altasks.acquisition.bald import bald
 from altasks.acquisition.class_weights import class_weights_from_counts
@@ -269,10 +270,12 @@ class Segmentation(TrainedTask):
         Raises:
             InvalidInputError: for a mask of another size than its image, a class beyond the
                 last, or one without a labelled pixel.
+
+        There is a `DataWarning` where the mask of an image holds class 0 and void alone: 255 may
+        be meant as a class.
         """
-        return self._reader.check(
-            label, None if sample is None else image_frame(sample, self.channels)
-        )
+        size = None if sample is None else image_frame(sample, self.channels)
+        return self._reader.check(label, size, whole=not isinstance(sample, ImageRegion))
 
     def fit(
         self,
@@ -366,10 +369,10 @@ class Segmentation(TrainedTask):
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del source
-        if labels is None or len(labels) < 2 or len(set(map(str, labels))) != len(labels):
+        if labels is None or len(labels) < 2 or alike(labels) is not None:
             raise invalid(
                 "labels",
-                "at least two different class names",
+                "at least two class names that can be told apart",
                 f"{labels!r}",
                 hint="Name the background too; a model with one output is read as two classes.",
             )

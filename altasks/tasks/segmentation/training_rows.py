@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,12 +59,21 @@ def training_rows(
 
     Raises:
         InvalidInputError: for a mask that doesn't fit its image, naming the row.
+
+    There is a `DataWarning` where no mask has a class above 0, and one of a whole image has void.
     """
     parts: dict[Any, list[int]] = {}
+    ground_alone, void_in = True, ""
     for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):
-        reader.read(label, raster_size(sample, channels, row=row), f"row {row}")
+        mask = reader.read(label, raster_size(sample, channels, row=row), f"row {row}")
+        ground_alone = ground_alone and not (mask > 0).any()
+        whole = ground_alone and not isinstance(sample, ImageRegion)
+        if whole and not void_in and (mask == IGNORED).any():
+            void_in = os.fspath(label) if isinstance(label, str | os.PathLike) else f"row {row}"
         key = ("region", sample.of) if isinstance(sample, ImageRegion) else row
         parts.setdefault(key, []).append(row)
+    if ground_alone and void_in:
+        reader.warn_of_ground_alone(void_in)
     found = [
         Row(
             picture_of(samples[rows[0]]),

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from altasks._internal.arrays import as_list
+from altasks._internal.numbers import is_whole
 from altasks.data.tagging.tags import tags_of
 from altasks.errors import invalid
 from altasks.tasks._tagging.words import Marked, as_words
@@ -30,7 +32,7 @@ class PredicateSentence:
 
 def spelled(frame: Mapping[str, Any], length: int | None) -> list[str]:
     """Return the tags of a frame, as given or from its spans."""
-    given = frame["tags"] if "tags" in frame else frame["spans"]
+    given = as_list(frame["tags"] if "tags" in frame else frame["spans"])
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence):
         raise invalid("labels", "a list of tags or of spans", f"{given!r}")
     if "tags" in frame:
@@ -81,14 +83,14 @@ def without(tags: Sequence[str], labels: Sequence[str]) -> list[str]:
 
 def as_place(value: Any, length: int, argument: str, where: str) -> int:
     """Return the index of a word, checked."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < length:
+    if not is_whole(value, 0, length - 1):
         raise invalid(
             argument,
             f"a verb that is the index of one of {length} words",
             f"{value!r}",
             where=where,
         )
-    return value
+    return int(value)
 
 
 def as_predicates(sample: Any, where: str) -> PredicateSentence:
@@ -106,7 +108,7 @@ def as_predicates(sample: Any, where: str) -> PredicateSentence:
     given = []
     for key in ("verbs", "frames"):
         if key in keys:
-            places = sample[key]
+            places = as_list(sample[key])
             if isinstance(places, str | Mapping) or not isinstance(places, Sequence):
                 raise invalid("samples", f"a list of {key}", f"{places!r}", where=where)
             given.append(

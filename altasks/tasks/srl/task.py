@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from altasks._internal.arrays import as_list
 from altasks.data.tagging.tags import convert, spans_of
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
@@ -223,6 +224,7 @@ class SRL(WordTagger):
     def _read_label(
         self, sentence: PredicateSentence | None, label: Any, where: str
     ) -> list[dict[str, Any]]:
+        label = as_list(label)
         if isinstance(label, str | bytes | Mapping) or not isinstance(label, Sequence):
             raise invalid(
                 "labels", "a list of frames, one for each predicate", f"{label!r}", where=where

@@ -245,10 +245,14 @@ def test_masks_of_turned_photographs(folders, read, orientation):
 
 def test_labels_that_are_only_void_and_ground_are_doubted(folders):
     path = save(folders, "a.png", SQUARE * 255)
-    with pytest.warns(DataWarning, match=r"class 0 and void \(255\) alone.*a\.png.*read_masks"):
-        assert MaskReader(2, 255).counts([path]) == [39, 0]
-    # Regions come as run lengths, most of them void.
+    with pytest.warns(DataWarning, match=r"no mask has a class above 0.*a\.png.*read_masks"):
+        assert MaskReader(2, 255).counts([path], whole=True) == [39, 0]
+    with pytest.warns(DataWarning, match="row 0"):
+        MaskReader(2, 255).counts([SQUARE * 255], whole=True)
+    # The masks of regions are void but for the region.
     assert MaskReader(2, 255).counts([SQUARE * 255]) == [39, 0]
+    # A class somewhere among them makes 255 void for certain.
+    assert MaskReader(2, 255).counts([SQUARE * 255, SQUARE], whole=True) == [78, 9]
 
 
 def test_more_classes_than_a_byte_need_a_void(read, folders):

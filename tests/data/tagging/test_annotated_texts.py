@@ -176,3 +176,36 @@ def test_any_json_is_read_or_refused_by_line(read):
         return False
 
     fuzz(run, st.lists(RECORDS, min_size=1, max_size=2), st.booleans())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # Two annotators of one task.
+        ({"_task_hash": 7, "_annotator_id": "ada"}, {"_task_hash": 7, "_annotator_id": "bo"}),
+        # Two questions about one text.
+        ({"_task_hash": 7, "_input_hash": 1}, {"_task_hash": 8, "_input_hash": 1}),
+        ({"_input_hash": -5, "answer": "accept"}, {"_input_hash": -5, "answer": "accept"}),
+    ],
+)
+def test_answers_to_one_text_that_contradict_each_other_are_refused(read, first, second):
+    other = {"start": 0, "end": 3, "label": "PER"}
+    one = {"text": TEXT, "spans": [PARIS], **first}
+    with pytest.raises(InvalidInputError, match=r"line 2: spans: .*others than in line 1"):
+        read(one, {"text": TEXT, "spans": [other], **second})
+    with pytest.raises(InvalidInputError, match=r"line 2: spans"):
+        read(one, {"text": TEXT, "spans": [], **second})
+    with pytest.warns(DataWarning, match=r"1 with the input of another line \(line 2\)"):
+        assert read(one, {"text": TEXT, "spans": [PARIS], **second}).tags == GOLD
+
+
+def test_one_text_in_two_places_may_have_two_readings(read):
+    other = {"start": 8, "end": 13, "label": "PER"}
+    found = read({"text": TEXT, "spans": [PARIS]}, {"text": TEXT, "spans": [other]})
+    assert [tags[2] for tags in found.tags] == ["B-LOC", "B-PER"]
+    hashes = {"_input_hash": 1}, {"_input_hash": 2}
+    rows = [
+        {"text": TEXT, "spans": [span], **one}
+        for span, one in zip((PARIS, other), hashes, strict=True)
+    ]
+    assert len(read(*rows)) == 2

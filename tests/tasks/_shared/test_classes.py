@@ -171,3 +171,42 @@ def test_marks_of_a_missing_label_are_refused_as_such(label):
         with pytest.raises(InvalidInputError, match="a missing label: leave the sample out"):
             Classes(["a", "b"], several).check(label, "row 3")
     assert Classes([-1, 1], False).check(-1) == -1
+
+
+@pytest.mark.parametrize(
+    "names", [[1, "1"], ["a", "b", "a "], ["caf\u00e9", "cafe\u0301"], [0, 1, "0"]]
+)
+def test_names_that_read_alike_are_refused(names):
+    with pytest.raises(InvalidInputError, match="told apart"):
+        Classes(names, multi_label=False)
+    assert len(Classes(["a", "A", 1, "01"], multi_label=False)) == 4
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        (np.array(["b", "a"]), ["a", "b"]),
+        (np.array(["b"], dtype=object), ["b"]),
+        (np.array([]), []),
+        (np.array([], dtype=object), []),
+    ],
+)
+def test_arrays_are_lists_of_names(label, expected):
+    assert Classes(["a", "b", "c"], multi_label=True).check(label) == expected
+    assert Classes([3, 5, 7], multi_label=True).check(np.array([7, 3])) == [3, 7]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [np.array([0, 1, 1]), np.array([0.0, 1.0, 0.0], np.float32), np.array([True, False, True])],
+)
+@pytest.mark.parametrize("names", [["a", "b", "c"], [0, 1, 2]])
+def test_arrays_of_indicators_are_refused(label, names):
+    with pytest.raises(InvalidInputError, match=r"a row of 0 and 1.*names of the classes"):
+        Classes(names, multi_label=True).check(label)
+
+
+@pytest.mark.parametrize("label", [np.array([["a"]]), np.array("a"), np.array(["z"])])
+def test_other_arrays_are_no_labels(label):
+    with pytest.raises(InvalidInputError, match="label"):
+        Classes(["a", "b"], multi_label=True).check(label)

@@ -728,3 +728,19 @@ def test_a_bad_sentence_in_a_pool_is_found_before_any_pass(make, sentences):
         with pytest.raises(InvalidInputError) as caught:
             al.score(task, pool, "entropy", progress=False, batch_size=4)
         assert "bad" in str(caught.value) + str(getattr(caught.value, "__notes__", ""))
+
+
+def test_words_tags_and_spans_may_be_arrays(tiny_encoder):
+    """As parquet files have them."""
+    task = al.NER(tiny_encoder, labels=["PER"])
+    words, tags = ["Ada", "wrote"], ["B-PER", "O"]
+    sample = {"tokens": np.array(words, dtype=object)}
+    for label in (np.array(tags), np.array(tags, dtype=object),
+                  np.array([{"start": 0, "end": 1, "label": "PER"}], dtype=object)):  # fmt: skip
+        assert task.check_label(label, sample=sample) == tags
+        assert task.check_label(label, sample=np.array(words)) == tags
+    with pytest.warns(UserWarning, match="head"):
+        scores = al.score(task, [np.array(words), words], "mnlp")
+    assert scores.values[0] == scores.values[1]
+    with pytest.raises(InvalidInputError, match="a list of words"):
+        task.predict([np.array([words])])

@@ -13,6 +13,7 @@ from altasks._internal.random import isolated
 from altasks.data import encode_mask, region_labels, region_pool
 from altasks.errors import (
     CommitteeError,
+    DataWarning,
     InvalidInputError,
     UnreadableSampleError,
     UnsupportedPredictionError,
@@ -749,3 +750,46 @@ def test_an_unreadable_image_is_named(tmp_path):
         with pytest.raises(UnreadableSampleError) as caught:
             ask(samples)
         assert [samples[row].of for row in caught.value.rows] == ["b"] * 4
+
+
+@pytest.mark.parametrize("form", [np.asarray, encode_mask, "image", "file"])
+def test_white_beside_ground_alone_is_said(form, tmp_path):
+    """255 is void to the task, and in a set of 0 and 255 it is mostly meant as a class."""
+    from PIL import Image
+
+    def shaped(mask, name="mask"):
+        if callable(form):
+            return form(mask)
+        image = Image.fromarray(mask)
+        if form == "file":
+            image.save(tmp_path / f"{name}.png")
+        return image if form == "image" else tmp_path / f"{name}.png"
+
+    pictures = images(2)
+    white = np.where(pictures[0][:, :, 0] > 120, 255, 0).astype(np.uint8)
+    task = make()
+    with pytest.warns(DataWarning, match=r"no mask has a class above 0.*void \(255\)"):
+        task.check_label(shaped(white), sample=pictures[0])
+    for call in (lambda labels: task.fit(pictures, labels, seed=0),
+                 lambda labels: task.evaluate(pictures, labels)):  # fmt: skip
+        with pytest.warns(DataWarning, match="number it"):
+            call([shaped(white), shaped(white, "other")])
+        # Beside a class anywhere in the set, it is void.
+        call([shaped(white), shaped((white > 0).astype(np.uint8), "known")])
+    assert task.check_label(shaped((white > 0).astype(np.uint8)), sample=pictures[0])
+
+
+def test_a_label_is_one_mask(tmp_path):
+    from PIL import Image
+
+    mask = np.zeros((20, 24), np.uint8)
+    pages = tmp_path / "pages.tif"
+    Image.fromarray(mask).save(pages, save_all=True, append_images=[Image.fromarray(mask + 1)])
+    with Image.open(pages) as opened:
+        several = [[mask, mask + 1], np.stack([mask, mask]), [str(pages)] * 2, pages, opened]
+        for label in several:
+            with pytest.raises(InvalidInputError, match="label: expected"):
+                make().check_label(label)
+    hidden = np.ma.masked_array(mask, mask == 0)
+    with pytest.raises(InvalidInputError, match=r"masked values.*filled\(255\)"):
+        make().check_label(hidden)

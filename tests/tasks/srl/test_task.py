@@ -558,3 +558,17 @@ def test_registered_by_name(make):
     assert make().default_acquisition == "mnlp"
     assert make(committee=MCDropout(3)).default_acquisition == "bald"
     assert make().labels == ROLES
+
+
+def test_words_verbs_and_tags_may_be_arrays(tiny_encoder):
+    """As parquet files have them."""
+    task = al.SRL(tiny_encoder, labels=["ARG0"])
+    tags = ["B-ARG0", "B-V"]
+    sample = {"tokens": np.array(["Ada", "wrote"]), "verbs": np.array([1])}
+    frame = {"verb": np.int64(1), "tags": np.array(tags, dtype=object)}
+    for label in ([frame], np.array([frame], dtype=object)):
+        kept = task.check_label(label, sample=sample)
+        assert kept == [{"verb": 1, "tags": tags}]
+        assert type(kept[0]["verb"]) is int
+    with pytest.warns(UserWarning, match="head"):
+        assert task.predict([sample]).lengths.tolist() == [2]

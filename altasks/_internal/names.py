@@ -1,0 +1,26 @@
+"""Names that a person could not tell apart."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+
+def alike(names: Iterable[Any]) -> tuple[Any, Any] | None:
+    """Return the first two names that read the same once they are text, or None.
+
+    So do 1 and "1", "é" as one character and as a letter with an accent, and "a" with a space
+    behind it and without. In a file, a table or a question to a person the two would be one.
+
+    Example:
+        >>> alike([1, "2", "1"]), alike(["a", "A"])
+        ((1, '1'), None)
+    """
+    seen: dict[str, Any] = {}
+    for name in names:
+        text = unicodedata.normalize("NFC", str(name)).strip()
+        if text in seen:
+            return seen[text], name
+        seen[text] = name
+    return None
