@@ -427,6 +427,16 @@ class StreamsItself(Protocol):
 
 
 @runtime_checkable
+class ReadsLabels(Protocol):
+    """An acquisition function with options that say something of what is labelled."""
+
+    @property
+    def from_labels(self) -> Mapping[str, Callable[[Sequence[Any]], Any]]:
+        """Option -> what makes its value of all labels; a loop fills those it wasn't given."""
+        ...
+
+
+@runtime_checkable
 class CostsLabels(Protocol):
     """An oracle that knows what its labels cost: the rounds of a run say so."""
 

@@ -214,6 +214,9 @@ ACQUISITIONS = Registry(
         "expected_gradient_length": (
             "altasks.acquisition.expected_gradient_length:expected_gradient_length"
         ),
+        "label_cardinality_inconsistency": (
+            "altasks.acquisition.label_cardinality_inconsistency:label_cardinality_inconsistency"
+        ),
         "least_confidence": "altasks.acquisition.least_confidence:least_confidence",
         "margin": "altasks.acquisition.margin:margin",
         "mnlp": "altasks.acquisition.mnlp:mnlp",
@@ -237,11 +240,13 @@ STRATEGIES = Registry(
         "batch_bald": "altasks.strategies.batch_bald:BatchBALD",
         "cluster_margin": "altasks.strategies.cluster_margin:ClusterMargin",
         "density_weighted": "altasks.strategies.density_weighted:DensityWeighted",
+        "drop_query": "altasks.strategies.drop_query:DropQuery",
         "epsilon_greedy": "altasks.strategies.epsilon_greedy:EpsilonGreedy",
         "expected_error_reduction": (
             "altasks.strategies.expected_error_reduction:ExpectedErrorReduction"
         ),
         "facility_location": "altasks.strategies.facility_location:FacilityLocation",
+        "falcun": "altasks.strategies.falcun:Falcun",
         "fisher_matching": "altasks.strategies.fisher_matching:FisherMatching",
         "hybrid": "altasks.strategies.hybrid:Hybrid",
         "k_center": "altasks.strategies.k_center:KCenter",

@@ -42,6 +42,9 @@ from altasks.acquisition.epistemic_variance import (
 from altasks.acquisition.expected_gradient_length import (
     expected_gradient_length as expected_gradient_length,
 )
+from altasks.acquisition.label_cardinality_inconsistency import (
+    label_cardinality_inconsistency as label_cardinality_inconsistency,
+)
 from altasks.acquisition.least_confidence import (
     least_confidence as least_confidence,
 )
@@ -85,6 +88,7 @@ __all__ = [
     "entropy",
     "epistemic_variance",
     "expected_gradient_length",
+    "label_cardinality_inconsistency",
     "least_confidence",
     "margin",
     "mnlp",

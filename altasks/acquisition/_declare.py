@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, cast
 
 import numpy as np
@@ -28,7 +28,10 @@ _DECLARED: dict[str, tuple[tuple[type[Prediction], ...], int]] = {}
 
 
 def acquisition(
-    *, reads: tuple[type[Prediction], ...], min_members: int = 1
+    *,
+    reads: tuple[type[Prediction], ...],
+    min_members: int = 1,
+    from_labels: Mapping[str, Callable[[Sequence[Any]], Any]] | None = None,
 ) -> Callable[
     [Callable[Concatenate[Prediction, Options], Tensor]],
     Callable[Concatenate[Prediction, Options], Tensor],
@@ -44,10 +47,12 @@ def acquisition(
             and `Transcripts`; a `Ragged` of one of these is let through as well.
         min_members: the smallest committee it makes sense for: 2 for one that measures
             disagreement.
+        from_labels: options that say something of the labels that there are, each with a function
+            that makes its value of the list of them. A loop fills those that its user doesn't.
 
     Returns:
         A decorator. The function keeps its name, signature and docstring, and gains the
-        attributes `reads` and `min_members`.
+        attributes `reads`, `min_members` and `from_labels`.
 
     Raises:
         InvalidInputError: if `reads` holds anything else, or `min_members` is below 1.
@@ -84,6 +89,7 @@ def acquisition(
 
         checked.reads = reads  # type: ignore[attr-defined]
         checked.min_members = min_members  # type: ignore[attr-defined]
+        checked.from_labels = dict(from_labels or {})  # type: ignore[attr-defined]
         _DECLARED[name] = (reads, min_members)
         return cast(Callable[Concatenate[Prediction, Options], Tensor], checked)
 

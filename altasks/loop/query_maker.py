@@ -231,9 +231,12 @@ class QueryMaker:
         return state.last_fit is None and provides(self.task, Trainable)
 
     def _selector_of(self, state: State, given: bool) -> Selector:
-        if given or not self._is_cold(state):
-            return self.selector
-        return self.selector.with_strategy(self.cold_start)
+        selector = self.selector
+        if not given and self._is_cold(state):
+            selector = selector.with_strategy(self.cold_start)
+        if given or not selector.reads_scores:
+            return selector
+        return selector.with_labels(lambda: self.store.labels().values)
 
     def query(
         self,

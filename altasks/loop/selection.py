@@ -13,11 +13,12 @@ from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
-from altasks.abilities import DrawsByRound, Embeds, StartsRounds, provides
+from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
 from altasks.loop.unreadable import by_id, to_skip
+from altasks.registry import get_acquisition
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
 from altasks.strategies.wrapping import reads_scores, select_inside, wants
@@ -96,6 +97,25 @@ class Selector:
     def with_strategy(self, strategy: Strategy) -> Selector:
         """Return the same with another strategy."""
         return replace(self, strategy=strategy)
+
+    def with_labels(self, labels: Callable[[], Mapping[str, Any]]) -> Selector:
+        """Return the same with the options that the function makes of the labels there are.
+
+        Args:
+            labels: returns all labels by id; called only where the function asks for something.
+        """
+        function = self.acquisition
+        if isinstance(function, str):
+            function = get_acquisition(function)
+        given = self.options or {}
+        wanted = function.from_labels if provides(function, ReadsLabels) else {}
+        missing = {name: make for name, make in wanted.items() if name not in given}
+        there = list(labels().values()) if missing else []
+        if not there:  # nothing to make them of: the function says what it lacks
+            return self
+        return replace(
+            self, options={**given, **{name: make(there) for name, make in missing.items()}}
+        )
 
     @property
     def draws_by_round(self) -> bool:

@@ -25,6 +25,9 @@ from altasks.strategies.cluster_margin import (
 from altasks.strategies.density_weighted import (
     DensityWeighted as DensityWeighted,
 )
+from altasks.strategies.drop_query import (
+    DropQuery as DropQuery,
+)
 from altasks.strategies.epsilon_greedy import (
     EpsilonGreedy as EpsilonGreedy,
 )
@@ -33,6 +36,9 @@ from altasks.strategies.expected_error_reduction import (
 )
 from altasks.strategies.facility_location import (
     FacilityLocation as FacilityLocation,
+)
+from altasks.strategies.falcun import (
+    Falcun as Falcun,
 )
 from altasks.strategies.fisher_matching import (
     FisherMatching as FisherMatching,
@@ -88,9 +94,11 @@ __all__ = [
     "Candidates",
     "ClusterMargin",
     "DensityWeighted",
+    "DropQuery",
     "EpsilonGreedy",
     "ExpectedErrorReduction",
     "FacilityLocation",
+    "Falcun",
     "FisherMatching",
     "Hybrid",
     "KCenter",

@@ -97,20 +97,32 @@ def extend(inputs: Tensor, probs: Tensor, others: Tensor) -> Tensor:
         return others.new_full((len(others), probs.shape[1]), 1 / probs.shape[1])
     # A part will do: rows come in a drawn order.
     some = slice(max(5_000, 10 * inputs.shape[1]))
-    inputs, probs = inputs[some], probs[some]
+    outputs = others @ read_layer(inputs[some], probs[some])
+    return torch.softmax(outputs, 1) if exclusive(probs[some]) else torch.sigmoid(outputs)
+
+
+def read_layer(inputs: Tensor, probs: Tensor) -> Tensor:
+    """Return the weights `[D, C]` of the last layer, read off its inputs and what it made of them.
+
+    Of exclusive classes up to what softmax doesn't see: the outputs of a row add up to 0.
+
+    Args:
+        inputs: `[N, D]`, a last column of ones if the layer has a bias.
+        probs: `[N, C]` of these.
+    """
     # A 0 is a number too small for the type that it came in.
     least = max(LEAST, min(1e-6, float(probs.where(probs > 0, torch.ones_like(probs)).min())))
     outputs = probs.clamp_min(least).log()
     # Certain rows, whose logarithms are rounded most and matter least, weigh next to nothing.
     if exclusive(probs):
         outputs -= outputs.mean(1, keepdim=True)
-        return torch.softmax(others @ _fitted(inputs, outputs, spread(probs)), 1)
+        return _fitted(inputs, outputs, spread(probs))
     outputs -= (1 - probs).clamp_min(least).log()
     layers = [
         _fitted(inputs, outputs[:, [c]], probs[:, c] * (1 - probs[:, c]))
         for c in range(probs.shape[1])
     ]
-    return torch.sigmoid(others @ torch.cat(layers, 1))
+    return torch.cat(layers, 1)
 
 
 def _fitted(inputs: Tensor, outputs: Tensor, weights: Tensor) -> Tensor:
