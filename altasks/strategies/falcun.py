@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -78,7 +79,7 @@ class Falcun:
         return [candidates.ids[i] for i in order[picks].tolist()]
 
     @staticmethod
-    def _doubts(probs: Tensor, order: np.ndarray, ids: list[str]) -> np.ndarray:
+    def _doubts(probs: Tensor, order: np.ndarray, ids: Sequence[str]) -> np.ndarray:
         """Return 1 - (p_1 - p_2), `[N]` float64, of rows that are checked to be distributions."""
         if probs.shape[1] < 2:
             raise invalid(
