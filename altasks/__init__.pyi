@@ -31,6 +31,10 @@ from altasks.committees import (
     MCDropout as MCDropout,
     Views as Views,
 )
+from altasks.comparison import (
+    Arm as Arm,
+    compare as compare,
+)
 from altasks.data import (
     Pool as Pool,
     as_pool as as_pool,
@@ -122,6 +126,7 @@ from altasks.tasks import (
 __all__ = [
     "ActiveLoop",
     "AltasksError",
+    "Arm",
     "Badge",
     "BadgeRegression",
     "Balanced",
@@ -184,6 +189,7 @@ __all__ = [
     "box_disagreement",
     "by_span",
     "class_weights_from_counts",
+    "compare",
     "consensus",
     "consensus_kl",
     "dice_disagreement",

@@ -270,6 +270,16 @@ class Evaluates(Protocol):
 
 
 @runtime_checkable
+class MainMetric(Protocol):
+    """Names the metric that `al.compare` judges by; without, the first of `evaluate` counts."""
+
+    @property
+    def main_metric(self) -> str:
+        """One of the names that `evaluate` reports."""
+        ...
+
+
+@runtime_checkable
 class Measures(Protocol):
     """An ensemble is measured by its joint prediction instead of member by member."""
 

@@ -22,6 +22,7 @@ PACKAGES = (
     "altasks.acquisition",
     "altasks.cli",
     "altasks.committees",
+    "altasks.comparison",
     "altasks.data",
     "altasks.errors",
     "altasks.loop",

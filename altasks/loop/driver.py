@@ -17,13 +17,13 @@ last fit is older than the labels.
 from __future__ import annotations
 
 import math
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from altasks._internal.jsonable import to_json
+from altasks._internal.metric_names import less_is_better
 from altasks.abilities import CostsLabels, provides
 from altasks.errors import InvalidInputError, LoopWarning, invalid
 from altasks.loop.base import State
@@ -33,12 +33,6 @@ from altasks.loop.query import Round
 
 if TYPE_CHECKING:
     from altasks.oracles.base import Oracle
-
-#: The names of metrics of which less is better: altasks' own (`cer`, `member_wer`, `rmse_weight`)
-#: and those that a third party's task is likely to report.
-_LESS_IS_BETTER = re.compile(
-    r"(?:eval_|mean_|member_|test_)*(?:brier|cer|ece|error|loss|mae|mse|nll|rmse|wer)(?:_|$)"
-)
 
 
 class Driver:
@@ -135,9 +129,7 @@ class Driver:
                     f"{name!r}."
                 )
         return all(
-            last.metrics[name] <= value
-            if _LESS_IS_BETTER.match(name)
-            else last.metrics[name] >= value
+            last.metrics[name] <= value if less_is_better(name) else last.metrics[name] >= value
             for name, value in (self.target or {}).items()
         )
 

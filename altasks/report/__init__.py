@@ -12,6 +12,7 @@ from altasks.report.curves import (
     labels_to_reach,
 )
 from altasks.report.error_rates import ErrorRates, error_rates
+from altasks.report.paired import holm, paired_t_test
 from altasks.report.picture import Picture
 from altasks.report.plots import plot_calibration, plot_learning_curves
 from altasks.report.results import ResultRows, code_version
@@ -31,7 +32,9 @@ __all__ = [
     "consensus",
     "contact_sheet",
     "error_rates",
+    "holm",
     "labels_to_reach",
+    "paired_t_test",
     "plot_calibration",
     "plot_learning_curves",
 ]

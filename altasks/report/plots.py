@@ -26,6 +26,8 @@ def plot_learning_curves(
     title: str = "",
     note: str = "",
     level: float = 0.95,
+    unit: str = "labels",
+    reference: tuple[str, float] | None = None,
 ) -> Path:
     """Draw the mean learning curve of each arm, with its interval over seeds, as a PNG.
 
@@ -39,6 +41,8 @@ def plot_learning_curves(
         title: above the picture.
         note: small print below it.
         level: of the bootstrap interval over seeds.
+        unit: what the horizontal axis says.
+        reference: the name and height of a dashed line, such as the score with all labels.
 
     Returns:
         The path that was written.
@@ -85,7 +89,10 @@ def plot_learning_curves(
                 alpha=0.15,
                 linewidth=0,
             )
-    axes.set_xlabel("labels")
+    if reference is not None:
+        name, height = reference
+        axes.axhline(height, color="0.5", linewidth=1, linestyle="--", label=_literal(name))
+    axes.set_xlabel(_literal(unit))
     axes.set_ylabel(_literal(metric))
     axes.set_title(_literal(title), loc="left")
     if len(counts) <= 12:
@@ -93,7 +100,7 @@ def plot_learning_curves(
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="best")
     return _written(figure, path, axes, note)
 
 

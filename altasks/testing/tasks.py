@@ -35,7 +35,7 @@ import torch
 from torch import Tensor
 
 import altasks as al
-from altasks.abilities import Embeds, JointDraws, StartsRounds, provides
+from altasks.abilities import Embeds, JointDraws, MainMetric, StartsRounds, provides
 from altasks.errors import InvalidInputError
 from altasks.predictions import (
     Bernoulli,
@@ -249,9 +249,12 @@ class TaskSuite:
     def test_metrics_are_numbers(
         self, make_task: Callable[[], Any], samples: Sequence[Any], labels: Sequence[Any]
     ) -> None:
-        """Every metric is a finite float."""
-        metrics = make_task().evaluate(samples, labels)
+        """Every metric is a finite float, and the main one is among them."""
+        task = make_task()
+        metrics = task.evaluate(samples, labels)
         assert metrics
+        if provides(task, MainMetric):
+            assert task.main_metric in metrics
         for name, value in metrics.items():
             assert isinstance(name, str)
             assert isinstance(value, float)

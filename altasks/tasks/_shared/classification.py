@@ -33,6 +33,11 @@ class ClassificationMixin:
         """Whether a label is a list of names."""
         return self._classes.multi_label
 
+    @property
+    def main_metric(self) -> str:
+        """The metric that runs are compared by."""
+        return "micro_f1" if self.multi_label else "accuracy"
+
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return 1: each sample is one decision."""
         del sample, prediction

@@ -70,6 +70,7 @@ class NER(WordTagger):
     """
 
     name: ClassVar[str] = "ner"
+    main_metric = "f1"
 
     def __init__(
         self,

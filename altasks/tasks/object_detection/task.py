@@ -91,6 +91,7 @@ class ObjectDetection:
 
     name = "object-detection"
     default_strategy = "top_k"
+    main_metric = "map50"
     warm_start = False
 
     def __init__(

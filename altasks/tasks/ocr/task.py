@@ -99,6 +99,7 @@ class OCR:
 
     name = "ocr"
     default_strategy = "top_k"
+    main_metric = "cer"
 
     def __init__(
         self,

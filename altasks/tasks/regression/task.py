@@ -113,6 +113,7 @@ class Regression(TrainerTask):
     """
 
     name = "regression"
+    main_metric = "rmse"
     auto_class = "AutoModelForSequenceClassification"
 
     def __init__(

@@ -110,6 +110,7 @@ class Segmentation(TrainedTask):
     """
 
     name = NAME
+    main_metric = "mean_iou"
 
     def __init__(
         self,

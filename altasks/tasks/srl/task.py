@@ -73,6 +73,7 @@ class SRL(WordTagger):
     """
 
     name: ClassVar[str] = "srl"
+    main_metric = "f1"
 
     def size(self, sample: Any) -> int:
         """Return the number of characters: its frames are equally long, and batched as such."""

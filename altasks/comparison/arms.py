@@ -1,0 +1,307 @@
+"""Arms: what is compared, by the registered names of its parts and their options."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+from altasks._internal.jsonable import to_json
+from altasks.errors import InvalidInputError, UnknownNameError, invalid
+from altasks.loop.recipes import committee_recipe, function_recipe, strategy_recipe
+from altasks.loop.settings import resolve_strategy
+from altasks.registry import ACQUISITIONS, COMMITTEES, STRATEGIES, Registry
+
+#: The arm that takes all from the task, and the one that every other is compared with.
+DEFAULT, RANDOM = "default", "random"
+#: Kind of part -> the registry of its name, in the order in which a bare name is looked up.
+_PARTS: dict[str, Registry] = {
+    "acquisition": ACQUISITIONS,
+    "strategy": STRATEGIES,
+    "committee": COMMITTEES,
+    "cold_start": STRATEGIES,
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of asking: what scores, what picks, who votes, and how it starts.
+
+    What is None is the task's own, as in `altasks.ActiveLoop`; only where an acquisition function
+    is named without a strategy, the highest scores are taken (`"top_k"`).
+
+    Attributes:
+        acquisition: a function or its registered name.
+        strategy: a strategy, its class or its registered name.
+        committee: the committee of the task, which `build_task` is then given.
+        cold_start: the strategy of the first labels.
+        acquisition_options: keyword arguments of the function.
+        name: as tables and pictures call it; by default, its parts.
+
+    Raises:
+        InvalidInputError: for a strategy that can't be made without options.
+        UnknownNameError: for a name that isn't registered.
+
+    Example:
+        >>> Arm.parse("margin + power(beta=2)").strategy.beta
+        2.0
+        >>> Arm("bald", cold_start="typiclust").name
+        'bald + cold_start(typiclust)'
+    """
+
+    acquisition: str | Callable[..., Any] | None = None
+    strategy: Any = None
+    committee: Any = None
+    cold_start: Any = None
+    acquisition_options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Make what is named, so that a misspelt name is an error before any work."""
+        if isinstance(self.acquisition, str):
+            ACQUISITIONS.get(self.acquisition)
+        if not self.name:
+            object.__setattr__(self, "name", self._parts())
+        if self.acquisition is not None and self.strategy is None:
+            object.__setattr__(self, "strategy", "top_k")
+        for argument in ("strategy", "cold_start"):
+            given = getattr(self, argument)
+            if given is not None:
+                object.__setattr__(self, argument, resolve_strategy(given, argument))
+
+    @classmethod
+    def of(cls, given: Arm | str) -> Arm:
+        """Return an arm as it is, or parse its text.
+
+        Raises:
+            InvalidInputError: if it is neither, or as `parse`.
+            UnknownNameError: as `parse`.
+        """
+        if isinstance(given, Arm):
+            return given
+        if isinstance(given, str):
+            return cls.parse(given)
+        raise invalid("arms", "al.Arm(...) or a text such as 'margin'", repr(given))
+
+    @classmethod
+    def parse(cls, text: str) -> Arm:
+        """Return the arm of a text: registered names, joined by `+`, options in brackets.
+
+        `margin`, `badge`, `bald + power(beta=2)`, `margin + hybrid(k_center, 4)`,
+        `bald + committee(mc_dropout(passes=10)) + cold_start(typiclust)`. A bare name is an
+        acquisition function, a strategy or a committee, whichever has it; `default` is all that
+        the task brings. A wrapper may also stand before a colon, as in `altasks rank`:
+        `balanced:top_k`.
+
+        Raises:
+            InvalidInputError: for a text that isn't of this form, or two parts of one kind.
+            UnknownNameError: for a name that isn't registered.
+        """
+        found: dict[str, Any] = {}
+        whole = text.strip()
+        if whole == DEFAULT:
+            return cls(name=DEFAULT)
+        for kind in ("acquisition", "strategy"):  # also of a name that is no identifier
+            if whole in _PARTS[kind]:
+                return cls(**found | {kind: whole}, name=whole)
+        for node in _nodes(text):
+            kind, value, options = _part(node, text)
+            if kind in found:
+                raise invalid("arms", f"one {kind} in an arm", "two", where=repr(text))
+            found[kind] = value
+            if options:
+                found["acquisition_options"] = options
+        return cls(**found, name=" ".join(text.split()))
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the arm as JSON, equal for arms that ask alike, whatever their name."""
+        acquisition = self.acquisition
+        return {
+            "acquisition": None
+            if acquisition is None
+            else function_recipe(acquisition, self.acquisition_options),
+            "strategy": None if self.strategy is None else strategy_recipe(self.strategy),
+            "cold_start": None if self.cold_start is None else strategy_recipe(self.cold_start),
+            "committee": None if self.committee is None else committee_recipe(self.committee),
+        }
+
+    def loop_settings(self) -> dict[str, Any]:
+        """Return the keyword arguments that make a loop of this arm."""
+        settings = {
+            "acquisition": self.acquisition,
+            "strategy": self.strategy,
+            "cold_start": self.cold_start,
+            "acquisition_options": dict(self.acquisition_options) or None,
+        }
+        return {name: value for name, value in settings.items() if value is not None}
+
+    def _parts(self) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in self.acquisition_options.items())
+        parts = [] if self.acquisition is None else [_called(self.acquisition)]
+        parts = [f"{one}({options})" if options else one for one in parts]
+        parts += [] if self.strategy is None else [_called(self.strategy)]
+        for kind in ("committee", "cold_start"):
+            if getattr(self, kind) is not None:
+                parts.append(f"{kind}({_called(getattr(self, kind))})")
+        return " + ".join(parts) or DEFAULT
+
+
+def arms_of(given: Sequence[Arm | str] | Mapping[str, Arm | str] | Arm | str) -> list[Arm]:
+    """Return arms with distinct names, the first of them random labels.
+
+    Args:
+        given: arms or their texts; of a mapping, the keys are their names. Random need not be
+            among them.
+
+    Raises:
+        InvalidInputError: for no arm but random, or two that ask alike.
+        UnknownNameError: as `Arm.parse`.
+    """
+    if isinstance(given, str | Arm):
+        given = [given]
+    if isinstance(given, Mapping):
+        arms = [replace(Arm.of(one), name=str(name)) for name, one in given.items()]
+    else:
+        arms = [Arm.of(one) for one in given]
+    baseline = Arm(strategy=RANDOM, cold_start=RANDOM, name=RANDOM)
+    plain = Arm(strategy=RANDOM).recipe()
+    asked: dict[str, str] = {}
+    names = {RANDOM}
+    others = [arm for arm in arms if arm.recipe() not in (baseline.recipe(), plain)]
+    if not others:
+        raise invalid("arms", "an arm to compare with random labels", "random alone")
+    for arm in others:
+        key = repr(to_json(arm.recipe(), "arms"))
+        if key in asked:
+            raise invalid("arms", "arms that differ", f"{asked[key]!r} and {arm.name!r}")
+        if arm.name in names:
+            raise invalid("arms", "arms of different names", f"{arm.name!r} twice")
+        asked[key] = arm.name
+        names.add(arm.name)
+    return [baseline, *others]
+
+
+def _nodes(text: str) -> list[ast.expr]:
+    """Return what a text joins by `+`."""
+    # `outer:inner`, as `altasks rank --strategy` has it.
+    plain = re.sub(r"\b(\w+)\s*:\s*(\w+)", r"\1(\2)", text)
+    try:
+        body = ast.parse(plain.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise invalid(
+            "arms", "names joined by +, options in brackets, such as 'bald + power(beta=2)'",
+            repr(text),
+        ) from error  # fmt: skip
+    nodes: list[ast.expr] = []
+    while isinstance(body, ast.BinOp) and isinstance(body.op, ast.Add):
+        nodes.insert(0, body.right)
+        body = body.left
+    return [body, *nodes]
+
+
+def _part(node: ast.expr, text: str) -> tuple[str, Any, dict[str, Any]]:
+    """Return the kind of a part, what it is, and its options if it is a function."""
+    name = _name_of(node, text)
+    if name in _PARTS:
+        call = node
+        if not isinstance(call, ast.Call) or len(call.args) != 1 or call.keywords:
+            raise invalid("arms", f"{name}(...) around a name", ast.unparse(node), where=repr(text))
+        return _made(name, call.args[0], text)
+    kind = next((kind for kind, registry in _PARTS.items() if name in registry), None)
+    if kind is None:
+        _refuse(name, text)
+    return _made(kind, node, text)
+
+
+def _made(kind: str, node: ast.expr, text: str) -> tuple[str, Any, dict[str, Any]]:
+    """Return a part of a kind that is known."""
+    name, registry = _name_of(node, text), _PARTS[kind]
+    if name not in registry:
+        _refuse(name, text, kind)
+    call = isinstance(node, ast.Call)
+    if kind == "acquisition":
+        if isinstance(node, ast.Call) and node.args:
+            raise invalid(
+                "arms", f"options of {name} by name, such as reduce='mean'", ast.unparse(node)
+            )
+        return kind, name, _keywords(node, text) if isinstance(node, ast.Call) else {}
+    if kind != "committee" and not call:
+        return kind, name, {}
+    return kind, _instance(registry, node, text), {}
+
+
+def _instance(registry: Registry, node: ast.expr, text: str) -> Any:
+    """Return what a name or a call makes.
+
+    Raises:
+        InvalidInputError: if it can't be made so.
+    """
+    made_by = registry.get(_name_of(node, text))
+    arguments: list[Any] = []
+    keywords: dict[str, Any] = {}
+    if isinstance(node, ast.Call):
+        arguments = [_value(one, text) for one in node.args]
+        keywords = _keywords(node, text)
+    try:
+        return made_by(*arguments, **keywords)
+    except (TypeError, InvalidInputError) as error:
+        raise invalid(
+            "arms", f"options that {registry.kind} takes", ast.unparse(node), where=str(error)
+        ) from error
+
+
+def _keywords(node: ast.Call, text: str) -> dict[str, Any]:
+    return {str(one.arg): _value(one.value, text) for one in node.keywords if one.arg is not None}
+
+
+def _value(node: ast.expr, text: str) -> Any:
+    """Return an option: a plain value, a registered name, or a strategy that is made."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Call):
+        name = _name_of(node, text)
+        for registry in (STRATEGIES, COMMITTEES):
+            if name in registry:
+                return _instance(registry, node, text)
+        _refuse(name, text)
+    try:
+        return ast.literal_eval(node)
+    except ValueError as error:
+        raise invalid(
+            "arms", "options that are numbers, texts, lists or names", ast.unparse(node),
+            where=repr(text),
+        ) from error  # fmt: skip
+
+
+def _name_of(node: ast.expr, text: str) -> str:
+    called = node.func if isinstance(node, ast.Call) else node
+    if not isinstance(called, ast.Name):
+        raise invalid(
+            "arms", "names joined by +, options in brackets", ast.unparse(node), where=repr(text)
+        )
+    return called.id
+
+
+def _refuse(name: str, text: str, kind: str | None = None) -> NoReturn:
+    """Raise the error of a name that nothing has."""
+    registries = [_PARTS[kind]] if kind else [ACQUISITIONS, STRATEGIES, COMMITTEES]
+    known = [one for registry in registries for one in registry.names()]
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    kinds = [registry.kind for registry in registries]
+    what = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+    raise UnknownNameError(
+        f"arms: no {what} is called {name!r} (in {text!r}).{hint} Known: {', '.join(known)}."
+    )
+
+
+def _called(thing: Any) -> str:
+    if isinstance(thing, str):
+        return thing
+    if isinstance(thing, type) or callable(thing):
+        return str(getattr(thing, "__name__", type(thing).__name__))
+    recipe = strategy_recipe(thing) if hasattr(thing, "select") else committee_recipe(thing)
+    return str((recipe or {}).get("name") or type(thing).__name__)

@@ -1,0 +1,304 @@
+"""`al.compare`: labelled data, arms and seeds in; what pays out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from altasks._internal.jsonable import dumps
+from altasks._internal.numbers import require_whole
+from altasks.comparison.arms import DEFAULT, Arm, arms_of
+from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool
+from altasks.comparison.result import ComparisonResult
+from altasks.comparison.settings import Settings, settings_of
+from altasks.comparison.workers import Job, Watch, run_here, run_in_processes
+from altasks.data import Pool
+from altasks.errors import invalid
+from altasks.loop.fit_log import check_test
+from altasks.report.results import MEASURED, ResultRows, code_version
+
+#: The parts whose change makes a row a row of another version.
+_CODE = (
+    *(f"altasks.{part}" for part in MEASURED),
+    *(f"altasks.comparison.{part}" for part in ("arms", "problem", "run", "settings")),
+)
+#: Where runs that are not finished keep their stores, inside the folder of results.
+_UNFINISHED = "unfinished"
+
+
+def compare(
+    build_task: Callable[..., Any],
+    samples: Any,
+    labels: Any = None,
+    arms: Sequence[Arm | str] | Mapping[str, Arm | str] | Arm | str = (DEFAULT,),
+    *,
+    test: Any = None,
+    test_share: float = TEST_SHARE,
+    seeds: int | Sequence[int] = 5,
+    initial: float | None = None,
+    batch: int | None = None,
+    budget: int | None = None,
+    cost_batch: float | None = None,
+    cost_budget: float | None = None,
+    per_cost: bool = False,
+    costs: Any = None,
+    metric: str | None = None,
+    all_labels: bool = True,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    key: Any = None,
+    batch_size: int = 32,
+    progress: bool | Watch | None = None,
+) -> ComparisonResult:
+    """Say what active learning would have saved on data whose labels are known.
+
+    Every arm asks, from the same first seed to the same budget, for labels that are there already;
+    after each round a fresh fit is measured on held-out samples. Arms share what a seed decides,
+    so they are compared seed by seed, each with random labels.
+
+    With `out`, every finished run is on the disk, and one that is cut off (Ctrl-C, `kill -9`)
+    leaves its store: the same call goes on from there. A run is done again where the arm, the
+    data, the budget, `key`, the source of `build_task` or altasks itself is another.
+
+    `altasks.report.compare` compares two sets of curves that were measured elsewhere.
+
+    Args:
+        build_task: returns a fresh task, with `fit` and `evaluate`. It is given `seed=`, the run's,
+            and `committee=`, that of an arm that brings one, if it has such parameters.
+        samples: whatever `altasks.as_pool` takes, or what `altasks.read` returns.
+        labels: id -> label, or one for each sample in their order; None where the samples bring
+            them. What has no label is left out.
+        arms: what is compared: `al.Arm`s or their texts, such as `"margin"` or
+            `"bald + power(beta=2)"`; see `Arm.parse`. Of a dict, the keys are their names. Random
+            labels are always there.
+        test: (samples, labels) to measure on; None: each seed holds out others.
+        test_share: how many of the samples, in (0, 1); of each class, where labels are classes.
+        seeds: how many repetitions, or their seeds. With one, nothing is known of chance.
+        initial: how much is asked first, in the unit of the batch; a batch by default.
+        batch: samples asked in a round; a tenth of the budget by default.
+        budget: samples asked in all; half of them by default.
+        cost_batch: what those of a round may cost, instead: words, boxes, pixels.
+        cost_budget: what all may cost.
+        per_cost: by cost: pick by score per cost.
+        costs: what labelling a sample costs, as `al.ActiveLoop` takes it.
+        metric: one that the task reports; by default its `main_metric`, or else its first.
+        all_labels: whether one fit a seed to all labels shows what there is to reach.
+        out: a folder for results.
+        jobs: how many runs go on at once, in processes of their own; `build_task` is then a
+            function at the top of a module, and a script says `if __name__ == "__main__":`.
+        key: what else decides the results, as JSON, such as the name of the model: part of what a
+            row in `out` is found by.
+        batch_size: of the loop: samples per call of the model.
+        progress: whether to print each round to stderr; None: if that is a terminal. Or a
+            function that is called with each.
+
+    Raises:
+        InvalidInputError: for an argument out of range, a task that can't be trained or measured,
+            or labels that it doesn't take.
+        UnknownNameError: for the name of an arm's part that isn't registered.
+
+    Example:
+        >>> import altasks as al
+        >>> rows = [[float(i), float(i % 7)] for i in range(60)]
+        >>> def build_task(seed):
+        ...     return al.Regression(features=2, training_args={"max_steps": 5})
+        >>> targets = [float(i) for i in range(60)]
+        >>> result = al.compare(
+        ...     build_task, rows, targets, ["lcmd"], seeds=2, budget=20, batch=10, progress=False
+        ... )
+        >>> [row["arm"] for row in result.rows()], result.metric, result.counts
+        (['random', 'lcmd'], 'rmse', [10.0, 20.0])
+    """
+    if not callable(build_task):
+        raise invalid(
+            "build_task", "a function that returns a fresh task", repr(build_task),
+            hint="An arm must not go on from what another has learned: def build_task(): return "
+            "al.TextClassification(...).",
+        )  # fmt: skip
+    if not isinstance(test_share, int | float) or not 0 < test_share < 1:
+        raise invalid("test_share", "a number in (0, 1)", repr(test_share))
+    if test is not None:
+        check_test(test)
+    pool, known = labelled_pool(samples, labels)
+    problem = Problem(
+        pool,
+        known,
+        build_task,
+        test=None if test is None else (list(test[0]), list(test[1])),
+        test_share=float(test_share),
+        key=key,
+        costs=costs,
+        batch_size=require_whole("batch_size", batch_size, 1),
+    )
+    settings = settings_of(
+        problem.ask_from,
+        seeds=seeds,
+        initial=initial,
+        batch=batch,
+        budget=budget,
+        cost_batch=cost_batch,
+        cost_budget=cost_budget,
+        per_cost=per_cost,
+        all_labels=all_labels,
+    )
+    shown = sys.stderr.isatty() if progress is None else progress
+    watch: Watch = shown if callable(shown) else _print_point if shown else _ignore
+    return compare_problem(
+        problem, arms_of(arms), settings, metric=metric, out=out, jobs=jobs, watch=watch
+    )
+
+
+def compare_problem(
+    problem: Problem,
+    arms: Sequence[Arm],
+    settings: Settings,
+    *,
+    metric: str | None = None,
+    out: Path | str | None = None,
+    jobs: int = 1,
+    make_problem: Callable[[], Problem] | None = None,
+    watch: Watch | None = None,
+    title: str = "",
+) -> ComparisonResult:
+    """Run what isn't in `out` yet, and compare; `al.compare` with its arguments put together.
+
+    Args:
+        problem: data and task.
+        arms: random first, as `altasks.comparison.arms.arms_of` returns them.
+        settings: how much is asked.
+        metric: as of `compare`.
+        out: as of `compare`.
+        jobs: as of `compare`.
+        make_problem: makes the problem in another process; by default the data is sent there.
+        watch: called with each job and point, as soon as that is measured.
+        title: above the picture.
+    """
+    jobs = require_whole("jobs", jobs, 1)
+    folder = None if out is None else Path(out)
+    # Rows of this call alone where nothing is kept.
+    rows = _Rows(None if folder is None else folder / "results.jsonl")
+    about = {"problem": problem.recipe(), **settings.recipe()}
+    wanted: list[tuple[Arm | None, int]] = [
+        (arm, seed)
+        for seed in settings.seeds  # so that a comparison that is cut short has compared all arms
+        for arm in (*arms, *((None,) if settings.all_labels else ()))
+    ]
+    left = []
+    for arm, seed in wanted:
+        config = _config(about, arm, seed)
+        if rows.get(config) is None:
+            left.append(Job(arm, seed, None if folder is None else _work(folder, config, rows)))
+    report = watch or _ignore
+    done: Iterator[tuple[Job, dict[str, Any]]]
+    if jobs == 1 or len(left) < 2:
+        done = run_here(problem, settings, left, report)
+    else:
+        make = make_problem or partial(_problem_of, _as_lists(problem))
+        done = run_in_processes(make, settings, left, report, min(jobs, len(left)))
+    try:
+        with contextlib.closing(done) as finished:  # type: ignore[type-var]
+            for job, values in finished:
+                rows.add(_config(about, job.arm, job.seed), values)
+                if job.folder is not None:
+                    shutil.rmtree(job.folder, ignore_errors=True)
+    except KeyboardInterrupt as error:
+        if folder is not None:
+            error.add_note(
+                f"What is finished is in {rows.path}; the same command goes on from there."
+            )
+        raise
+    if folder is not None:
+        with contextlib.suppress(OSError):  # there may be runs of another comparison
+            (folder / _UNFINISHED).rmdir()
+    result = _result(rows, about, arms, settings, metric)
+    if folder is not None:
+        result.save(folder, title=title)
+    return result
+
+
+def _result(
+    rows: _Rows,
+    about: Mapping[str, Any],
+    arms: Sequence[Arm],
+    settings: Settings,
+    metric: str | None,
+) -> ComparisonResult:
+    """Return the result that the rows make."""
+
+    def row(arm: Arm | None, seed: int) -> Mapping[str, Any]:
+        found = rows.get(_config(about, arm, seed))
+        assert found is not None
+        return found
+
+    full = [row(None, seed) for seed in settings.seeds] if settings.all_labels else []
+    return ComparisonResult(
+        {arm.name: [row(arm, seed)["points"] for seed in settings.seeds] for arm in arms},
+        metric=metric or row(arms[0], settings.seeds[0])["main_metric"],
+        by_cost=settings.by_cost,
+        full=[one["points"][0]["metrics"] for one in full],
+        total=full[0]["points"][0]["labels"] if full else None,
+        seeds=settings.seeds,
+    )
+
+
+class _Rows:
+    """Rows in a file, or in memory where there is none."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.code = code_version(*_CODE)
+        self._file = None if path is None else ResultRows(path, code=self.code)
+        self._memory: dict[str, Mapping[str, Any]] = {}
+
+    def get(self, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the row of a configuration, or None."""
+        return self._memory.get(dumps(config)) if self._file is None else self._file.get(config)
+
+    def add(self, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Keep a row."""
+        if self._file is None:
+            self._memory[dumps(config)] = values
+        else:
+            self._file.add(config, values)
+
+
+def _config(about: Mapping[str, Any], arm: Arm | None, seed: int) -> dict[str, Any]:
+    """Return what a run is the result of."""
+    if arm is None:
+        return {"arm": "all labels", "seed": seed, "problem": about["problem"]}
+    return {"arm": arm.recipe(), "seed": seed, **about}
+
+
+def _work(folder: Path, config: Mapping[str, Any], rows: _Rows) -> Path:
+    """Return where a run keeps its store: a folder of its own, of this version of the code."""
+    digest = hashlib.blake2b(dumps([config, rows.code]).encode(), digest_size=8).hexdigest()
+    return folder / _UNFINISHED / digest
+
+
+def _as_lists(problem: Problem) -> dict[str, Any]:
+    """Return a problem with its samples read, as another process can be given it."""
+    ids = list(problem.pool.ids)
+    given = {name: getattr(problem, name) for name in problem.__dataclass_fields__}
+    return {**given, "pool": (ids, [problem.pool[name] for name in ids], problem.pool.positional)}
+
+
+def _problem_of(given: Mapping[str, Any]) -> Problem:
+    ids, samples, positional = given["pool"]
+    pool = Pool(ids, samples.__getitem__, positional=positional, in_memory=True)
+    return Problem(**{**given, "pool": pool})
+
+
+def _print_point(job: Job, point: Mapping[str, Any]) -> None:
+    spent = "" if point["spent"] is None else f" (cost {point['spent']:g})"
+    metrics = "  ".join(f"{name} {value:.3f}" for name, value in list(point["metrics"].items())[:3])
+    print(f"{job.name}: {point['labels']} labels{spent}  {metrics}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _ignore(job: Job, point: Mapping[str, Any]) -> None:
+    """Show nothing."""
