@@ -24,24 +24,33 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
         read_settings(tmp_path / "altasks.json")
 
 
+def require_libraries(reader: str) -> None:
+    for module in ("transformers", "safetensors"):
+        pytest.importorskip(module, reason="needs the extra text")
+    if reader == "detection":
+        pytest.importorskip("ultralytics", reason="needs the extra detection")
+
+
+def read_folder(reader: str, folder: Path) -> None:
+    {
+        "segmentation": lambda: al.Segmentation(folder),
+        "regression": lambda: al.Regression(features=2).load(folder),
+        "ensemble": lambda: al.Ensemble(2).load(folder),
+        "detection": lambda: al.ObjectDetection(folder),
+        "ocr": lambda: al.OCR(folder),
+        "network": lambda: al.OCR(folder),
+    }[reader]()
+
+
 @pytest.mark.parametrize("content", DAMAGED[:2])
 @pytest.mark.parametrize("read", ["segmentation", "regression", "ensemble", "detection"])
 def test_every_reader_of_a_folder_names_it(tmp_path: Path, read: str, content: bytes) -> None:
-    for module in ("transformers", "safetensors"):
-        pytest.importorskip(module, reason="needs the extra text")
+    require_libraries(read)
     for name in ("altasks.json", "ensemble.json"):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "model.safetensors").write_bytes(b"")
-    if read == "detection":
-        pytest.importorskip("ultralytics", reason="needs the extra detection")
-    call = {
-        "segmentation": lambda: al.Segmentation(tmp_path),
-        "regression": lambda: al.Regression(features=2).load(tmp_path),
-        "ensemble": lambda: al.Ensemble(2).load(tmp_path),
-        "detection": lambda: al.ObjectDetection(tmp_path),
-    }[read]
     with pytest.raises(InvalidInputError, match=r"\.json whole"):
-        call()
+        read_folder(read, tmp_path)
 
 
 def test_the_format_is_written_and_not_handed_back(tmp_path: Path) -> None:
@@ -62,23 +71,12 @@ def test_a_format_that_is_no_version_is_damage(tmp_path: Path, version: object) 
     "read", ["segmentation", "regression", "ensemble", "detection", "ocr", "network"]
 )
 def test_every_reader_refuses_a_newer_format(tmp_path: Path, read: str) -> None:
-    for module in ("transformers", "safetensors"):
-        pytest.importorskip(module, reason="needs the extra text")
+    require_libraries(read)
     for name in ("altasks.json", "ensemble.json", "crnn.json"):
         if (name == "crnn.json") == (read == "network"):
             write_settings(tmp_path / name, {"format": FORMAT + 1})
     for name in ("model.safetensors", "crnn.safetensors"):
         (tmp_path / name).write_bytes(b"")
-    if read == "detection":
-        pytest.importorskip("ultralytics", reason="needs the extra detection")
-    call = {
-        "segmentation": lambda: al.Segmentation(tmp_path),
-        "regression": lambda: al.Regression(features=2).load(tmp_path),
-        "ensemble": lambda: al.Ensemble(2).load(tmp_path),
-        "detection": lambda: al.ObjectDetection(tmp_path),
-        "ocr": lambda: al.OCR(tmp_path),
-        "network": lambda: al.OCR(tmp_path),
-    }[read]
     words = rf"format {FORMAT} or older.*found format {FORMAT + 1}.*upgrade"
     with pytest.raises(InvalidInputError, match=words):
-        call()
+        read_folder(read, tmp_path)

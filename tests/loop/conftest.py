@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy
 
+import altasks as al
+
 WORKER = Path(__file__).with_name("_worker.py")
 
 
@@ -57,6 +59,20 @@ def worker() -> ModuleType:
 @pytest.fixture(scope="session")
 def data(worker: ModuleType) -> tuple[dict[str, Any], dict[str, str]]:
     return worker.make_data()
+
+
+@pytest.fixture
+def make(
+    worker: ModuleType, data: tuple[dict[str, Any], dict[str, str]], url: str
+) -> Callable[..., al.ActiveLoop]:
+    """A function that opens the same loop again, as another process would."""
+
+    def make(**options: Any) -> al.ActiveLoop:
+        task = options.pop("task", None) or worker.VectorTask()
+        pool = options.pop("pool", data[0])
+        return al.ActiveLoop(task, pool, **{"store": url, "progress": False, **options})
+
+    return make
 
 
 @pytest.fixture

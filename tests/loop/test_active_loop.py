@@ -28,18 +28,6 @@ from altasks.loop import SQLStore
 Data = tuple[dict[str, Any], dict[str, str]]
 
 
-@pytest.fixture
-def make(worker: ModuleType, data: Data, url: str) -> Any:
-    """A function that opens the same loop again, as another process would."""
-
-    def make(**options: Any) -> al.ActiveLoop:
-        task = options.pop("task", None) or worker.VectorTask()
-        pool = options.pop("pool", data[0])
-        return al.ActiveLoop(task, pool, **{"store": url, "progress": False, **options})
-
-    return make
-
-
 def train(loop: al.ActiveLoop, data: Data, n: int = 12) -> None:
     query = loop.ask(n)
     loop.tell({name: data[1][name] for name in query.ids})

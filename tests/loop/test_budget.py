@@ -27,17 +27,6 @@ from altasks.loop import Round, SQLStore
 Data = tuple[dict[str, Any], dict[str, str]]
 
 
-@pytest.fixture
-def make(worker: ModuleType, data: Data, url: str) -> Any:
-    """A function that opens the same loop again, as another process would."""
-
-    def make(**options: Any) -> al.ActiveLoop:
-        task = options.pop("task", None) or worker.VectorTask()
-        return al.ActiveLoop(task, data[0], **{"store": url, "progress": False, **options})
-
-    return make
-
-
 def words(costs: dict[str, float], **options: Any) -> al.ActiveLoop:
     """A loop without a model, whose samples are their own cost."""
     return al.ActiveLoop(None, dict(costs), costs=float, **options)

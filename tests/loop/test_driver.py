@@ -13,16 +13,6 @@ Data = tuple[dict[str, Any], dict[str, str]]
 
 
 @pytest.fixture
-def make(worker: ModuleType, data: Data, url: str) -> Any:
-    def make(**options: Any) -> al.ActiveLoop:
-        return al.ActiveLoop(
-            worker.VectorTask(), data[0], **{"store": url, "progress": False, **options}
-        )
-
-    return make
-
-
-@pytest.fixture
 def test_set(data: Data) -> tuple[list[Any], list[str]]:
     return list(data[0].values()), list(data[1].values())
 

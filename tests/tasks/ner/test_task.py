@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 
+import committee_cases
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,7 @@ from altasks.testing.tasks import TaskSuite, same_prediction
 FAST = {"max_steps": 6}
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 TEXT = "Ada King (1815) lived in New York, didn't she?"
+WORDS = ["Ada", "King", "(", "1815", ")", "lived", "in", "New", "York", ",", "didn't", "she", "?"]
 
 
 @pytest.fixture
@@ -61,24 +63,16 @@ class _Suite(TaskSuite):
         ]
 
 
-class TestPlain(_Suite):
-    @pytest.fixture
-    def make_task(self, make):
-        return make
+class TestPlain(committee_cases.Plain, _Suite):
+    pass
 
 
-class TestHeadDropout(_Suite):
-    @pytest.fixture
-    def make_task(self, make):
-        return lambda: make(committee=MCDropout(5, layers="head"))
+class TestHeadDropout(committee_cases.HeadDropout, _Suite):
+    pass
 
 
-class TestFullDropout(_Suite):
-    batch_invariant = False
-
-    @pytest.fixture
-    def make_task(self, make):
-        return lambda: make(committee=MCDropout(3))
+class TestFullDropout(committee_cases.FullDropout, _Suite):
+    pass
 
 
 class TestEnsemble(_Suite):
@@ -177,21 +171,7 @@ def test_raw_text_comes_back_with_offsets(make):
     prediction = task.predict([TEXT, ["Ada", "King"], {"text": "yes"}, {"tokens": ["no"]}])
     starts, ends = (prediction.fields[name].tolist() for name in ("start", "end"))
     words = [TEXT[start:end] for start, end in zip(starts, ends, strict=True)][:13]
-    assert words == [
-        "Ada",
-        "King",
-        "(",
-        "1815",
-        ")",
-        "lived",
-        "in",
-        "New",
-        "York",
-        ",",
-        "didn't",
-        "she",
-        "?",
-    ]
+    assert words == WORDS
     assert starts[13:] == [-1, -1, 0, -1]
     assert ends[13:] == [-1, -1, 3, -1]
     split = task.predict([words])
@@ -200,21 +180,6 @@ def test_raw_text_comes_back_with_offsets(make):
 
 def test_describe_says_where_the_names_are(make):
     task = make()
-    words = [
-        "Ada",
-        "King",
-        "(",
-        "1815",
-        ")",
-        "lived",
-        "in",
-        "New",
-        "York",
-        ",",
-        "didn't",
-        "she",
-        "?",
-    ]
     probs = torch.full((13, 1, 5), 0.05)
     for place, tag in {0: 1, 1: 2, 7: 3, 8: 4}.items():
         probs[place, 0, tag] = 0.8
@@ -227,12 +192,12 @@ def test_describe_says_where_the_names_are(make):
     ]
     assert shown["text"] == TEXT
     assert shown["spans"][0]["probability"] == pytest.approx(0.8)
-    shown = task.describe(words, prediction)
+    shown = task.describe(WORDS, prediction)
     assert [(s["start"], s["end"]) for s in shown["spans"]] == [(0, 2), (7, 9)]
-    assert shown["tokens"] == words
+    assert shown["tokens"] == WORDS
     assert json.loads(json.dumps(shown)) == shown
     # What is shown is a label: corrected or not, it can be told.
-    assert spans_of(task.check_label(shown["spans"], sample=words))[1] == (7, 9, "LOC")
+    assert spans_of(task.check_label(shown["spans"], sample=WORDS))[1] == (7, 9, "LOC")
     with pytest.raises(InvalidInputError, match="prediction: expected that of one sample"):
         task.describe(["Ada"], prediction)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import committee_cases
 import numpy as np
 import pytest
 import torch
@@ -172,24 +173,16 @@ class _Suite(TaskSuite):
         ]
 
 
-class TestPlain(_Suite):
-    @pytest.fixture
-    def make_task(self, make):
-        return make
+class TestPlain(committee_cases.Plain, _Suite):
+    pass
 
 
-class TestHeadDropout(_Suite):
-    @pytest.fixture
-    def make_task(self, make):
-        return lambda: make(committee=MCDropout(5, layers="head"))
+class TestHeadDropout(committee_cases.HeadDropout, _Suite):
+    pass
 
 
-class TestFullDropout(_Suite):
-    batch_invariant = False
-
-    @pytest.fixture
-    def make_task(self, make):
-        return lambda: make(committee=MCDropout(3))
+class TestFullDropout(committee_cases.FullDropout, _Suite):
+    pass
 
 
 class TestNoTokenTypes(_Suite):
