@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar, get_type_hints
 
 from torch import Tensor
 
+from altasks._internal.docstrings import with_arguments
 from altasks.acquisition._declare import acquisition
 from altasks.predictions import Prediction
 
@@ -32,8 +32,6 @@ DESCRIPTIONS = {
             `len(class_weights)` classes, before reducing; the mean still divides by the count.""",
     "empty": "the score of a sample with no unit.",
 }
-
-_ENTRY = re.compile(r"^    (\w+): ", re.MULTILINE)
 
 
 def describes_options(function: Function) -> Function:
@@ -65,20 +63,9 @@ def describes_options(function: Function) -> Function:
         Returns:
             `[N]`.
     """
-    before, heading, after = inspect.cleandoc(function.__doc__ or "").partition(
-        "\n\nOwn arguments:\n"
-    )
-    if not heading:  # none at all under python -OO
-        return function
-    own, end, after = after.partition("\n\n")
-    parts = _ENTRY.split(own)[1:]  # name, text, name, text, ...
-    texts = dict(zip(parts[::2], (text.rstrip("\n") for text in parts[1::2]), strict=True))
-    entries = [
-        f"    {name}: {texts[name] if name in texts else _shared(name)}"
-        for name in inspect.signature(function).parameters
-        if name in texts or name in DESCRIPTIONS
-    ]
-    function.__doc__ = f"{before}\n\nArgs:\n" + "\n".join(entries) + end + after
+    names = list(inspect.signature(function).parameters)
+    shared = {name: _shared(name) for name in names if name in DESCRIPTIONS}
+    function.__doc__ = with_arguments(function, names, shared) or function.__doc__
     return function
 
 

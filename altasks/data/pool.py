@@ -186,7 +186,7 @@ def as_pool(
         pool = _without_columns(source, chosen, suffixes)
     if not len(pool):
         raise invalid("pool", "at least one sample", "an empty pool")
-    _require_unicode(pool.ids)
+    require_unicode(pool.ids)
     return pool
 
 
@@ -265,8 +265,12 @@ def _from_sequence(source: Any) -> Pool:
     )
 
 
-def _require_unicode(ids: Sequence[str]) -> None:
-    """Refuse ids that no file and no database can hold, before any work is done."""
+def require_unicode(ids: Sequence[str]) -> None:
+    """Refuse ids that no file and no database can hold, before any work is done.
+
+    Raises:
+        InvalidInputError: naming the id and its row.
+    """
     for row, name in enumerate(ids):
         if name.isascii():
             continue

@@ -20,7 +20,8 @@ import numpy as np
 from torch import Tensor
 
 from altasks.data import Pool
-from altasks.errors import LoopWarning, PoolMismatchError, invalid
+from altasks.data.pool import require_unicode
+from altasks.errors import LoopWarning, PoolMismatchError
 from altasks.loop.base import State, Store
 
 #: Bytes of a sample's hash: with 128 bits, two of 1e6 samples collide once in 1e26 pools.
@@ -98,7 +99,7 @@ def check_pool(pool: Pool, store: Store) -> None:
         PoolMismatchError: naming the first id that differs.
         InvalidInputError: for an id that no database can keep.
     """
-    _check_ids(pool)
+    require_unicode(pool.ids)
     if store.in_memory:
         return  # nobody can come back to it with another pool
     positional = store.claim("positional_pool", pool.positional)
@@ -112,21 +113,6 @@ def check_pool(pool: Pool, store: Store) -> None:
     if pool.positional:
         _check_positions(pool, store)
     check_known_ids(pool, store, store.state())
-
-
-def _check_ids(pool: Pool) -> None:
-    if pool.positional:
-        return
-    for name in pool.ids:
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise invalid(
-                "pool",
-                "ids of valid Unicode",
-                f"{name!r}",
-                hint="It holds half of a surrogate pair, as names of files do that are not UTF-8.",
-            ) from error
 
 
 def check_known_ids(pool: Pool, store: Store, state: State) -> None:

@@ -56,5 +56,5 @@ class Task(
     """
 
 
-#: What `Task.embed` may return; scoring makes it a NumPy array.
+#: The types that `Task.embed` may return; scoring makes NumPy arrays of them.
 Embeddings = Tensor | np.ndarray

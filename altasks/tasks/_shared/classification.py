@@ -1,24 +1,27 @@
-"""Classes, loss and metrics, which classifying texts and classifying images share."""
+"""Tasks that classify whole samples, texts or images: predictions, classes, loss, metrics."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
-from altasks._internal.frames import as_rows
-from altasks.committees.base import CommitteeLogits
+from altasks._internal.frames import as_rows, paired
+from altasks.committees.base import Committee, CommitteeLogits
+from altasks.committees.ensemble import Ensemble
 from altasks.predictions import Bernoulli, Categorical, Prediction
 from altasks.tasks._shared.classes import Classes, multi_label_metrics, single_label_metrics
 from altasks.tasks._shared.trainer import check_training_set, weighted_loss
+from altasks.tasks._shared.trainer_task import TrainerTask
 
 
-class ClassificationMixin:
-    """A mixin for a `TrainerTask` whose samples have one class each, or any number of labels.
+class ClassificationTask(TrainerTask):
+    """A `TrainerTask` whose samples have one class each, or any number of labels.
 
-    Whoever mixes it in sets `_classes`.
+    A subclass sets `_classes` where it sets up its model.
     """
 
     _classes: Classes
@@ -37,6 +40,42 @@ class ClassificationMixin:
     def main_metric(self) -> str:
         """The metric that runs are compared by."""
         return "micro_f1" if self.multi_label else "accuracy"
+
+    def predict(self, samples: Sequence[Any]) -> Prediction:
+        """Return the committee's prediction: a `Categorical`, or a `Bernoulli` if multi-label.
+
+        Any number of samples: they go through the model in batches.
+
+        Raises:
+            InvalidInputError: naming the first row that is no sample of this task.
+            UnreadableSampleError: naming every row whose file can't be read.
+        """
+        self._warn_if_untrained()
+        if self._ensemble is not None:
+            return self._ensemble.predict(samples)
+        assert not isinstance(self.committee, Ensemble)
+        return self._prediction(self._draws(samples, self.committee))
+
+    def embed(self, samples: Sequence[Any]) -> Tensor:
+        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
+
+        With an ensemble, that of its first member.
+        """
+        if self._ensemble is not None:
+            return self._ensemble.embed(samples)
+        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
+
+    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
+        """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
+
+        Measured with dropout off and on the whole sample: draws and views are for asking, the
+        model for answering. An ensemble answers with its average.
+        """
+        samples, labels = paired(samples, labels)
+        check_training_set(samples, labels, None)
+        if self._ensemble is not None:
+            return self.measure(self._ensemble.predict(samples), labels)
+        return self.measure(self._prediction(self._draws(samples, None)), labels)
 
     def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
         """Return 1: each sample is one decision."""
@@ -59,7 +98,7 @@ class ClassificationMixin:
         truth = np.asarray(self._classes.encode(labels))
         return self._metrics(truth, prediction.mean_probs.cpu().numpy())
 
-    # What TrainerTask needs.
+    # For subclasses.
 
     def _likeliest(self, prediction: Prediction, most: int | None = None) -> dict[str, Any]:
         """Return the part of a description that names classes, likeliest first.
@@ -78,6 +117,8 @@ class ClassificationMixin:
             "classes": classes[:most],
             "members": prediction.members,
         }
+
+    # Hooks of TrainerTask.
 
     def _prediction(self, draws: CommitteeLogits) -> Prediction:
         kind = Bernoulli if self.multi_label else Categorical
@@ -122,3 +163,9 @@ class ClassificationMixin:
         truth = truth if self.multi_label else truth.reshape(-1).astype(np.int64)
         # A label is likely (p >= 0.5) where its logit is at least 0.
         return self._metrics(truth, (logits >= 0) * 1.0 if self.multi_label else logits)
+
+    # Hooks that a subclass fills in.
+
+    @abstractmethod
+    def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
+        """Return the committee's logits for each sample, `[n, K, C]`; K = 1 without a committee."""

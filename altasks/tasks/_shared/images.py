@@ -153,7 +153,7 @@ class ImageReader:
             except UnreadableSampleError as error:
                 return error
 
-        # What is decoded already gains nothing from threads.
+        # Images that are decoded already gain nothing from threads.
         threads = self.workers if any(_is_encoded(samples[row]) for row in rows) else 0
         with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
             # A few decoded photographs at a time, not a batch of them.

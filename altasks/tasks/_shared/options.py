@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, Self, TypedDict, TypeVar
 
 import torch
 
+from altasks._internal.docstrings import described, with_arguments
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
 from altasks.tasks._shared.trainer import check_arguments
 
+TaskClass = TypeVar("TaskClass", bound=type)
+
 
 class TrainingKeywords(TypedDict, total=False):
-    """The fields of `TrainingOptions`, as keyword arguments of a task."""
+    """The fields of `TrainingOptions`, as keyword arguments of a task; for type checkers."""
 
     training_args: Any
     batch_size: int | None
@@ -25,7 +29,7 @@ class TrainingKeywords(TypedDict, total=False):
 
 
 class TrainerKeywords(TrainingKeywords, total=False):
-    """The fields of `TrainerOptions`, as keyword arguments of a task."""
+    """The fields of `TrainerOptions`, as keyword arguments of a task; for type checkers."""
 
     data_collator: Any
     frozen_layers: int
@@ -113,3 +117,66 @@ class TrainerOptions(TrainingOptions):
         super().__post_init__()
         layers = require_whole("frozen_layers", self.frozen_layers, 0)
         object.__setattr__(self, "frozen_layers", layers)
+
+
+def takes_options(
+    options: type[TrainingOptions], **defaults: Any
+) -> Callable[[TaskClass], TaskClass]:
+    """Return a decorator for a task whose `**options` are the fields of `options`.
+
+    The constructor's signature then lists them, and the section "Own arguments" of the class's
+    docstring becomes "Args", with all of them: `help()`, notebooks and the shell read these, type
+    checkers the `TypedDict`. What the class doesn't describe comes from its bases and `options`.
+
+    Args:
+        options: the settings.
+        **defaults: those that the task chooses differently.
+
+    Example:
+        >>> @takes_options(TrainingOptions, batch_size=1)
+        ... class Task:
+        ...     '''A task.
+        ...
+        ...     Own arguments:
+        ...         model: any.
+        ...     '''
+        ...     def __init__(self, model, **options): ...
+        >>> list(inspect.signature(Task).parameters)[:3]
+        ['model', 'training_args', 'batch_size']
+        >>> print(Task.__doc__.split("callbacks")[0])
+        A task.
+        <BLANKLINE>
+        Args:
+            model: any.
+            training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
+                seed is each fit's own), or a mapping of settings over the defaults, or None: epochs
+                that suit the number of labels, no files, no logs.
+            batch_size: how many samples (windows, of words) go through the model at once; `predict`
+                takes any number.
+    """
+    listed = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=defaults.get(field.name, field.default),
+            annotation=field.type,
+        )
+        for field in fields(options)
+    ]
+
+    def decorate(task: TaskClass) -> TaskClass:
+        constructor = vars(task).get("__init__")
+        if constructor is not None:
+            signature = inspect.signature(constructor)
+            own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+            constructor.__signature__ = signature.replace(parameters=[*own, *listed])
+        shared: dict[str, str] = {}
+        for kind in reversed(options.__mro__[:-1]):
+            shared |= described(kind, "Attributes")
+        for kind in reversed(task.__mro__[1:-1]):
+            shared |= described(kind, "Args")
+        names = inspect.signature(task).parameters
+        task.__doc__ = with_arguments(task, names, shared) or task.__doc__
+        return task
+
+    return decorate

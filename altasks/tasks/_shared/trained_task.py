@@ -365,7 +365,7 @@ class TrainedTask(ABC):
                 stacklevel=3,
             )
 
-    # What a subclass may do otherwise.
+    # Hooks that a subclass may override.
 
     def _prepare(self) -> None:  # noqa: B027 - most have nothing to
         """Prepare the model that was taken, before its weights are noted."""
@@ -409,7 +409,7 @@ class TrainedTask(ABC):
     def _load_extra_state(self, kept: Mapping[str, Any]) -> None:  # noqa: B027 - most keep nothing
         """Take back what `_extra_state` gave."""
 
-    # What a subclass brings.
+    # Hooks that a subclass fills in.
 
     @abstractmethod
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:

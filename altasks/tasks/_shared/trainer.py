@@ -22,7 +22,7 @@ from altasks._internal.random import derive_seed, isolated
 from altasks.committees.modes import every_mode_restored
 from altasks.errors import invalid
 
-# What a TrainingArguments gets for its output_dir when nobody named one.
+# The output_dir of a TrainingArguments for which nobody named one.
 _UNNAMED_FOLDER = "trainer_output"
 
 #: Few labels need many looks: at 50 labels three epochs would be a dozen steps.

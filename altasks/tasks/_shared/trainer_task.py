@@ -35,7 +35,7 @@ class TrainerTask(TrainedTask):
         own: the subclass's further settings, handed to it again by `replica`.
     """
 
-    #: What transformers calls the kind of model.
+    #: Transformers' name for the kind of model.
     auto_class: ClassVar[str]
 
     def __init__(
@@ -58,6 +58,13 @@ class TrainerTask(TrainedTask):
         with evaluating(self.model):
             return draw_once(network, batches)
 
+    def _none_drawn(self, committee: Committee | None) -> CommitteeLogits:
+        """Return the draws of no sample."""
+        return CommitteeLogits(
+            torch.empty(0, self._members(committee), self._outputs, device=self.device),
+            torch.empty(0, self._head.in_features, device=self.device),
+        )
+
     def _members(self, committee: Committee | None) -> int:
         return 1 if committee is None else committee.members
 
@@ -79,7 +86,7 @@ class TrainerTask(TrainedTask):
         logits: Tensor = output["logits"] if isinstance(output, Mapping) else output[0]
         return logits
 
-    # What TrainedTask needs.
+    # Hooks of TrainedTask.
 
     def _prepare(self) -> None:
         with lower_layers_frozen(self.model, self.frozen_layers):
@@ -131,7 +138,7 @@ class TrainerTask(TrainedTask):
             if (processor := self._processor()) is not None:
                 processor.save_pretrained(folder)
 
-    # What a subclass may do otherwise.
+    # Hooks that a subclass may override.
 
     def _find_head(self, name: str | None) -> nn.Linear:
         """Return the layer that makes the logits."""
@@ -141,7 +148,7 @@ class TrainerTask(TrainedTask):
         """Return how many terms the mean loss over these rows averages."""
         return len(rows)
 
-    # What a subclass brings.
+    # Hooks that a subclass fills in.
 
     @abstractmethod
     def _forward(self, batch: Any) -> Tensor:

@@ -21,7 +21,7 @@ from altasks.errors import UnsupportedPredictionError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged, Transcripts
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classifiers import class_names, find_tokenizer, load_classifier
-from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
 from altasks.tasks._shared.texts import longest_input
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import TrainerTask, in_order
@@ -30,13 +30,14 @@ from altasks.tasks._tagging.training_rows import IGNORED, WordCollator, label_to
 from altasks.tasks._tagging.words import Marked, WordBatch, WordEncoder
 
 
+@takes_options(TrainerOptions)
 class WordTagger(TrainerTask):
     """A Hugging Face token classifier that tags words; what a sample is, a subclass defines.
 
     A sample becomes one or more sequences of words (one for each predicate, in SRL); its units
     are the words of all of them, one after the other.
 
-    Args:
+    Own arguments:
         model: a hub name, a local folder, or a model object (`*ForTokenClassification`). May be
             left out where the committee is an `Ensemble` of models or checkpoints.
         labels: the labels of spans, or whole tags (`O` among them) in the order of the model's
@@ -51,7 +52,6 @@ class WordTagger(TrainerTask):
         tokenizer: a fast one; by default the one beside the model.
         max_length: the most tokens in one window; by default what the model reads.
         overlap: how many tokens neighbouring windows share; None: a quarter of a window.
-        **options: settings of training and prediction, as `TrainerOptions` documents them.
     """
 
     auto_class: ClassVar[str] = "AutoModelForTokenClassification"
@@ -193,7 +193,7 @@ class WordTagger(TrainerTask):
         sequences = [self._sequences(sample, f"row {row}") for row, sample in enumerate(rows)]
         self._encoder.check(sequences)
 
-    # What TrainerTask needs.
+    # Hooks of TrainerTask.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         tags = None if labels is None else TagSet.of(labels, self._scheme).tags
@@ -242,11 +242,7 @@ class WordTagger(TrainerTask):
         encoded = self._encoder.encode(sequences)
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
-            members = self._members(committee)
-            return CommitteeLogits(
-                torch.empty(0, members, self._outputs, device=self.device),
-                torch.empty(0, self._head.in_features, device=self.device),
-            ), sequences
+            return self._none_drawn(committee), sequences
         order = torch.cat([batch.words for batch in batches])
         return in_order(self._run(batches, committee), order, len(order)), sequences
 
@@ -371,7 +367,7 @@ class WordTagger(TrainerTask):
             units = Categorical.from_logits(draws.logits)
         return self._compare(truth, self._guesses(units, sequences))
 
-    # What a subclass brings.
+    # Hooks that a subclass fills in.
 
     @abstractmethod
     def _sequences(self, sample: Any, where: str) -> list[Marked]:

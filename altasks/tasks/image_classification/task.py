@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
-from altasks._internal.frames import as_rows, paired
+from altasks._internal.frames import as_rows
 from altasks._internal.numbers import is_whole, require_whole
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
@@ -22,7 +22,7 @@ from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.class_bars import with_classes
 from altasks.tasks._shared.classes import Classes
-from altasks.tasks._shared.classification import ClassificationMixin
+from altasks.tasks._shared.classification import ClassificationTask
 from altasks.tasks._shared.classifiers import class_names, is_multi_label, load_classifier
 from altasks.tasks._shared.images import (
     ImageReader,
@@ -35,23 +35,23 @@ from altasks.tasks._shared.images import (
     longest_side,
     plain_transform,
 )
-from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
-from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import TrainedTask, TrainerTask
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
+from altasks.tasks._shared.trainer_task import TrainedTask
 from altasks.tasks._shared.weights import redrawable
 
 #: How many classes a description lists.
 DESCRIBED = 20
 
 
-class ImageClassification(ClassificationMixin, TrainerTask):
+@takes_options(TrainerOptions)
+class ImageClassification(ClassificationTask):
     """Images into classes, by a Hugging Face model or any torch module; also several labels each.
 
     Samples are paths, PIL images, arrays, tensors, or rows of a Hugging Face `Dataset` with the
     image under `image`; see `altasks.data.images.open_image`. Images that can't be read raise
     `UnreadableSampleError`, which `altasks.score` collects instead of stopping.
 
-    Args:
+    Own arguments:
         model: a hub name, a local folder, a model object of Hugging Face
             (`*ForImageClassification`), or any module from images `[n, 3, H, W]` (or `[n, 1, H,
             W]`) to logits `[n, C]`, as timm and torchvision make them. May be left out where the
@@ -76,9 +76,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         redraw: what of a model object each fit draws anew from its seed: the `"head"`, or
             `"all"`, for a network that starts from nothing.
         workers: threads that decode images; 0 decodes in the caller's.
-        **options: settings of training and prediction, as `TrainerOptions` documents them:
-            `training_args`, `batch_size`, `callbacks`, `warm_start`, `autocast`, `device`,
-            `data_collator`, `frozen_layers` and `head`.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, or an invalid setting.
@@ -133,29 +130,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         self._take(model, labels)
         self.default_acquisition = "margin" if committee is None else "bald"
 
-    def predict(self, samples: Sequence[Any]) -> Prediction:
-        """Return the committee's prediction: a `Categorical`, or a `Bernoulli` if multi-label.
-
-        Any number of samples: they are read and go through the model in batches.
-
-        Raises:
-            UnreadableSampleError: naming every row that can't be read.
-        """
-        self._warn_if_untrained()
-        if self._ensemble is not None:
-            return self._ensemble.predict(samples)
-        assert not isinstance(self.committee, Ensemble)
-        return self._prediction(self._draws(samples, self.committee))
-
-    def embed(self, samples: Sequence[Any]) -> Tensor:
-        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
-
-        With an ensemble, that of its first member.
-        """
-        if self._ensemble is not None:
-            return self._ensemble.embed(samples)
-        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
-
     def size(self, sample: Any) -> int:
         """Return 1: every image becomes as many pixels."""
         del sample
@@ -183,18 +157,6 @@ class ImageClassification(ClassificationMixin, TrainerTask):
             self._reader.check(as_rows(images))
         super().fit(samples, labels, seed=seed, weights=weights, valid=valid, unlabelled=unlabelled)
 
-    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
-        """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
-
-        Measured with dropout off and on the whole image: draws and views are for asking, the
-        model for answering. An ensemble answers with its average.
-        """
-        samples, labels = paired(samples, labels)
-        check_training_set(samples, labels, None)
-        if self._ensemble is not None:
-            return self.measure(self._ensemble.predict(samples), labels)
-        return self.measure(self._prediction(self._draws(samples, None)), labels)
-
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the path (of a file) and the likeliest classes, at most 20."""
         shown = {"path": path} if (path := path_of(sample)) is not None else {}
@@ -204,7 +166,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         """Return the sample as a PIL image with its likeliest classes written below it."""
         return with_classes(open_image(sample), description)
 
-    # What TrainerTask needs.
+    # Hooks of TrainerTask.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         self._multi_label = is_multi_label(source, self._settings["multi_label"])
@@ -266,10 +228,7 @@ class ImageClassification(ClassificationMixin, TrainerTask):
         for batch in self._reader.batches(as_rows(samples), self.batch_size):
             parts += self._run([batch], committee)  # its pixels are let go before the next are read
         if not parts:
-            return CommitteeLogits(
-                torch.empty(0, self._members(committee), len(self._classes), device=self.device),
-                torch.empty(0, self._head.in_features, device=self.device),
-            )
+            return self._none_drawn(committee)
         return CommitteeLogits(
             torch.cat([part.logits for part in parts]), torch.cat([part.features for part in parts])
         )

@@ -17,7 +17,7 @@ from altasks.data.tagging.tags import convert, spans_of, tags_of
 from altasks.data.tagging.words import tag_text, word_offsets
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
-from altasks.tasks._shared.options import TrainerKeywords
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
 from altasks.tasks._tagging.span_metrics import entity_metrics
 from altasks.tasks._tagging.tagger import WordTagger
 from altasks.tasks._tagging.words import Marked, as_words, check_unicode
@@ -32,6 +32,7 @@ class _Sentence:
     offsets: tuple[tuple[int, int], ...] = ()
 
 
+@takes_options(TrainerOptions)
 class NER(WordTagger):
     """Named entities: a distribution over tags for each word, by a Hugging Face model.
 
@@ -47,13 +48,11 @@ class NER(WordTagger):
     be given again: tags that are well-formed IOB2 are read as IOB2 whatever `label_scheme` says,
     which is safe, since in no scheme do they mean other spans.
 
-    Args:
+    Own arguments:
         labels: the entity types (`["PER", "LOC"]`), or the tags in the order of the model's
             outputs (`["O", "B-PER", ...]`). Needed for a checkpoint without a head for them: it
             is then made, and drawn from the seed at each `fit`. None: those the model came with.
         label_scheme: how tags in labels are written; kept and trained as IOB2 spans.
-        **options: the model, the committee, and how words are read, as `WordTagger` documents
-            them; settings of training and prediction, as `TrainerOptions` does.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, a slow tokenizer, or an invalid
@@ -170,7 +169,7 @@ class NER(WordTagger):
         )
         return {**source, "spans": spans, "members": prediction.members}
 
-    # What WordTagger needs.
+    # Hooks of WordTagger.
 
     def _sequences(self, sample: Any, where: str) -> list[Marked]:
         return [Marked(_as_sentence(sample, where).words)]

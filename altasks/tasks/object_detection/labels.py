@@ -10,7 +10,7 @@ from typing import Any
 from altasks._internal.arrays import as_list
 from altasks.errors import invalid
 
-#: What an entry may carry beside label and box: what `describe` shows of a prediction.
+#: Keys that an entry may have beside label and box: those of `describe`.
 _SHOWN = ("probability", "runner_up", "conf")
 
 

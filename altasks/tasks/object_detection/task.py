@@ -39,7 +39,7 @@ from altasks.tasks.object_detection.training import check_callbacks, check_train
 
 __all__ = ["ObjectDetection", "yolo_description"]
 
-#: What Ultralytics predicts at when a model doesn't state a size.
+#: Ultralytics' image size for prediction, where a model doesn't state one.
 _IMAGE_SIZE = 640
 
 

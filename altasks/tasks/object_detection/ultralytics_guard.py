@@ -29,7 +29,7 @@ from altasks._internal.extras import require
 
 PURPOSE = "A YOLO detector"
 
-#: What the library reads from the environment when it is imported.
+#: Environment variables that the library reads when it is imported.
 _ENVIRONMENT = {"YOLO_OFFLINE": "1", "YOLO_AUTOINSTALL": "0", "YOLO_VERBOSE": "False"}
 #: Settings that would send something somewhere, or write logs of their own.
 _TALKATIVE = (

@@ -158,7 +158,7 @@ class OCR:
             else:
                 reader = FunctionReader(source, k)
             self._readers.append(reader)
-        # What every fit starts from, as it was given.
+        # Every fit starts from these, the networks as they were given.
         self._starts = [copy.deepcopy(reader.model).cpu() for reader in self._trained]
         self._copies = repeated or (committee is not None and committee > 1)
         self._fitted = False

@@ -107,6 +107,6 @@ class Tesseract:
                 env=environment,
             )
         except subprocess.CalledProcessError as error:
-            said = error.stderr.decode("utf-8", errors="replace").strip().splitlines()
-            raise InvalidInputError(f"tesseract failed: {said[-1] if said else error}") from error
+            lines = error.stderr.decode("utf-8", errors="replace").strip().splitlines()
+            raise InvalidInputError(f"tesseract failed: {lines[-1] if lines else error}") from error
         return done.stdout.decode("utf-8", errors="replace")

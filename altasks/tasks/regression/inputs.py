@@ -182,7 +182,7 @@ class TableReader:
             raise invalid("samples", "distinct column names", repr(names), where=where)
         return [cells[name] for name in self.names]
 
-    # What Regression needs.
+    # Hooks of Regression.
 
     def check(self, samples: Sequence[Any]) -> None:
         """Refuse what `read` would refuse."""

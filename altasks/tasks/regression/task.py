@@ -23,7 +23,7 @@ from altasks.predictions import Normal, Prediction
 from altasks.tasks._shared.checkpoints import Loaded, require_directory
 from altasks.tasks._shared.classifiers import find_tokenizer, with_padding
 from altasks.tasks._shared.images import find_processor
-from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
 from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks._shared.trainer_task import SETTINGS, TrainedTask, TrainerTask, in_order
@@ -56,6 +56,7 @@ from altasks.tasks.regression.targets import Targets
 ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
 
 
+@takes_options(TrainerOptions, batch_size=None)
 class Regression(TrainerTask):
     """Numbers from rows of numbers, texts or images, each with a mean and a variance.
 
@@ -69,7 +70,7 @@ class Regression(TrainerTask):
     `TextClassification`, or images, as `altasks.data.images.open_image` takes them: whatever the
     model reads.
 
-    Args:
+    Own arguments:
         model: None: a multi-layer perceptron is built for the table, as soon as the number of
             columns is known. Or a torch module from a float batch `[n, F]` to `[n, 2T]`, whose
             last layer is an `nn.Linear` (T means, then T raw variances). Or a hub name, a folder,
@@ -94,11 +95,14 @@ class Regression(TrainerTask):
             default the one beside the model.
         max_length: the most tokens a text may have.
         too_long: `"error"` or `"truncate"`, as in `TextClassification`.
-        **options: settings of training and prediction, as `TrainerOptions` documents them:
-            `training_args` (the defaults for tables: AdamW, learning rate 0.01 falling to 0,
-            batches of 32 to 256, 40 epochs), `batch_size` (by default 1024 rows, or 32 texts or
-            images), `callbacks`, `warm_start` (the scaling stays as well), `autocast`, `device`,
-            `data_collator`, `frozen_layers` and `head`.
+        training_args: a `transformers.TrainingArguments`, which is passed on as it is (only the
+            seed is each fit's own), or a mapping of settings over the defaults, or None. The
+            defaults for tables: AdamW, learning rate 0.01 falling to 0, batches of 32 to 256, 40
+            epochs.
+        batch_size: how many samples go through the model at once; by default 1024 rows, or 32
+            texts or images. `predict` takes any number.
+        warm_start: whether a `fit` goes on from the last one's weights, and its scaling, instead
+            of starting again from the first ones.
 
     Raises:
         InvalidInputError: for an invalid setting, or a model that doesn't have 2T outputs.
@@ -280,7 +284,7 @@ class Regression(TrainerTask):
         check_training_set(samples, labels, weights)
         scaling = self._targets.scaling(self._targets.matrix(labels))
         self._build_for(samples)
-        # What can be refused is refused now: the constants of before belong to the weights there.
+        # Refuse what can be refused before the constants change: they belong to the weights.
         self._reader.check(samples)
         if valid is not None:
             held, truth = paired(*valid)
@@ -359,7 +363,7 @@ class Regression(TrainerTask):
             self._table.require_columns(found.get("columns"))  # while the weights are untouched
         super().load(directory)
 
-    # What TrainerTask needs.
+    # Hooks of TrainerTask.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         del labels
@@ -401,10 +405,7 @@ class Regression(TrainerTask):
             parts = self._run(batches, committee) if batches else []
             rows = [row for batch in batches for row in batch.rows]
         if not parts:
-            return CommitteeLogits(
-                torch.empty(0, self._members(committee), self._outputs, device=self.device),
-                torch.empty(0, self._head.in_features, device=self.device),
-            )
+            return self._none_drawn(committee)
         return in_order(parts, torch.tensor(rows), len(samples))
 
     def _prediction(self, draws: CommitteeLogits) -> Normal:

@@ -76,7 +76,7 @@ class DeepSupervised(nn.Module):
             for place, name in enumerate(self.stages)
         ]
         try:
-            # What is compiled may run without calling the hooks.
+            # A compiled model may run without calling the hooks.
             with eager(self.model), torch.set_grad_enabled(learns and not self._heads_only):
                 output = self.model(pixel_values.to(self.dtype))
         finally:

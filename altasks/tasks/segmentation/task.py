@@ -22,7 +22,7 @@ from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
-from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions
+from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions, takes_options
 from altasks.tasks._shared.trained_task import TrainedTask
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks.segmentation.committee import MapCommittee, check_committee
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+@takes_options(TrainingOptions, batch_size=1)
 class Segmentation(TrainedTask):
     """A class for every pixel, by any model that makes maps of logits.
 
@@ -60,7 +61,7 @@ class Segmentation(TrainedTask):
     don't divide by the stride are padded, big images are read in tiles. A label is a mask: a path,
     an array `[H, W]` of class numbers, or run lengths (`altasks.data.encode_mask`).
 
-    Args:
+    Own arguments:
         model: a model object (of segmentation-models-pytorch, or any module from images
             `[n, channels, H, W]` to logits `[n, C, h, w]`); a mapping for
             `segmentation_models_pytorch.create_model`, such as `{"arch": "Unet", "encoder_name":
@@ -93,9 +94,7 @@ class Segmentation(TrainedTask):
         loss: (logits, classes with -100 for void) -> mean loss of one stage; by default
             cross-entropy plus soft Dice.
         heads_only: a `fit` trains the stages' heads and leaves the model as it is.
-        **options: settings of training and prediction, as `TrainingOptions` documents them:
-            `training_args`, `batch_size` (windows through the model at once; 1 by default, with
-            which memory is one window's), `callbacks`, `warm_start`, `autocast` and `device`.
+        batch_size: how many windows go through the model at once; with 1, memory is one window's.
 
     Raises:
         InvalidInputError: for labels or stages that the model doesn't have, or an invalid setting.
@@ -359,7 +358,7 @@ class Segmentation(TrainedTask):
         """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
         return draw(shown(sample, self.channels), description, self._names, self.void)
 
-    # What TrainedTask needs.
+    # Hooks of TrainedTask.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         if isinstance(source, DeepSupervised):

@@ -163,7 +163,7 @@ def edges(maps: Sequence[Tensor], tile: Tile, radius: int) -> Tensor:
                 values, size=size, mode="bilinear", align_corners=False
             )
         mean = mean.to(values) + (values.softmax(1) if len(maps) > 1 else values)
-    # What pads the window has no class that could be another.
+    # Padding has no class that could be another.
     inside = [end - first for end, first in zip(tile.image, (tile.top, tile.left), strict=True)]
     best = mean.argmax(1).float()[:, : inside[0], : inside[1]]  # 1 x H x W
     side = 2 * radius + 1

@@ -176,7 +176,7 @@ class MaskCollator:
                 f"an image [H, W, {self.channels}] and its mask [H, W]",
                 f"shapes {list(image.shape)} and {list(mask.shape)}",
             )
-        # What a number means follows from its type: others would be scaled by another range.
+        # The type of a number sets its range: others would be scaled by another one.
         shares = image.dtype.kind == "f" and image.min() >= 0 and image.max() <= 1
         if before.kind in "iu" and image.dtype != before and not shares:
             raise invalid(

@@ -11,6 +11,7 @@ from altasks._internal.arrays import as_list
 from altasks.data.tagging.tags import convert, spans_of
 from altasks.errors import InvalidInputError, invalid
 from altasks.predictions import Categorical, Prediction, Ragged
+from altasks.tasks._shared.options import TrainerOptions, takes_options
 from altasks.tasks._tagging.span_metrics import role_metrics
 from altasks.tasks._tagging.tagger import WordTagger
 from altasks.tasks._tagging.words import Marked
@@ -25,6 +26,7 @@ from altasks.tasks.srl.frames import (
 )
 
 
+@takes_options(TrainerOptions)
 class SRL(WordTagger):
     """Semantic roles: for each predicate, a distribution over tags for each word of its sentence.
 
@@ -50,14 +52,12 @@ class SRL(WordTagger):
     it is kept as given, and put at the verb where that word would have no tag. It is trained only
     by a model that has it among its tags, and no predicted `V` is an argument.
 
-    Args:
+    Own arguments:
         labels: the roles (`["ARG0", "ARG1", "ARGM-TMP"]`), or the tags in the order of the
             model's outputs (`["O", "B-ARG0", ...]`). Needed for a checkpoint without a head for
             them: it is then made, and drawn from the seed at each `fit`. None: those the model
             came with.
-        **options: the model, the committee, and how words are read, as `WordTagger` documents
-            them; settings of training and prediction, as `TrainerOptions` does. What
-            `training_args` calls a sample is one frame.
+        training_args: as in `TextClassification`; what they call a sample is one frame.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, a slow tokenizer, or an invalid
@@ -159,7 +159,7 @@ class SRL(WordTagger):
             "tokens": list(sentence.words), "frames": frames, "members": prediction.members,
         }  # fmt: skip
 
-    # What WordTagger needs.
+    # Hooks of WordTagger.
 
     def _sequences(self, sample: Any, where: str) -> list[Marked]:
         return as_predicates(sample, where).frames

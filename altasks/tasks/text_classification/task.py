@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from altasks._internal.extras import require
-from altasks._internal.frames import as_rows, paired
+from altasks._internal.frames import as_rows
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.classes import Classes
-from altasks.tasks._shared.classification import ClassificationMixin
+from altasks.tasks._shared.classification import ClassificationTask
 from altasks.tasks._shared.classifiers import (
     class_names,
     find_tokenizer,
@@ -25,19 +25,19 @@ from altasks.tasks._shared.classifiers import (
     load_classifier,
     with_padding,
 )
-from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions
+from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
 from altasks.tasks._shared.texts import Batch, Encoded, TextEncoder, as_text, characters, most_read
-from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import TrainerTask, in_order
+from altasks.tasks._shared.trainer_task import in_order
 
 
-class TextClassification(ClassificationMixin, TrainerTask):
+@takes_options(TrainerOptions)
+class TextClassification(ClassificationTask):
     """Sentences into classes, by a Hugging Face model; exclusive classes or independent labels.
 
     Samples are texts, pairs of texts, or mappings with `text` and `text_pair`. Each must have a
     visible character, and no more tokens than the model reads (see `too_long`).
 
-    Args:
+    Own arguments:
         model: a hub name, a local folder, or a model object (`*ForSequenceClassification`). May be
             left out where the committee is an `Ensemble` of models or checkpoints.
         labels: the class names, in the order of the model's outputs. Needed for a checkpoint
@@ -51,9 +51,6 @@ class TextClassification(ClassificationMixin, TrainerTask):
         max_length: the most tokens a text may have; by default what the model reads.
         too_long: `"error"` refuses a longer text, naming the row, before any work is done;
             `"truncate"` reads its beginning.
-        **options: settings of training and prediction, as `TrainerOptions` documents them:
-            `training_args`, `batch_size`, `callbacks`, `warm_start`, `autocast`, `device`,
-            `data_collator`, `frozen_layers` and `head`.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, or an invalid setting.
@@ -110,42 +107,9 @@ class TextClassification(ClassificationMixin, TrainerTask):
         """
         self._encoder.check(samples)
 
-    def predict(self, samples: Sequence[Any]) -> Prediction:
-        """Return the committee's prediction: a `Categorical`, or a `Bernoulli` if multi-label.
-
-        Any number of samples: they are tokenised once and go through the model in batches of
-        like length.
-        """
-        self._warn_if_untrained()
-        if self._ensemble is not None:
-            return self._ensemble.predict(samples)
-        assert not isinstance(self.committee, Ensemble)
-        return self._prediction(self._draws(samples, self.committee))
-
-    def embed(self, samples: Sequence[Any]) -> Tensor:
-        """Return the input of the model's last layer, dropout off, `[n, d]`, on the CPU.
-
-        With an ensemble, that of its first member.
-        """
-        if self._ensemble is not None:
-            return self._ensemble.embed(samples)
-        return self._draws(samples, None).features.float().cpu()  # NumPy has no bfloat16
-
     def size(self, sample: Any) -> int:
         """Return the number of characters: cheap, and good enough to batch like with like."""
         return characters(as_text(sample, "one sample"))
-
-    def evaluate(self, samples: Sequence[Any], labels: Sequence[Any]) -> dict[str, float]:
-        """Return accuracy and macro F1; if multi-label, micro and macro F1 and subset accuracy.
-
-        Measured with dropout off: its draws are for asking, the model for answering. An ensemble
-        answers with its average.
-        """
-        samples, labels = paired(samples, labels)
-        check_training_set(samples, labels, None)
-        if self._ensemble is not None:
-            return self.measure(self._ensemble.predict(samples), labels)
-        return self.measure(self._prediction(self._draws(samples, None)), labels)
 
     def describe(self, sample: Any, prediction: Prediction) -> dict[str, Any]:
         """Return, as JSON, the text and the classes with their probabilities, likeliest first."""
@@ -153,7 +117,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
         shown = text if isinstance(text, str) else list(text)
         return {"text": shown, **self._likeliest(prediction)}
 
-    # What TrainerTask needs.
+    # Hooks of TrainerTask.
 
     def _load(self, source: Any, labels: Sequence[Any] | None) -> Loaded:
         self._multi_label = is_multi_label(source, self._settings["multi_label"])
@@ -179,10 +143,7 @@ class TextClassification(ClassificationMixin, TrainerTask):
         encoded = self._encoder.encode(as_rows(samples))
         batches = self._encoder.batches(encoded, self.batch_size)
         if not batches:
-            return CommitteeLogits(
-                torch.empty(0, self._members(committee), len(self._classes), device=self.device),
-                torch.empty(0, self._head.in_features, device=self.device),
-            )
+            return self._none_drawn(committee)
         order = torch.tensor([row for batch in batches for row in batch.rows])
         return in_order(self._run(batches, committee), order, len(encoded))
 
