@@ -20,7 +20,7 @@ from altasks.report import contact_sheet
 
 
 class Data(NamedTuple):
-    """What to ask from, the labels held back, and what to measure on."""
+    """Samples to ask from, their labels held back, and samples to measure on."""
 
     pool: dict[str, Any]
     labels: dict[str, Any]

@@ -22,7 +22,7 @@ TEST_SENTENCES = 300
 
 
 class Data(NamedTuple):
-    """What to ask from, with its tags held back, and what to measure on."""
+    """Samples to ask from, their tags held back, and samples to measure on."""
 
     pool: TaggedSentences
     test: TaggedSentences

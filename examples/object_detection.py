@@ -28,7 +28,7 @@ FOR_DIGITS = {"fliplr": 0.0, "hsv_h": 0.5, "scale": 0.2}
 
 
 class Data(NamedTuple):
-    """What to ask from, the boxes held back, and what to measure on."""
+    """Samples to ask from, their boxes held back, and samples to measure on."""
 
     images: dict[str, Any]
     labels: dict[str, Any]

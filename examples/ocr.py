@@ -21,7 +21,7 @@ from altasks.data.samples.text_lines import rendered_lines
 
 
 class Data(NamedTuple):
-    """What to ask from, with its transcripts held back; what to measure on; what to begin with."""
+    """Lines to ask from, their transcripts held back; lines to measure on; lines to begin with."""
 
     pool: al.Pool
     test: al.Pool

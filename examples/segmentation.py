@@ -19,7 +19,7 @@ from altasks.data.samples.masks import CLASSES, made_up_masks
 
 
 class Data(NamedTuple):
-    """What to ask from, the masks held back, and what to measure on."""
+    """Samples to ask from, their masks held back, and samples to measure on."""
 
     images: dict[str, Any]
     masks: dict[str, Any]

@@ -19,7 +19,7 @@ from altasks.data.samples.sentences import made_up_frames
 
 
 class Data(NamedTuple):
-    """What to ask from, the frames held back, and what to measure on."""
+    """Samples to ask from, their frames held back, and samples to measure on."""
 
     pool: dict[str, Any]
     labels: dict[str, Any]

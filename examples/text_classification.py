@@ -17,7 +17,7 @@ from altasks.data.split import stratified_split
 
 
 class Data(NamedTuple):
-    """What to ask from, the labels held back, and what to measure on."""
+    """Samples to ask from, their labels held back, and samples to measure on."""
 
     pool: dict[str, str]
     labels: dict[str, str]

@@ -15,8 +15,8 @@ def check_label(task: Any, label: Any, sample: Callable[[], Any]) -> Any:
 
     Args:
         task: a task with `check_label`.
-        label: what a person said.
-        sample: returns what it was said of.
+        label: as a person gave it.
+        sample: returns the sample that it is for.
 
     Raises:
         InvalidInputError: as the task does.

@@ -12,7 +12,7 @@ from altasks.predictions import Categorical, Prediction, Ragged
 def best_classes(units: Categorical) -> Tensor:
     """Return each member's class of each unit, `[M, K]`; of tied classes the one of lowest index.
 
-    The lowest index is what a tagger that takes the argmax would have said.
+    The lowest index is what a tagger that takes the argmax would have predicted.
     """
     probs = units.probs  # M x K x C
     best = torch.empty(probs.shape[:2], dtype=torch.int64, device=probs.device)

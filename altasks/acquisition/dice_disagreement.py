@@ -164,5 +164,5 @@ class DiceSums:
         return float((1 - means.mean()).clamp(0, 1))
 
 
-# What `al.score` takes for a task that streams: there are no unit scores to reduce.
+# The arguments of `al.score` for a task that streams: there are no unit scores to reduce.
 dice_disagreement.streamed = DiceSums  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from altasks.predictions import Categorical, Prediction, Transcripts
 #: Unicode normalisation forms.
 Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-#: What an edit changes: a character, or a word.
+#: The unit of an edit: a character, or a word.
 Symbol = Literal["characters", "words"]
 
 #: A pair whose confidence is smaller than the line's best pair's by more than this factor (its

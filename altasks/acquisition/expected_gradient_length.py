@@ -38,7 +38,7 @@ def expected_gradient_length(
 
     The label is drawn from the prediction itself, and longer features count for more: where their
     length means nothing, scale them to one length first. A committee is averaged first, as if one
-    model had said so.
+    model had predicted it.
 
     Own arguments:
         prediction: a `Categorical` or `Bernoulli` with `features`, of any K, or a `Ragged` of one.
@@ -107,7 +107,7 @@ def _class_length(probs: Tensor, members: int, classes: int) -> Tensor:
     count = scratch.sum(classes, keepdim=True)
     others = average.addcmul_(scratch, average, value=-1)  # the best become exactly 0
     tail = torch.mul(others, others, out=scratch).sum(classes, keepdim=True)
-    # What is 0 among the others, the best included, adds nothing.
+    # Zeros among the others, the best included, add nothing.
     one_and_all = torch.addcmul(tail, count, best.square()).add_(1)
     lengths = torch.add(one_and_all, others, alpha=-2, out=scratch).clamp_(min=0).sqrt_()
     total = lengths.mul_(others).sum(classes, keepdim=True)

@@ -30,7 +30,7 @@ _OTHER_IMAGES = (
     ".icns", ".ico", ".jif", ".jxr", ".nef", ".orf", ".pef", ".pfm", ".psd", ".raf", ".raw", ".rw2",
     ".sgi", ".srw", ".svg", ".xbm", ".xcf", ".xpm",
 )  # fmt: skip
-#: What lies beside images as their labels, one a piece.
+#: Suffixes of label files that lie beside images, one for each.
 _BESIDE_IMAGES = (".csv", ".json", ".md", ".npy", ".txt", ".xml", ".yaml", ".yml")
 _SYSTEM_NAMES = (
     "$recycle.bin", "@eadir", "__macosx", "desktop.ini", "ehthumbs.db", "ehthumbs_vista.db",
@@ -224,7 +224,7 @@ def _warn_about_images(folder: Path, passed_over: Mapping[str, str], argument: s
 
 def _raiser(argument: str) -> Callable[[OSError], None]:
     def fail(error: OSError) -> None:
-        # What can't be listed would otherwise be left out without a word.
+        # A folder that can't be listed would otherwise be left out without a word.
         raise invalid(argument, "a folder that can be listed", f"{error}") from error
 
     return fail

@@ -18,7 +18,7 @@ from altasks.data.tables import column_names, read_cells
 from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, invalid
 
-#: What stands behind a line's name in the name of its transcript, in the order they are tried.
+#: Endings of a transcript's name behind that of its line, in the order they are tried.
 TEXT_SUFFIXES = (".gt.txt", ".txt")
 #: The column of a table's transcripts, unless another is named.
 TEXT_COLUMN = "text"

@@ -65,7 +65,7 @@ class Reader(Protocol):
 
     @property
     def reads(self) -> str:
-        """What it reads, in a phrase: `"a JSON file in COCO's form, with boxes"`."""
+        """The kind of file it reads, in a phrase: `"a JSON file in COCO's form, with boxes"`."""
         ...
 
     @property

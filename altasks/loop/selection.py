@@ -179,7 +179,7 @@ class Selector:
         candidates = Candidates(ids, values, **fields)
         if wanted.cost is None:
             assert wanted.n is not None
-            # What a strategy returns is written to the store, for good: it is checked first.
+            # A strategy's picks are written to the store, for good: they are checked first.
             picks = select_inside(self.strategy, candidates, min(int(wanted.n), len(ids)), rng)
         else:
             # A cold start may read no scores, which is no reason to refuse the later asks.

@@ -14,10 +14,10 @@ from torch import Tensor
 from altasks._internal.frames import aligned_to_ids
 from altasks.errors import InvalidInputError, invalid
 
-#: What is accepted where numbers are expected: a tensor, an array, or nested lists.
+#: Accepted where numbers are expected: a tensor, an array, or nested lists.
 ArrayLike = Tensor | npt.ArrayLike
 
-#: What may stand between the brackets of `prediction[...]`.
+#: Accepted between the brackets of `prediction[...]`.
 RowIndex = int | slice | Sequence[int] | Sequence[bool] | np.ndarray | Tensor
 
 

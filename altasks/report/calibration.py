@@ -12,7 +12,7 @@ from altasks._internal.arrays import refuse_masked
 from altasks.errors import invalid
 from altasks.predictions import Normal
 
-#: The levels that are looked at unless told otherwise.
+#: The levels that are measured by default.
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 

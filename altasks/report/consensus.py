@@ -46,7 +46,7 @@ def consensus(
       character" is as sure as its reading is on average, an empty one as a whole. Ties go to the
       nearest reading's own.
     - `"median"`: `Levenshtein.median`, an approximate generalised median string: the text with
-      the smallest sum of distances, which no voter need have said.
+      the smallest sum of distances, which need not be any voter's own.
       Needs python-Levenshtein (extra `ocr`), which is GPL-2.0-or-later: what you distribute with
       it falls under that licence. The other two don't need it.
     - `"setmedian"`: the reading with the smallest sum of distances; of equals the first in the
@@ -152,7 +152,7 @@ def _voted(row: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
         for column, place in _columns(pivot, reading).items():
             votes[column][reading[place]] += sure[place]
             votes[column][""] -= mean
-    said = []
+    chosen = []
     for column in sorted({*votes, *((place, -1) for place in range(len(pivot)))}):
         found = votes[column]
         found[""] += silence
@@ -160,8 +160,8 @@ def _voted(row: Sequence[str], weights: Sequence[Sequence[float]]) -> str:
         own = pivot[column[0]] if column[1] < 0 else ""
         best = max(found.values())
         tied = sorted(one for one, value in found.items() if value >= best - 1e-9)
-        said.append(own if own in tied else tied[0])
-    return "".join(said)
+        chosen.append(own if own in tied else tied[0])
+    return "".join(chosen)
 
 
 def _nearest(row: Sequence[str]) -> str:

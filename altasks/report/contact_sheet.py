@@ -31,7 +31,7 @@ class _Tile:
 
     Attributes:
         sample: whatever `open_image` reads.
-        description: what the task said of it, or None.
+        description: what the task predicted for it, or None.
         lines: the caption.
     """
 
@@ -89,7 +89,7 @@ def contact_sheet(
     if tile < 40:
         raise invalid("tile", "at least 40 pixels", f"{tile}")
     draws = _drawing(task, classes)
-    tiles, count = _tiles_of(query, pool, most, said=draws is not None)
+    tiles, count = _tiles_of(query, pool, most, drawn=draws is not None)
     if not tiles:
         raise invalid("query", "at least one sample", "none")
 
@@ -116,8 +116,8 @@ def contact_sheet(
         left, below = GAP + place % across * (tile + GAP), bottoms[row] - lines * line
         if isinstance(picture, str):
             pen.rectangle((left, below - tile, left + tile - 1, below - 1), fill=_GREY)
-            said = ["can't be read:", picture]
-            _write(pen, face, said, (left + 4, below - tile + 4), tile - 8, line)
+            lines = ["can't be read:", picture]
+            _write(pen, face, lines, (left + 4, below - tile + 4), tile - 8, line)
         else:
             sheet.paste(picture, (left + (tile - picture.width) // 2, below - picture.height))
         _write(pen, face, one.lines, (left, below + 2), tile, line)
@@ -141,8 +141,8 @@ def _drawing(task: Any, classes: Sequence[str]) -> Any:
     return task.picture if provides(task, DrawsPictures) else None
 
 
-def _tiles_of(query: Any, pool: Any, most: int, *, said: bool) -> tuple[list[_Tile], int]:
-    """Return the first tiles and how many there would be; `said`: classes are drawn already."""
+def _tiles_of(query: Any, pool: Any, most: int, *, drawn: bool) -> tuple[list[_Tile], int]:
+    """Return the first tiles and how many there would be; `drawn`: classes are on them already."""
     if hasattr(query, "descriptions") and hasattr(query, "samples"):
         ranked = [
             (rank, name, score, sample, query.descriptions.get(name))
@@ -158,7 +158,7 @@ def _tiles_of(query: Any, pool: Any, most: int, *, said: bool) -> tuple[list[_Ti
     for rank, name, score, sample, description in ranked[:most]:
         head = f"{rank}" if score is None else f"{rank}   score {score:.4g}"
         lines = [head, str(name)]
-        if not said and (classes := _classes(description)):
+        if not drawn and (classes := _classes(description)):
             lines.append(classes)
         tiles.append(_Tile(sample, description, lines))
     return tiles, len(ranked)

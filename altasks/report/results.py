@@ -86,7 +86,7 @@ class ResultRows:
 
     def _read(self) -> None:
         lines = self.path.read_bytes().split(b"\n")
-        # What follows the last newline is empty, or a line whose writing was cut short.
+        # The rest after the last newline is empty, or a line whose writing was cut short.
         self.unfinished = lines.pop()
         for number, line in enumerate(lines, start=1):
             if not line.strip():

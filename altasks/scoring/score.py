@@ -307,7 +307,7 @@ def _keep(
 ) -> None:
     if "embeddings" in keep:
         features = getattr(prediction, "features", None)
-        # What is labelled is embedded by the model at rest. An average over passes that each drop
+        # Labelled samples are embedded by the model at rest. An average over passes that each drop
         # or see something else lies elsewhere, and distances between the two would mean nothing.
         embeds = provides(task, Embeds)
         committee = task.committee if provides(task, HasCommittee) else None

@@ -17,7 +17,7 @@ from altasks._internal.random import derive_rng
 from altasks.errors import InvalidInputError, invalid
 from altasks.strategies.base import top_rows
 
-#: What `keep=` may name.
+#: The names that `keep=` takes.
 KEEPABLE = ("embeddings", "mean_probs", "draws")
 
 

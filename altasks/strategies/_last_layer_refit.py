@@ -13,7 +13,7 @@ from torch import Tensor
 
 from altasks.strategies._last_layer import LEAST
 
-#: What is expected to be lost on a sample: its entropy, or the chance that its best class is wrong.
+#: The expected loss on a sample: its entropy, or the chance that its best class is wrong.
 Loss = Literal["entropy", "error"]
 
 #: A step moves no logit by more: beyond, exp() leaves its range.
@@ -61,7 +61,7 @@ def loss_after_step(
         best, place = logs.max(2, keepdim=True)
         logs -= best
         weights = logs.exp()  # 1 for the best class
-        # What the classes besides the label's weigh, by no difference of nearly equal numbers.
+        # The weight of the classes besides the label's, without a difference of near-equal numbers.
         without = weights.scatter(2, place, 0.0).sum(2, keepdim=True)
         others = ((1 + without) - weights).scatter_(2, place, without)
         # The label's class counts for exp(t) times as much; the larger side keeps its weight.

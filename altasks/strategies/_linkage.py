@@ -10,7 +10,7 @@ def average_linkage(distances: np.ndarray) -> np.ndarray:
 
     The nearest-neighbour chain algorithm (Murtagh 1983; Muellner 2011, "Modern hierarchical,
     agglomerative clustering algorithms"): O(N^2) time, and O(N^2) memory for the distances.
-    Merges come in the chain's order, not by height; each is told by one member of either cluster.
+    Merges come in the chain's order, not by height; each is given by one member of either cluster.
 
     Args:
         distances: `[N, N]`, symmetric; overwritten.

@@ -16,7 +16,7 @@ from altasks.strategies.base import Candidates, check_request
 
 #: Eigenvalues below this share of the largest are rounding: the matrix has no more rank.
 RANK = 1e-10
-#: What is left of a squared length below this share of the whole is rounding.
+#: A rest of a squared length below this share of the whole is rounding.
 SPENT = 1e-9
 
 

@@ -34,7 +34,7 @@ from altasks.cli.rankers import Ranker, RankOption, RankRequest, find_ranker
 from altasks.scoring import Scores
 from altasks.scoring.describe import describe_samples
 
-#: What every row has beside the fields of its sample.
+#: Keys that every row has beside the fields of its sample.
 _RESERVED = {"rank", "id", "score", "prediction", "check"}
 
 

@@ -15,7 +15,7 @@ ARMS: dict[str, dict[str, Any]] = {
     "BALD": {"acquisition": "bald", "strategy": "top_k"},
 }
 
-#: What the table shows, and what else is kept: the topics are of very different sizes.
+#: The metric of the table, and the others that are kept: topics have very different sizes.
 METRIC = "accuracy"
 METRICS = (METRIC, "macro_f1")
 

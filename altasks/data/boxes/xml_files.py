@@ -12,7 +12,7 @@ from altasks.errors import InvalidInputError
 
 #: Elements of VOC's that have elements in them, beside `object`.
 _STRUCTURED = ("source", "owner", "size", "flags")
-#: What other formats call an object or its box, and VOC itself in other letters.
+#: Other formats' tags for an object or its box, and VOC's own in other letters.
 _BOX_LIKE = ("object", "bndbox", "box", "polygon", "robndbox", "bbox", "item")
 
 

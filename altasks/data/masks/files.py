@@ -137,7 +137,7 @@ def _require_images(
     strangers = [name for name in masks if name not in images]
     if not strangers:
         return
-    # What all of them have behind the name of an image is how masks are called here.
+    # The ending that all of them have behind the name of an image marks masks here.
     first = strangers[0]
     ends = {first[len(name) :] for name in images if first.startswith(name)}
     ends = {end for end in ends if all(name.removesuffix(end) in images for name in strangers)}

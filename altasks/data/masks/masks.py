@@ -13,7 +13,7 @@ import numpy as np
 from altasks.data.masks.mask_images import numbers_of_file, numbers_of_image, whole_numbers
 from altasks.errors import DataWarning, invalid
 
-#: What stands for "no label here" in a mask that was read; losses and metrics pass over it.
+#: The number for "no label here" in a mask that was read; losses and metrics pass over it.
 IGNORED = -100
 
 

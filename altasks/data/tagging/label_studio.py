@@ -71,7 +71,7 @@ def read_label_studio(
                 left_out.append(name)
                 continue
             read = read_annotated_text({"text": text, "spans": spans}, cut=cut)
-            check_words(_words(read), read.tags, lambda *said: invalid("text", *said))
+            check_words(_words(read), read.tags, lambda *fault: invalid("text", *fault))
         except InvalidInputError as error:
             raise InvalidInputError(f"{path}, task {name}: {error}") from error
         if name in found:

@@ -179,12 +179,12 @@ def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _
         tokens, tags = record["tokens"], record[fields[0]]
         if names is not None:
             tags = _named(tags, names)
-        check_words(tokens, tags, lambda *said: invalid(f"tokens, {fields[0]}", *said))
+        check_words(tokens, tags, lambda *fault: invalid(f"tokens, {fields[0]}", *fault))
         return _Row(list(tokens), list(tags), record.get("id"))
     if is_annotated_text(record):
         text, offsets, tags = read_annotated_text(record, cut=cut)
         tokens = [text[start:end] for start, end in offsets]
-        check_words(tokens, tags, lambda *said: invalid("text", *said))
+        check_words(tokens, tags, lambda *fault: invalid("text", *fault))
         row = _Row(tokens, tags, record.get("id"))
         row.text, row.offsets = text, offsets
         return row
@@ -286,8 +286,8 @@ def from_dataset(
                 tags[row] = _named(tags[row], names)
             except InvalidInputError as error:
                 raise InvalidInputError(f"dataset, row {row}: {error}") from error
-        check_words(words, tags[row], lambda *said: invalid(
-            f"{tokens_column}, {tags_column}", *said, where=f"row {row}"  # noqa: B023 - called now
+        check_words(words, tags[row], lambda *fault: invalid(
+            f"{tokens_column}, {tags_column}", *fault, where=f"row {row}"  # noqa: B023 - called now
         ))  # fmt: skip
     ids, positional = _ids(
         [None] * len(tokens) if id_column is None else list(rows[id_column]),

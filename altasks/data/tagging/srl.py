@@ -92,7 +92,7 @@ def check_srl(sentence: SRLSentence) -> None:
         >>> check_srl({"tokens": ["It", "rains"], "frames": []})
     """
     tokens = sentence["tokens"]
-    check_words(tokens, ["O"] * len(tokens), lambda *said: invalid("tokens", *said))
+    check_words(tokens, ["O"] * len(tokens), lambda *fault: invalid("tokens", *fault))
     for i, frame in enumerate(sentence["frames"]):
         verb, tags = frame["verb"], frame["tags"]
         where = f"frame {i}"

@@ -162,7 +162,7 @@ def _parse(url: str | Path | URL) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        # What can't be parsed may hold a password anywhere, so little of it is shown.
+        # A URL that can't be parsed may hold a password anywhere, so little of it is shown.
         text = str(url)
         private = "@" in text or any(part in text.lower() for part in _SECRETS)
         raise invalid(
