@@ -116,8 +116,8 @@ def contact_sheet(
         left, below = GAP + place % across * (tile + GAP), bottoms[row] - lines * line
         if isinstance(picture, str):
             pen.rectangle((left, below - tile, left + tile - 1, below - 1), fill=_GREY)
-            lines = ["can't be read:", picture]
-            _write(pen, face, lines, (left + 4, below - tile + 4), tile - 8, line)
+            notice = ["can't be read:", picture]
+            _write(pen, face, notice, (left + 4, below - tile + 4), tile - 8, line)
         else:
             sheet.paste(picture, (left + (tile - picture.width) // 2, below - picture.height))
         _write(pen, face, one.lines, (left, below + 2), tile, line)
