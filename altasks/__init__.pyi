@@ -24,6 +24,12 @@ from altasks.acquisition import (
     variation_ratio as variation_ratio,
     vote_entropy as vote_entropy,
 )
+from altasks.calibration import (
+    HeldOutTemperature as HeldOutTemperature,
+    TemperatureScaling as TemperatureScaling,
+    calibration_error as calibration_error,
+    reliability as reliability,
+)
 from altasks.committees import (
     BayesByBackprop as BayesByBackprop,
     BoxViews as BoxViews,
@@ -147,6 +153,7 @@ __all__ = [
     "FacilityLocation",
     "Falcun",
     "FisherMatching",
+    "HeldOutTemperature",
     "Hybrid",
     "ImageClassification",
     "ImageToText",
@@ -176,6 +183,7 @@ __all__ = [
     "Strategy",
     "Subsampled",
     "Task",
+    "TemperatureScaling",
     "Tesseract",
     "TextClassification",
     "TopK",
@@ -188,6 +196,7 @@ __all__ = [
     "bald",
     "box_disagreement",
     "by_span",
+    "calibration_error",
     "class_weights_from_counts",
     "compare",
     "consensus",
@@ -210,6 +219,7 @@ __all__ = [
     "mnlp",
     "near_boundary",
     "read",
+    "reliability",
     "score",
     "select_within",
     "sequence_variation_ratio",

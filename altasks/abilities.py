@@ -321,6 +321,21 @@ class NamesClasses(Protocol):
 
 
 @runtime_checkable
+class TellsTargets(Protocol):
+    """Its probabilities can be calibrated: it says which column is right for each unit."""
+
+    def targets(
+        self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
+    ) -> Tensor | np.ndarray:
+        """Return `[M]` columns, one for each unit of a prediction of these samples, -1 for unknown.
+
+        For independent labels `[M, C]` of 0 and 1. Tasks with one unit a sample whose labels are
+        names of `labels` (`NamesClasses`) needn't.
+        """
+        ...
+
+
+@runtime_checkable
 class ReportsClassWeights(Protocol):
     """Functions with `class_weights=` can weigh rare classes by what has been labelled."""
 
@@ -433,6 +448,15 @@ class StreamsItself(Protocol):
     @property
     def streamed(self) -> Callable[..., Any]:
         """`streamed(n, **options)` returns an object with `add(index, prediction)`, `result()`."""
+        ...
+
+
+@runtime_checkable
+class FitsToTask(Protocol):
+    """A calibration that is fitted anew for each model, before it is used."""
+
+    def fit_to(self, task: Any) -> Callable[[Prediction], Prediction]:
+        """Return what calibrates the predictions of the task as it is now."""
         ...
 
 

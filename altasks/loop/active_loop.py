@@ -19,6 +19,7 @@ from altasks.abilities import (
     Trainable,
     provides,
 )
+from altasks.calibration import check_calibration
 from altasks.data import as_pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import Event, LoggedFit, Store
@@ -30,7 +31,12 @@ from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
 from altasks.loop.query_maker import QueryMaker
-from altasks.loop.recipes import committee_recipe, function_recipe, strategy_recipe
+from altasks.loop.recipes import (
+    calibration_recipe,
+    committee_recipe,
+    function_recipe,
+    strategy_recipe,
+)
 from altasks.loop.selection import AskRequest, Selector, given_scores, unknown_id
 from altasks.loop.settings import (
     check_settings,
@@ -72,6 +78,8 @@ class ActiveLoop:
             file (`reviews.db.work`), in the user's cache for a server, nowhere for a store in
             memory.
         acquisition_options: keyword arguments of the acquisition function.
+        calibration: what predictions go through before they are scored, as in `altasks.score`: a
+            temperature, or a `HeldOutTemperature`, which is fitted anew before each scoring.
         costs: what labelling a sample costs, for `ask(cost=...)`: a dict from id to number, or a
             function of the sample; None: `task.cost(sample)`, or 1 without one.
         accept_changes: go on with another seed, strategy or acquisition function than the store
@@ -108,6 +116,7 @@ class ActiveLoop:
         progress: bool | None = None,
         work_dir: Path | str | None = None,
         acquisition_options: Mapping[str, Any] | None = None,
+        calibration: Any = None,
         costs: Mapping[str, float] | Callable[[Any], float] | None = None,
         accept_changes: bool = False,
     ) -> None:
@@ -142,6 +151,8 @@ class ActiveLoop:
             # Where draws belong to a batch, other batches are other draws.
             "batch_size": int(batch_size) if _draws_by_batch(task) else None,
         }
+        if task is not None:
+            settings["calibration"] = calibration_recipe(check_calibration(calibration))
         check_settings(self.store, settings, accept_changes)
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
@@ -149,7 +160,7 @@ class ActiveLoop:
         self._fit_log = FitLog(task, self.pool, self.store, work, self.seed, progress)
         selector = Selector(
             task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,
-            int(batch_size), progress,
+            int(batch_size), progress, check_calibration(calibration),
         )  # fmt: skip
         self._query_maker = QueryMaker(
             task, self.pool, self.store, self._fit_log, selector, self.cold_start,

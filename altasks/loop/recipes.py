@@ -91,6 +91,19 @@ def function_recipe(
     return _recipe(type(function), options_, ACQUISITIONS)
 
 
+def calibration_recipe(calibration: Any) -> Recipe:
+    """Return the recipe of what predictions go through before they are scored, if anything.
+
+    Example:
+        >>> from altasks import TemperatureScaling
+        >>> calibration_recipe(TemperatureScaling(2.0))
+        {'object': 'TemperatureScaling', 'options': {'temperature': 2.0}}
+    """
+    if calibration is None:
+        return {"name": "none", "object": "None", "options": {}}
+    return function_recipe(calibration)
+
+
 def _recipe(thing: Any, options: Mapping[str, Any], registry: Registry) -> Recipe:
     name = registry.name_of(thing)
     called = {"object": getattr(thing, "__qualname__", type(thing).__qualname__)}

@@ -83,6 +83,7 @@ class Selector:
         seed: of the loop.
         batch_size: samples per call of the task.
         progress: as in `altasks.score`.
+        calibration: as in `altasks.score`.
     """
 
     task: Any
@@ -93,6 +94,7 @@ class Selector:
     seed: int
     batch_size: int
     progress: bool | None
+    calibration: Any = None
 
     def with_strategy(self, strategy: Strategy) -> Selector:
         """Return the same with another strategy."""
@@ -150,6 +152,7 @@ class Selector:
                 progress=self.progress,
                 round=round,
                 acquisition_options=self.options,
+                calibration=self.calibration,
             )
         except UnreadableSampleError as error:
             raise to_skip(error, error.skipped) from error
@@ -226,6 +229,7 @@ class Selector:
                 progress=False,
                 round=round,
                 acquisition_options=self.options,
+                calibration=self.calibration,
             )
         except UnreadableSampleError as error:
             raise to_skip(error, error.skipped) from error

@@ -23,6 +23,7 @@ _WHY = {
     "strategy": "it decides the asks",
     "cold_start": "it decides the first asks",
     "acquisition": "its scores decide the asks",
+    "calibration": "scores are made of calibrated predictions",
     "committee": "its opinions decide the scores",
     "batch_size": "this committee draws anew for each batch",
     "costs": "they decide what a budget buys",

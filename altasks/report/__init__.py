@@ -14,7 +14,7 @@ from altasks.report.curves import (
 from altasks.report.error_rates import ErrorRates, error_rates
 from altasks.report.paired import holm, paired_t_test
 from altasks.report.picture import Picture
-from altasks.report.plots import plot_calibration, plot_learning_curves
+from altasks.report.plots import plot_calibration, plot_learning_curves, plot_reliability
 from altasks.report.results import ResultRows, code_version
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "paired_t_test",
     "plot_calibration",
     "plot_learning_curves",
+    "plot_reliability",
 ]

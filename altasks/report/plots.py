@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from altasks._internal.extras import require
 from altasks.errors import invalid
 from altasks.report.curves import bootstrap_mean
+
+if TYPE_CHECKING:
+    from altasks.calibration import Reliability
 
 #: Blue, vermilion, green, ... of Okabe and Ito (2008): told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -163,6 +166,64 @@ def plot_calibration(
     axes.set_title(_literal(title), loc="left")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper left")
+    return _written(figure, path, axes, note)
+
+
+def plot_reliability(
+    path: Path | str,
+    arms: Mapping[str, Reliability],
+    *,
+    title: str = "",
+    note: str = "",
+) -> Path:
+    """Draw, as a PNG, how often a model is right against how sure it is, with its error.
+
+    On the diagonal probabilities mean what they say; below it they are too sure. The area of a
+    point is its bin's share of the rows.
+
+    Args:
+        path: where to write; the folder is made.
+        arms: name -> what `altasks.reliability` found, such as before and after scaling.
+        title: above the picture.
+        note: small print below it.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        MissingExtraError: if matplotlib is not installed.
+        InvalidInputError: if there are no arms.
+    """
+    require("matplotlib", "plots", "Drawing reliability")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not arms:
+        raise invalid("arms", "at least one named reliability", "none")
+    figure = Figure(figsize=(5, 4.8), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="as promised")
+    for place, (name, found) in enumerate(arms.items()):
+        colour = COLOURS[place % len(COLOURS)]
+        label = _literal(f"{name} (error {found.error():.3f})")
+        axes.plot(found.confidence, found.accuracy, color=colour, linewidth=2, label=label)
+        axes.scatter(
+            found.confidence,
+            found.accuracy,
+            s=20 + 280 * found.count / found.count.sum(),
+            color=colour,
+            marker=MARKERS[place % len(MARKERS)],
+            zorder=3,
+        )
+    axes.set_xlabel("probability")
+    axes.set_ylabel("share that is right")
+    axes.set_title(_literal(title), loc="left")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
     axes.set_aspect("equal")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper left")

@@ -24,6 +24,7 @@ from altasks.abilities import (
     StreamingPredictor,
     provides,
 )
+from altasks.calibration import Calibrate, calibrate_for, check_calibration
 from altasks.data import Pool, as_pool
 from altasks.errors import InvalidInputError, ScoringInterruptedError, invalid
 from altasks.predictions import Bernoulli, Categorical, Normal, Prediction, Ragged
@@ -71,6 +72,7 @@ def score(
     acquisition_options: Mapping[str, Any] | None = None,
     keep_in: Path | str | None = None,
     unreadable: Literal["error", "skip"] = "error",
+    calibration: Any = None,
 ) -> Scores:
     """Score every sample of a pool.
 
@@ -99,6 +101,9 @@ def score(
         unreadable: how to treat samples that can't be read (a damaged file). The rest is
             scored in any case; then `"error"` raises and `"skip"` leaves them out of what is
             returned and lists them in its `skipped`.
+        calibration: a temperature, an `altasks.TemperatureScaling`, an
+            `altasks.HeldOutTemperature`, or any function from prediction to prediction. Predictions
+            go through it first, so that it changes scores and what is kept alike.
 
     Raises:
         InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
@@ -124,6 +129,7 @@ def score(
     if unreadable not in ("error", "skip"):
         raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
     kept = KeptRows(len(samples), _check_folder(keep_in, keep))
+    calibrate = _calibrate_for(task, calibration, round)
     if provides(task, StartsRounds):
         task.start_round(round)
     reader = Reader(samples)
@@ -133,7 +139,7 @@ def score(
     done = np.zeros(len(samples), dtype=bool)
     streamed: StreamedScorer | None = None
     if provides(task, StreamingPredictor):
-        streamed = StreamedScorer(task, function, options, committee.check)
+        streamed = StreamedScorer(task, function, options, committee.check, calibrate)
 
     def work(batch: Sequence[Any], where: np.ndarray) -> None:
         survey.check(batch)
@@ -143,6 +149,8 @@ def score(
         else:
             prediction = task.predict(batch)
             committee.check(prediction)
+            if calibrate is not None:
+                prediction = calibrate(prediction)
             scores = _score_batch(prediction, batch, function, options)
         values[where] = _as_vector(scores, len(batch))
         _keep(kept, keep, task, batch, prediction, where)
@@ -172,6 +180,14 @@ def score(
     if reader.unreadable and (unreadable == "error" or not len(scores)):
         raise reader.error(scores if len(scores) else None)
     return scores
+
+
+def _calibrate_for(task: Any, calibration: Any, round: int) -> Calibrate | None:
+    """Return what calibrates predictions; a fit of it draws as the round does."""
+    check_calibration(calibration)
+    if calibration is not None and provides(task, StartsRounds):
+        task.start_round(round)
+    return calibrate_for(task, calibration)
 
 
 def _of_rows(reader: Reader, values: np.ndarray, kept: KeptRows, done: np.ndarray) -> Scores:

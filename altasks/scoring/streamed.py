@@ -32,6 +32,7 @@ class StreamedScorer:
         function: the acquisition function.
         options: its keyword arguments.
         check: called with each prediction as it comes.
+        calibrate: what each goes through next, if anything.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class StreamedScorer:
         function: Callable[..., Any],
         options: Mapping[str, Any],
         check: Callable[[Any], None],
+        calibrate: Callable[[Prediction], Prediction] | None = None,
     ) -> None:
         self._task = task
         self._function = function
         self._options = dict(options)
         self._check = check
+        self._calibrate = calibrate
         defaults = _defaults_of(function)
         self._reduction: dict[str, Any] = {
             name: self._options.get(name, defaults.get(name))
@@ -70,7 +73,7 @@ class StreamedScorer:
     def _pieces(self, batch: Sequence[Any]) -> Iterable[tuple[int, Prediction]]:
         for index, prediction in self._task.iter_predict(batch):
             self._check(prediction)
-            yield index, prediction
+            yield index, prediction if self._calibrate is None else self._calibrate(prediction)
 
     def _score_by_units(self, batch: Sequence[Any]) -> Any:
         """Return the scores, or None if the function doesn't score units, or none came."""
@@ -131,7 +134,7 @@ class StreamedScorer:
         in_order = [piece for parts in pieces for piece in parts]
         if not in_order:
             predicted: Prediction = self._task.predict(samples)
-            return predicted
+            return predicted if self._calibrate is None else self._calibrate(predicted)
         return _joined(in_order, [sum(len(one.units) for one in parts) for parts in pieces])
 
 
