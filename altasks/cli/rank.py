@@ -59,7 +59,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
         scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
         with kept.kept_on_error(scores, left):  # scoring may have taken hours
             picks = pick(request, task, pool, labelled, strategy, scores)
-            queue = describe_picks(request, ranker, task, left, picks, scores)
+            queue = describe_picks(ranker, task, left, picks, scores, request.samples_at_once)
     # The path is checked again, and the rows are kept elsewhere if they can't be written there.
     lines = (json.dumps(row, ensure_ascii=False) for row in queue.rows)
     keep_lines(request.out, lines, force=request.force)
@@ -70,17 +70,12 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
 
 
 def describe_picks(
-    request: RankRequest,
-    ranker: Ranker,
-    task: Any,
-    pool: Pool,
-    picks: Sequence[str],
-    scores: Scores,
+    ranker: Ranker, task: Any, pool: Pool, picks: Sequence[str], scores: Scores, batch_size: int
 ) -> Queue:
     """Return the rows of the queue, with what the task thinks of each."""
     from altasks.scoring.describe import describe_samples
 
-    described = describe_samples(task, pool, picks, batch_size=request.samples_at_once)
+    described = describe_samples(task, pool, picks, batch_size=batch_size)
     chosen = set(picks)
     value_of = {
         name: value

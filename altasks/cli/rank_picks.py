@@ -53,13 +53,22 @@ def pick(
             something else than distinct ids of the pool.
     """
     from altasks._internal.random import derive_rng
+    from altasks.scoring.embeddings import embed_samples
     from altasks.strategies import Candidates
     from altasks.strategies.wrapping import select_inside
 
     beside: dict[str, Any] = {}
     for name, ids in (("labelled_embeddings", labelled), ("pending_embeddings", ())):
         if name in strategy.needs:
-            beside[name] = embed(request, task, pool, ids, other=scores.ids[0])
+            if not provides(task, Embeds):
+                raise invalid(
+                    "--strategy",
+                    "one that does without embeddings",
+                    f"{request.strategy!r}, and {request.task} has none",
+                )
+            beside[name] = embed_samples(
+                task, pool, ids, batch_size=request.samples_at_once, width_of=scores.ids[0]
+            )
     if "costs" in strategy.needs:
         beside["costs"] = [
             float(task.cost(pool[name])) if provides(task, Costs) else 1.0 for name in scores.ids
@@ -74,29 +83,3 @@ def pick(
     )
     count = min(request.number, len(scores))
     return select_inside(strategy, candidates, count, derive_rng(request.seed, "rank"))
-
-
-def embed(request: RankRequest, task: Any, pool: Pool, ids: Sequence[str], *, other: str) -> Any:
-    """Return embeddings `[len(ids), d]`; of none, the width is that of the sample `other`.
-
-    Raises:
-        InvalidInputError: if the task has no embeddings.
-    """
-    import numpy as np
-    from torch import Tensor
-
-    if not provides(task, Embeds):
-        raise invalid(
-            "--strategy",
-            "one that does without embeddings",
-            f"{request.strategy!r}, and {request.task} has none",
-        )
-    blocks = []
-    for start in range(0, max(len(ids), 1), request.samples_at_once):
-        names = list(ids[start : start + request.samples_at_once]) or [other]
-        block = task.embed([pool[name] for name in names])
-        if isinstance(block, Tensor):  # NumPy has no bfloat16
-            block = block.detach().cpu()
-            block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
-        blocks.append(block)
-    return np.concatenate(blocks)[: len(ids)]

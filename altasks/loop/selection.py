@@ -17,7 +17,7 @@ from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, p
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
-from altasks.loop.unreadable import by_id, to_skip
+from altasks.loop.unreadable import to_skip
 from altasks.registry import get_acquisition
 from altasks.strategies.base import Candidates, Strategy
 from altasks.strategies.budget import check_budget, select_within
@@ -244,20 +244,14 @@ class Selector:
                 "is labelled and asked, and the loop has no task with embed() to make them. Give "
                 "one, or another strategy."
             )
-        blocks = []
-        for start in range(0, max(len(ids), 1), self.batch_size):
-            # Of no samples, the width still has to be known: a candidate, which can be read, is
-            # embedded and left out.
-            names = ids[start : start + self.batch_size] or [other]
-            try:
-                block = self.task.embed([self.pool[name] for name in names])
-            except UnreadableSampleError as error:
-                raise to_skip(error, by_id(error, names)) from error
-            if isinstance(block, Tensor):  # NumPy has no bfloat16
-                block = block.detach().cpu()
-                block = (block.float() if block.dtype.itemsize < 4 else block).numpy()
-            blocks.append(block)
-        return np.concatenate(blocks)[: len(ids)]
+        from altasks.scoring.embeddings import embed_samples
+
+        try:
+            return embed_samples(
+                self.task, self.pool, ids, batch_size=self.batch_size, width_of=other
+            )
+        except UnreadableSampleError as error:
+            raise to_skip(error, error.skipped) from error
 
     def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
         """Return the task's description of each id, as JSON; empty if it has none."""

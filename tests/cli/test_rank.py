@@ -54,6 +54,21 @@ def read(path):
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def test_samples_are_checked_once_as_score_checks_them(rank, pool_csv, monkeypatch):
+    checked = []
+    own = al.TextClassification.check_samples
+
+    def check(self, samples):
+        checked.extend(samples)
+        own(self, samples)
+
+    monkeypatch.setattr(al.TextClassification, "check_samples", check)
+    result = rank(passes=2)
+    assert result.exit_code == 0, result.output
+    pool = al.as_pool(pool_csv)
+    assert sorted(checked) == sorted(pool[name] for name in pool)
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_the_queue_is_what_python_gives(kind, rank, checkpoint, pool_csv, pool_jsonl, tmp_path):
     pool = {"csv": pool_csv, "jsonl": pool_jsonl}[kind]
