@@ -100,6 +100,7 @@ from altasks.strategies import (
     KDPP as KDPP,
     LCMD as LCMD,
     MaxDet as MaxDet,
+    MaxHerding as MaxHerding,
     Power as Power,
     ProbCover as ProbCover,
     Random as Random,
@@ -109,6 +110,7 @@ from altasks.strategies import (
     Subsampled as Subsampled,
     TopK as TopK,
     TypiClust as TypiClust,
+    UncertaintyHerding as UncertaintyHerding,
     VarianceReduction as VarianceReduction,
 )
 from altasks.strategies.budget import (
@@ -162,6 +164,7 @@ __all__ = [
     "LCMD",
     "MCDropout",
     "MaxDet",
+    "MaxHerding",
     "NER",
     "Normal",
     "OCR",
@@ -189,6 +192,7 @@ __all__ = [
     "TopK",
     "Transcripts",
     "TypiClust",
+    "UncertaintyHerding",
     "VarianceReduction",
     "Views",
     "__version__",

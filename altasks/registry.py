@@ -253,6 +253,7 @@ STRATEGIES = Registry(
         "k_dpp": "altasks.strategies.k_dpp:KDPP",
         "lcmd": "altasks.strategies.lcmd:LCMD",
         "max_det": "altasks.strategies.max_det:MaxDet",
+        "max_herding": "altasks.strategies.max_herding:MaxHerding",
         "power": "altasks.strategies.power:Power",
         "prob_cover": "altasks.strategies.prob_cover:ProbCover",
         "random": "altasks.strategies.random:Random",
@@ -261,6 +262,7 @@ STRATEGIES = Registry(
         "subsampled": "altasks.strategies.subsampled:Subsampled",
         "top_k": "altasks.strategies.top_k:TopK",
         "typiclust": "altasks.strategies.typiclust:TypiClust",
+        "uncertainty_herding": "altasks.strategies.uncertainty_herding:UncertaintyHerding",
         "variance_reduction": "altasks.strategies.variance_reduction:VarianceReduction",
     },
 )

@@ -31,6 +31,7 @@ def score_pool(
         UnreadableSampleError: for samples that can't be read, likewise.
     """
     from altasks.scoring import KEEPABLE, Scores, score
+    from altasks.strategies.wrapping import wants
 
     keep = set(strategy.needs) & set(KEEPABLE)
     # Embeddings and probabilities are not kept, so what the strategy needs them of is read anew.
@@ -50,6 +51,7 @@ def score_pool(
             acquisition,
             batch_size=request.samples_at_once,
             keep=keep,
+            keep_if_there=wants(strategy) & set(KEEPABLE),
             round=0,
             unreadable="skip" if request.skip_unreadable else "error",
         )

@@ -124,7 +124,9 @@ class QueryMaker:
             prices = open_now.costs
             if not prices and "costs" in selector.strategy.needs:
                 prices = dict(zip(left, self.costs_of(left).tolist(), strict=True))
-            picks, values = selector.pick(left, wanted, number, state, table, prices)
+            picks, values = selector.pick(
+                left, wanted, number, state, table, prices, lambda: self.store.labels().values
+            )
             # Before anything is written: what can't be handed out isn't asked.
             samples = read_samples(self.pool, picks, asked=False)
             described = {} if self._is_cold(state) else selector.describe(picks, number)

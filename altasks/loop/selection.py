@@ -17,9 +17,10 @@ from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, p
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
+from altasks.loop.held_out import HELD_OUT, are_classes, held_out
 from altasks.loop.unreadable import to_skip
 from altasks.registry import get_acquisition
-from altasks.strategies.base import Candidates, Strategy
+from altasks.strategies.base import Candidates, PricesGains, Strategy
 from altasks.strategies.budget import check_budget, select_within
 from altasks.strategies.wrapping import reads_scores, select_inside, wants
 
@@ -62,12 +63,16 @@ class AskRequest:
                 raise invalid("per_cost", "False with n; it orders what cost= buys", "True")
             return
         check_budget("cost", self.cost)
-        if self.per_cost and not reads_scores(strategy):
+        if self.per_cost and not _can_price(strategy):
             raise invalid(
                 "per_cost",
-                "a strategy that reads the scores",
+                "a strategy that reads the scores, or has a gain of its own",
                 f"{type(strategy).__name__}, which reads none",
             )
+
+
+def _can_price(strategy: Strategy) -> bool:
+    return reads_scores(strategy) or provides(strategy, PricesGains)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +154,7 @@ class Selector:
                 self.acquisition,
                 batch_size=self.batch_size,
                 keep=tuple(sorted(self.strategy.needs & _SCORED)),
+                keep_if_there=tuple(sorted(wants(self.strategy) & _SCORED)),
                 progress=self.progress,
                 round=round,
                 acquisition_options=self.options,
@@ -165,18 +171,23 @@ class Selector:
         state: State,
         scores: Any,
         costs: Mapping[str, float],
+        labels: Callable[[], Mapping[str, Any]] = dict,
     ) -> tuple[list[str], list[float | None]]:
         """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores.
 
-        Asked by cost, or for a strategy that needs them, `costs` has what each costs.
+        Asked by cost, or for a strategy that needs them, `costs` has what each costs. `labels` is
+        called where a strategy reads what is held out of them.
         """
         rng = derive_rng(self.seed, "ask", round)
         if scores is None:
             values, fields = np.zeros(len(ids)), {}
         else:
             values = scores.values
-            fields = {name: getattr(scores, name, None) for name in self.strategy.needs & _SCORED}
+            wanted_fields = (self.strategy.needs | wants(self.strategy)) & _SCORED
+            fields = {name: getattr(scores, name, None) for name in wanted_fields}
         fields |= self._beside_scores(ids, state, round)
+        if wants(self.strategy) & HELD_OUT and (probs := fields.get("mean_probs")) is not None:
+            fields |= self._held_out(state, labels, fields.get("labelled_embeddings"), probs, round)
         if costs:
             fields["costs"] = [costs[name] for name in ids]
         candidates = Candidates(ids, values, **fields)
@@ -186,7 +197,7 @@ class Selector:
             picks = select_inside(self.strategy, candidates, min(int(wanted.n), len(ids)), rng)
         else:
             # A cold start may read no scores, which is no reason to refuse the later asks.
-            dense = wanted.per_cost and reads_scores(self.strategy)
+            dense = wanted.per_cost and _can_price(self.strategy)
             picks = select_within(
                 self.strategy, candidates, wanted.cost, rng=rng, per_cost=dense
             ).picks
@@ -212,6 +223,24 @@ class Selector:
         if "pending_probs" in known:
             fields["pending_probs"] = self._mean_probs(state.pending, ids[0], round)
         return fields
+
+    def _held_out(
+        self,
+        state: State,
+        labels: Callable[[], Mapping[str, Any]],
+        embeddings: Any,
+        mean_probs: np.ndarray,
+        round: int,
+    ) -> dict[str, Any]:
+        """Return what a last layer refitted by folds says of the labelled samples, if it can."""
+        ids = [name for name in self.pool.ids if name in state.labelled]
+        known = labels()
+        values = [known.get(name) for name in ids]
+        if embeddings is None or not are_classes(values):
+            return {}
+        rng = derive_rng(self.seed, "held out", round)
+        probs, right = held_out(embeddings, values, ids, mean_probs, rng)
+        return {"held_out_probs": probs, "held_out_labels": right}
 
     def _mean_probs(self, ids: Sequence[str], other: str, round: int) -> Any:
         """Return `[len(ids), C]` mean probabilities; `other` is a candidate."""

@@ -67,6 +67,7 @@ def score(
     *,
     batch_size: int = 32,
     keep: Collection[str] = (),
+    keep_if_there: Collection[str] = (),
     progress: bool | None = None,
     round: int = 0,
     acquisition_options: Mapping[str, Any] | None = None,
@@ -92,6 +93,8 @@ def score(
         batch_size: samples per call of the task.
         keep: what else to keep of each sample, for strategies: any of `"embeddings"` [N, d],
             `"mean_probs"` [N, C], `"draws"` [N, K, C] (a whole pool's draws are N K C floats).
+        keep_if_there: the same, but left None where predictions have no such thing, such as the
+            mean probabilities of a regression or of a sample with many units.
         progress: a progress bar; None shows one on a terminal.
         round: the round the committee's random draws are for.
         acquisition_options: keyword arguments for the acquisition function, such as
@@ -124,11 +127,13 @@ def score(
     function = _resolve(task, acquisition)
     options = _check_options(function, acquisition_options)
     _check_keep(task, keep)
+    _check_names("keep_if_there", keep_if_there)
+    optional = {*keep_if_there} - {*keep}
     require_whole("batch_size", batch_size, 1)
     require_whole("round", round, 0)
     if unreadable not in ("error", "skip"):
         raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
-    kept = KeptRows(len(samples), _check_folder(keep_in, keep))
+    kept = KeptRows(len(samples), _check_folder(keep_in, {*keep, *optional}))
     calibrate = _calibrate_for(task, calibration, round)
     if provides(task, StartsRounds):
         task.start_round(round)
@@ -153,7 +158,7 @@ def score(
                 prediction = calibrate(prediction)
             scores = _score_batch(prediction, batch, function, options)
         values[where] = _as_vector(scores, len(batch))
-        _keep(kept, keep, task, batch, prediction, where)
+        _keep(kept, {*keep, *_there(optional, task, prediction)}, task, batch, prediction, where)
         _require_finite(values[where], where, samples, function)
 
     bar = tqdm(
@@ -249,9 +254,25 @@ def _name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
-def _check_keep(task: Any, keep: Collection[str]) -> None:
+def _check_names(argument: str, keep: Collection[str]) -> None:
     if isinstance(keep, str) or not set(keep) <= set(KEEPABLE):
-        raise invalid("keep", f"a collection of names among {', '.join(KEEPABLE)}", f"{keep!r}")
+        raise invalid(argument, f"a collection of names among {', '.join(KEEPABLE)}", f"{keep!r}")
+
+
+def _there(names: Collection[str], task: Any, prediction: Prediction | None) -> set[str]:
+    """Return which of `names` a batch has."""
+    found = set()
+    if provides(task, Embeds) or getattr(prediction, "features", None) is not None:
+        found.add("embeddings")
+    if isinstance(prediction, Categorical | Bernoulli):
+        found.add("mean_probs")
+        if not provides(task, JointDraws) or task.joint_draws:
+            found.add("draws")
+    return found & {*names}
+
+
+def _check_keep(task: Any, keep: Collection[str]) -> None:
+    _check_names("keep", keep)
     if "draws" in keep and provides(task, JointDraws) and not task.joint_draws:
         raise InvalidInputError(
             f"keep: the draws of {type(task).__name__} are not joint (draw k is another function "

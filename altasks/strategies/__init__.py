@@ -7,6 +7,7 @@ from altasks.registry import STRATEGIES
 _HOMES = {
     **STRATEGIES.exports(),
     "Candidates": "altasks.strategies.base",
+    "PricesGains": "altasks.strategies.base",
     "ReadsScores": "altasks.strategies.base",
     "Strategy": "altasks.strategies.base",
     "check_request": "altasks.strategies.base",

@@ -9,6 +9,7 @@ from altasks.strategies.balanced import (
 )
 from altasks.strategies.base import (
     Candidates as Candidates,
+    PricesGains as PricesGains,
     ReadsScores as ReadsScores,
     Strategy as Strategy,
     check_request as check_request,
@@ -58,6 +59,9 @@ from altasks.strategies.lcmd import (
 from altasks.strategies.max_det import (
     MaxDet as MaxDet,
 )
+from altasks.strategies.max_herding import (
+    MaxHerding as MaxHerding,
+)
 from altasks.strategies.power import (
     Power as Power,
 )
@@ -82,6 +86,9 @@ from altasks.strategies.top_k import (
 from altasks.strategies.typiclust import (
     TypiClust as TypiClust,
 )
+from altasks.strategies.uncertainty_herding import (
+    UncertaintyHerding as UncertaintyHerding,
+)
 from altasks.strategies.variance_reduction import (
     VarianceReduction as VarianceReduction,
 )
@@ -105,7 +112,9 @@ __all__ = [
     "KDPP",
     "LCMD",
     "MaxDet",
+    "MaxHerding",
     "Power",
+    "PricesGains",
     "ProbCover",
     "Random",
     "ReadsScores",
@@ -115,6 +124,7 @@ __all__ = [
     "Subsampled",
     "TopK",
     "TypiClust",
+    "UncertaintyHerding",
     "VarianceReduction",
     "check_request",
     "id_hashes",

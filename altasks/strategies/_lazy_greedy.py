@@ -21,8 +21,8 @@ def lazy_greedy(
     *,
     equal: float,
     size: int,
-    rough: Callable[[np.ndarray], np.ndarray] | None = None,
-    error: float = 0.0,
+    first: int | None = None,
+    rough: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] | None = None,
     may_give_up: bool = False,
 ) -> list[int]:
     """Return `n` rows, each the one that gains most given those before it.
@@ -39,26 +39,33 @@ def lazy_greedy(
         ties: the order of equal rows.
         equal: gains closer than this are equal, and the hash decides. Once no gain is above it,
             there is nothing left to gain and the rest follows in the order of the hashes.
-        size: rows in one call of `gains`.
-        rough: a faster `gains`, wrong by less than `error`; where it is given, `gains` is only
-            called for the rows that it can't tell from the best.
-        error: see `rough`.
+        size: rows in one call of `gains`, at most.
+        first: rows in the first call for a pick, of which each further one has twice as many;
+            `size` unless told. Few, where a call costs little more than its rows.
+        rough: rows to bounds of their gains from below and above, found faster than the gains;
+            where it is given, `gains` is only called for the rows that it can't tell from the best.
         may_give_up: whether `rough` is left out from where it leaves more than a quarter of what it
             looks at. The picks are the same where gains are exact and only fall.
     """
     picks: list[int] = []
-    width = FRONT
+    width, first = FRONT, min(first or size, size)
     front, outside = _front(bounds, width)
+
+    def exactly(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = gains(rows)
+        return found, found
+
     while len(picks) < n:
         local = bounds[front]
-        known = _look(front, local, rough or gains, error if rough else 0.0, equal, size)
+        known = _look(front, local, rough or exactly, equal, first, size)
         bounds[front] = local
         best = known.max(initial=-np.inf)
         if rough is not None and len(known):
             # A second look, exact, at what the first can't tell from the best.
             looked = int((known > -np.inf).sum())
-            local = np.where(known >= best - 2 * error - equal, local, -np.inf)
-            known = _look(front, local, gains, 0.0, equal, size)
+            unsure = (known > -np.inf) & (local >= best - equal)
+            local = np.where(unsure, local, -np.inf)
+            known = _look(front, local, exactly, equal, first, size)
             exact = known > -np.inf
             if may_give_up and 4 * int(exact.sum()) > looked > size:
                 rough = None  # it hardly tells any apart, and costs a look at each
@@ -91,9 +98,9 @@ def _front(bounds: np.ndarray, width: int) -> tuple[np.ndarray, float]:
 def _look(
     rows: np.ndarray,
     bounds: np.ndarray,
-    gains: Callable[[np.ndarray], np.ndarray],
-    error: float,
+    gains: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
     equal: float,
+    first: int,
     size: int,
 ) -> np.ndarray:
     """Return today's gains of `rows` from below, -inf where they can't equal the best.
@@ -103,14 +110,15 @@ def _look(
     known = np.full(len(rows), -np.inf)
     best = -np.inf
     stale = np.flatnonzero(bounds > -np.inf)
+    count = first
     while len(stale):
-        order = np.arange(min(size, len(stale)))
-        if len(stale) > size and np.isfinite(bounds[stale]).any():
-            order = np.argpartition(-bounds[stale], size - 1)[:size]
+        order = np.arange(min(count, len(stale)))
+        if len(stale) > count and np.isfinite(bounds[stale]).any():
+            order = np.argpartition(-bounds[stale], count - 1)[:count]
         some = stale[order]
-        found = gains(rows[some])
-        known[some], bounds[some] = found - error, found + error
-        best = max(best, float(found.max()) - error)
+        known[some], bounds[some] = gains(rows[some])
+        best = max(best, float(known[some].max()))
         stale = np.delete(stale, order)
         stale = stale[bounds[stale] >= best - equal]
+        count = min(2 * count, size)
     return known

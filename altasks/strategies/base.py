@@ -28,6 +28,8 @@ NEEDS = (
     "pending_embeddings",
     "labelled_probs",
     "pending_probs",
+    "held_out_probs",
+    "held_out_labels",
 )
 
 
@@ -46,6 +48,9 @@ class Candidates:
         pending_embeddings: `[P, d]` of the samples that were asked and not answered.
         labelled_probs: `[L, C]`, mean probabilities of the samples that have a label.
         pending_probs: `[P, C]`, of those that were asked and not answered.
+        held_out_probs: `[H, B]`, what labelled samples are taken for by a model that was not
+            trained on them, over the classes that occur among the labels.
+        held_out_labels: `[H]` whole numbers, which of those classes each has.
 
     A DataFrame or Series is brought into the order of the ids by its index; one whose index is
     0, 1, 2, ... is read by position.
@@ -69,6 +74,8 @@ class Candidates:
     pending_embeddings: Array | None = None
     labelled_probs: Array | None = None
     pending_probs: Array | None = None
+    held_out_probs: Array | None = None
+    held_out_labels: Array | None = None
 
     def __post_init__(self) -> None:
         ids = list(self.ids)
@@ -104,6 +111,7 @@ class Candidates:
                 )
         self._check_known("embeddings", "d")
         self._check_known("probs", "C")
+        self._check_held_out()
 
     def _check_known(self, kind: str, letter: str) -> None:
         """Check the fields about what is labelled or pending against the candidates' own."""
@@ -120,6 +128,33 @@ class Candidates:
                     name,
                     f"shape [rows, {letter}] with the {letter} of {field}",
                     f"shape {list(array.shape)}",
+                )
+
+    def _check_held_out(self) -> None:
+        for name, ndim in (("held_out_probs", 2), ("held_out_labels", 1)):
+            array = aligned_to_ids(getattr(self, name), name)
+            object.__setattr__(self, name, array)
+            _require_array(array, name)
+            if array is not None and array.ndim != ndim:
+                raise invalid(name, f"{ndim} dims", f"shape {list(array.shape)}")
+        probs, labels = self.held_out_probs, self.held_out_labels
+        if labels is not None and not _is_whole(labels):
+            raise invalid("held_out_labels", "whole numbers", f"values of dtype {labels.dtype}")
+        if probs is not None and labels is not None:
+            if len(probs) != len(labels):
+                raise invalid(
+                    "held_out_labels",
+                    f"{len(probs)}, one for each row of held_out_probs",
+                    f"{len(labels)}",
+                )
+            wrong = (labels < 0) | (labels >= probs.shape[1])
+            if bool(wrong.any()):
+                row = int(wrong.nonzero()[0][0])
+                raise invalid(
+                    "held_out_labels",
+                    f"columns of held_out_probs, 0 to {probs.shape[1] - 1}",
+                    f"{int(labels[row])}",
+                    where=f"row {row}",
                 )
 
     def __len__(self) -> int:
@@ -147,6 +182,8 @@ class Candidates:
             self.pending_embeddings,
             self.labelled_probs,
             self.pending_probs,
+            self.held_out_probs,
+            self.held_out_labels,
         )
 
 
@@ -158,6 +195,12 @@ def _require_array(value: Any, argument: str, ids: Sequence[str] | None = None) 
     refuse_masked(value, argument, ids)
     if value.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {value.dtype}")
+
+
+def _is_whole(array: Array) -> bool:
+    if isinstance(array, Tensor):
+        return not array.dtype.is_floating_point
+    return bool(array.dtype.kind in "iu")
 
 
 def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
@@ -217,6 +260,15 @@ class ReadsMore(Protocol):
     @property
     def wants(self) -> frozenset[str]:
         """Which fields it reads beside `needs`; each of them may be None."""
+        ...
+
+
+@runtime_checkable
+class PricesGains(Protocol):
+    """A strategy that can pick by its own gain per cost, where scores per cost say nothing."""
+
+    def priced(self) -> Strategy:
+        """Return the same strategy, picking by gain per cost; it needs `costs`."""
         ...
 
 

@@ -86,7 +86,6 @@ class BatchBALD:
                 equal=EQUAL,
                 size=size,
                 rough=joint.rough_gains,
-                error=ROUGH,
             )
         return [candidates.ids[row] for row in picks]
 
@@ -122,9 +121,10 @@ class _Joint:
         """Return I(label; model | labels so far) of each row: [B]."""
         return self._gains(rows, self.weights)
 
-    def rough_gains(self, rows: np.ndarray) -> np.ndarray:
-        """Return the same in float32."""
-        return self._gains(rows, self.rough_weights)
+    def rough_gains(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return bounds of the same from below and above, computed in float32."""
+        found = self._gains(rows, self.rough_weights)
+        return found - ROUGH, found + ROUGH
 
     def _gains(self, rows: np.ndarray, weights: Tensor) -> np.ndarray:
         probs = self._take(rows, weights.dtype)  # B x K x C

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks.abilities import provides
 from altasks.errors import InvalidInputError, invalid
-from altasks.strategies.base import Array, Candidates, Strategy, torch_rows
+from altasks.strategies.base import Array, Candidates, PricesGains, Strategy, torch_rows
 from altasks.strategies.wrapping import as_strategy, reads_scores, select_inside
 
 
@@ -62,9 +63,10 @@ def select_within(
         candidates: with `costs`, and with what the strategy needs.
         budget: above 0, in the unit of the costs.
         rng: one number is drawn from it.
-        per_cost: order by score per cost: the strategy is given `values / costs`. Where scores
-            grow with the cost (a sum over words) that is their density; a mean over words is one
-            already, and divided once more it favours the shortest.
+        per_cost: order by gain per cost where the strategy can (`PricesGains`: those that cover
+            the pool), else by score per cost: it is given `values / costs`. Where scores grow with
+            the cost (a sum over words) that is their density; a mean over words is one already,
+            and divided once more it favours the shortest.
 
     Returns:
         The picks, what they cost, and the ids that no budget of this size buys. Costs are added
@@ -74,8 +76,8 @@ def select_within(
     Raises:
         InvalidInputError: for a budget that isn't a finite number above 0, candidates without
             costs, a strategy that returns something else than ids of candidates; with `per_cost`,
-            for a strategy that reads no scores, or a score below 0, which division would turn
-            round.
+            for a strategy that has no gain and reads no scores, or a score below 0, which division
+            would turn round.
 
     Source:
         Score per cost: Haertel et al. 2008, "Return on investment for active learning".
@@ -95,7 +97,9 @@ def select_within(
         raise InvalidInputError(
             "candidates.costs: expected what each costs, found None. Give Candidates(..., costs=)."
         )
-    if per_cost:
+    if per_cost and provides(strategy, PricesGains):
+        strategy = strategy.priced()
+    elif per_cost:
         candidates = _densities(strategy, candidates)
     seed = int(rng.integers(0, 2**63, dtype=np.int64))
     row_of = {name: row for row, name in enumerate(candidates.ids)}

@@ -29,6 +29,9 @@ from altasks.strategies.base import NEEDS, Candidates, Strategy
 #: The shapes of pool every strategy has to survive, by name; see `make_candidates`.
 POOLS = ("random", "ties", "duplicates", "all_equal", "one_cluster", "zeros")
 
+#: Fields whose type is fixed.
+_NO_FLOATS = ("costs", "held_out_labels")
+
 
 def make_candidates(
     needs: frozenset[str],
@@ -52,7 +55,7 @@ def make_candidates(
             prediction; `"one_cluster"`: embeddings within 1e-3 of each other; `"zeros"`: all
             scores and embeddings are 0.
         seed: of the pool; equal seeds give equal pools.
-        labelled: L, rows of `labelled_embeddings` and `labelled_probs`.
+        labelled: L, rows of `labelled_embeddings`, `labelled_probs` and what is held out.
         pending: P, rows of `pending_embeddings` and `pending_probs`.
         dim: d.
         classes: C.
@@ -92,6 +95,8 @@ def make_candidates(
         "pending_embeddings": vectors[n + labelled :],
         "labelled_probs": rng.dirichlet(np.ones(classes), labelled),
         "pending_probs": rng.dirichlet(np.ones(classes), pending),
+        "held_out_probs": rng.dirichlet(np.ones(classes), labelled),
+        "held_out_labels": rng.integers(0, classes, labelled),
     }
     ids = [f"{kind}-{row}" for row in range(n)]
     return Candidates(ids, values, **{name: fields[name] for name in sorted(needs)})
@@ -290,7 +295,7 @@ class StrategySuite:
         convert: Callable[[np.ndarray], Any],
     ) -> None:
         """Every kind of array does, and it picks the same whatever container holds the numbers."""
-        names = [name for name in NEEDS if name in strategy.needs and name != "costs"]
+        names = [name for name in NEEDS if name in strategy.needs and name not in _NO_FLOATS]
         plain = make(self.pool_size)
         # Rounded first, so that the plain arrays hold the very same numbers.
         given = {name: convert(getattr(plain, name)) for name in names}
@@ -309,7 +314,7 @@ class StrategySuite:
         self, strategy: Strategy, make: Callable[..., Candidates], dtype: torch.dtype
     ) -> None:
         """Beyond one block, numbers that a type and float32 share give the same picks in both."""
-        names = [name for name in NEEDS if name in strategy.needs and name != "costs"]
+        names = [name for name in NEEDS if name in strategy.needs and name not in _NO_FLOATS]
         plain = make(self.large_pool_size)
         narrow = torch.float32 if dtype == torch.float64 else dtype
         rounded = {name: torch.as_tensor(getattr(plain, name)).to(narrow) for name in names}

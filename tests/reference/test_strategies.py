@@ -7,6 +7,8 @@ differs:
   features is not scaled up, so that its own passes are given to ours as draws here. Its k-means is
   scikit-learn's: compared are one cluster, and clusters that are plain to see.
 - `Falcun`: draws along the line of the samples as they come; ours lays them in the order of a hash.
+- `MaxHerding`: lets rounding and chance decide ties; its gamma is 1 / radius^2. Ties are not rare:
+  two samples that cover nothing but each other gain exactly the same.
 """
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 
 import altasks as al
 from altasks.strategies.base import id_hashes
+from altasks.testing.strategies import make_candidates
 
 pool = pytest.importorskip("skactiveml.pool")
 SkactivemlClassifier = pytest.importorskip("skactiveml.base").SkactivemlClassifier
@@ -99,3 +102,27 @@ def test_drop_query(blobs):
         assert set(ours) == {ids[row] for row in theirs}
         compared += 1
     assert compared >= 4
+
+
+@pytest.mark.parametrize("labelled", [0, 30])
+@pytest.mark.parametrize("radius", [0.3, 1.0, 4.0])
+def test_max_herding(labelled, radius):
+    for seed in range(4):
+        candidates = make_candidates(
+            al.MaxHerding.needs, 300, seed=seed, dim=8, labelled=labelled, pending=0
+        )
+        rows = np.concatenate([candidates.embeddings, candidates.labelled_embeddings])
+        labels = np.full(len(rows), np.nan)
+        labels[300:] = 0
+        peer = pool.MaxHerding(metric_dict={"gamma": 1 / radius**2}, random_state=0)
+        expected, gains = peer.query(
+            rows.astype(np.float64), labels, batch_size=40, return_utilities=True
+        )
+        found = al.MaxHerding(radius).select(candidates, 40, rng=np.random.default_rng(0))
+        for step, row in enumerate(map(candidates.ids.index, found)):
+            if row != expected[step]:
+                assert gains[step, row] == pytest.approx(np.nanmax(gains[step]), rel=1e-12)
+                break
+        else:
+            step = 40
+        assert step > 20

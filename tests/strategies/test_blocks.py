@@ -15,11 +15,14 @@ from altasks.testing.strategies import make_candidates
 CONSTANTS = {
     "_arrays": "BLOCK",
     "_cover": "_SIZE",
+    "_coverage": "TILE",
     "_fisher": "_BLOCK",
     "_kmeans": "ASSIGN_TILE",
     "_last_layer_refit": "_BLOCK",
     "_lazy_greedy": "FRONT",
+    "_radius": "_STEP",
     "_sampling": "FRONT",
+    "_temperature": "_BLOCK",
     "k_center": "FRONT",
 }
 #: Those that need arguments, and one with a second way of working.
