@@ -1,8 +1,10 @@
-"""The one check of whole numbers, for every argument that is one."""
+"""The one check of whole numbers, for every argument that is one, and of other numbers."""
 
 from __future__ import annotations
 
-from numbers import Integral
+import math
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 from altasks.errors import invalid
@@ -42,3 +44,24 @@ def require_whole(argument: str, value: Any, least: int, most: int | None = None
         join = "of " if most is None else ""
         raise invalid(argument, f"a whole number {join}{bounds}", f"{value!r}")
     return int(value)
+
+
+def as_real(value: Any) -> float:
+    """Return a real number of any kind as Python's float; NaN for anything else.
+
+    Kinds are Python's, `Decimal`, NumPy's, and arrays and tensors of no dimension. Truth values,
+    texts and complex numbers are none, and neither is what no float can hold.
+
+    Example:
+        >>> from fractions import Fraction
+        >>> as_real(Fraction(1, 2)), as_real("2"), as_real(True)
+        (0.5, nan, nan)
+    """
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return math.nan
+    try:
+        return float(value)
+    except (OverflowError, ValueError):  # a whole number of 400 digits; a Decimal that signals
+        return math.nan

@@ -13,6 +13,7 @@ from altasks.data.boxes.paths import plain_path
 from altasks.data.columns import ids_of
 from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.label_cells import is_missing
+from altasks.data.near_names import look_alike, look_alike_of
 from altasks.data.pool import Pool, as_pool
 from altasks.data.tables import column_names, read_cells
 from altasks.data.text_files import file_error, read_lines
@@ -77,7 +78,8 @@ def read_line_folder(
             labels[name] = _one_line(path, encoding)
     for (stem, suffix), path in transcripts.items():
         if suffix.count(".") > 1 and stem not in known:
-            raise file_error(path, None, "the image of this transcript beside it", "none")
+            hint = look_alike(stem.name, (one.name for one in known if one.parent == stem.parent))
+            raise file_error(path, None, "the image of this transcript beside it", "none", hint)
     taken = {path.relative_to(root).as_posix() for path in transcripts.values()}
     others = {name: why for name, why in pool.passed_over.items() if name not in taken}
     return Pool(pool.ids, pool.at, labels=labels, passed_over=others)
@@ -152,7 +154,8 @@ def read_line_table(
         if not image.is_file():  # made under Windows, perhaps
             image = where.parent / written.replace("\\", "/")
         if not image.is_file():
-            raise file_error(where, line, "the path of an image", repr(row[image_column]))
+            hint = look_alike_of(image)
+            raise file_error(where, line, "the path of an image", repr(row[image_column]), hint)
         _require_inside(image, where.parent)
         owner = owners.setdefault(plain_path(image), name)
         if id_column is None and owner != name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,13 @@ class Pool:
     def _unknown(self, name: Any) -> str:
         if not isinstance(name, str):
             return f"id: expected a string, found {type(name).__name__} {name!r}."
+        wanted = unicodedata.normalize("NFC", name)
+        for one in self.ids:  # the same to the eye: an accent with its letter, or behind it
+            if not one.isascii() and unicodedata.normalize("NFC", one) == wanted:
+                return (
+                    f"id: {name!a} is not in the pool, and {one!a}, which looks the "
+                    f"same, is. Use that one, or unicodedata.normalize on both."
+                )
         sample = ", ".join(repr(one) for one in self.ids[:3])
         return f"id: {name!r} is not in the pool of {len(self)} samples (ids: {sample}, ...)."
 

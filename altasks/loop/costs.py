@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from altasks import abilities
+from altasks._internal.numbers import as_real
 from altasks.abilities import CountsLabels, PredictsCosts, provides
 from altasks.data import Pool
 from altasks.errors import UnknownNameError, UnreadableSampleError, invalid
@@ -166,11 +167,8 @@ def checked_cost(value: Any, argument: str, name: str) -> float:
     Raises:
         InvalidInputError: if it isn't a finite number above 0, naming the id.
     """
-    try:
-        cost = float(value)
-    except (TypeError, ValueError):
-        cost = math.nan
-    if not 0 < cost < math.inf or isinstance(value, str | bytes):
+    cost = as_real(value)
+    if not 0 < cost < math.inf:
         raise invalid(
             argument,
             "a finite number above 0",

@@ -163,13 +163,11 @@ def make_plan(
     }  # fmt: skip
     named = {name for name, value in given.items() if value is not None}
     if named == {"budget", "batch"}:
-        for name in ("budget", "batch"):
-            require_whole(name, given[name], 1)
-        if initial is not None:
-            require_whole("initial", initial, 1)
+        budget, batch = (require_whole(name, given[name], 1) for name in ("budget", "batch"))
+        initial = batch if initial is None else require_whole("initial", initial, 1)
         if per_cost:
             raise invalid("per_cost", "False in a run by samples", "True")
-        return SampleBudget(loop, budget, batch, batch if initial is None else initial)
+        return SampleBudget(loop, budget, batch, initial)
     if named == {"cost_budget", "cost_batch"}:
         first = cost_batch if initial is None else initial
         for name, value in (

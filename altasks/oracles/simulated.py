@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altasks._internal.frames import ids_by_index
 from altasks._internal.jsonable import dumps, to_json
+from altasks._internal.numbers import as_real
 from altasks._internal.random import derive_rng
 from altasks.errors import UnknownNameError, invalid
 
@@ -30,8 +32,8 @@ class Simulated:
         seed: of the noise.
 
     Raises:
-        InvalidInputError: if there are no labels, or `noise` is not in [0, 1] or has no other
-            label to draw.
+        InvalidInputError: if there are no labels, `noise` is not in [0, 1] or has no other label
+            to draw, or a cost is no finite number of at least 0.
 
     Example:
         >>> from altasks.loop import Query
@@ -108,17 +110,20 @@ class Simulated:
 
 def _checked_cost(cost: Any) -> Any:
     """Return a number or a dict from id to number; a Series becomes the latter by its index."""
-    if isinstance(cost, Mapping):
-        return cost
-    by_id = ids_by_index(cost, "cost", positional=True)
+    by_id = cost if isinstance(cost, Mapping) else ids_by_index(cost, "cost", positional=True)
     if by_id is not None:
-        return by_id
-    try:
-        return float(cost)
-    except (TypeError, ValueError):
-        raise invalid(
-            "cost", "a number, a dict from id to number, or a function", type(cost).__name__
-        ) from None
+        return {name: _checked_number(value, f"id {name!r}") for name, value in by_id.items()}
+    return _checked_number(cost)
+
+
+def _checked_number(value: Any, where: str = "") -> float:
+    number = as_real(value)
+    if not 0 <= number < math.inf:
+        wanted = "a finite number of at least 0"
+        if not where:
+            wanted += ", a dict from id to number, or a function"
+        raise invalid("cost", wanted, f"{value!r}"[:80], where=where)
+    return number
 
 
 def _by_position(labels: Sequence[Any]) -> list[tuple[str, Any]]:

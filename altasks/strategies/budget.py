@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import as_real
 from altasks.abilities import provides
 from altasks.errors import InvalidInputError, invalid
 from altasks.strategies.base import Array, Candidates, PricesGains, Strategy, torch_rows
@@ -126,8 +127,7 @@ def select_within(
 
 def check_budget(argument: str, value: Any) -> None:
     """Raise `InvalidInputError` unless `value` is a finite number above 0."""
-    fine = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not fine or not math.isfinite(value) or value <= 0:
+    if not 0 < as_real(value) < math.inf:
         raise invalid(argument, "a finite number above 0", f"{value!r}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from decimal import Decimal
 from fractions import Fraction
 from types import ModuleType
 from typing import Any, ClassVar
@@ -39,6 +40,13 @@ class Cheap:
 
     def predict(self, samples: Any) -> al.Categorical:
         return al.Categorical([[1 - x, x] for x in samples])
+
+
+class Trained(Cheap):
+    """The same, with a fit that changes nothing."""
+
+    def fit(self, samples: Any, labels: Any, **options: Any) -> None:
+        pass
 
 
 class TestAsk:
@@ -596,3 +604,50 @@ class TestPredictedCosts:
         loop = al.ActiveLoop(Wrong(), self.pool, progress=False)
         with pytest.raises(InvalidInputError, match=r"Wrong\.costs: expected"):
             loop.ask(cost=4)
+
+
+ODD = [
+    math.nan, math.inf, -math.inf, 0, -1, 0.0, "1e3", "5", True, None, 2 + 0j, np.complex64(2),
+    Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**400, np.array([2]), [2],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: f"{value!r}"[:20])
+def test_odd_budgets_are_refused_by_name(value: Any) -> None:
+    loop = al.ActiveLoop(Trained(), {"a": 0.1, "b": 0.2})
+    oracle = al.Simulated({"a": 0, "b": 1})
+    if value is not None:
+        with pytest.raises(InvalidInputError, match=r"^cost: expected a finite number"):
+            loop.ask(cost=value)
+        for name in ("cost_budget", "cost_batch", "initial"):
+            given = {"cost_budget": 2, "cost_batch": 1, name: value}
+            with pytest.raises(InvalidInputError, match=rf"^{name}: expected a finite number"):
+                list(loop.run(oracle, **given))
+        if not isinstance(value, int) or value < 1:
+            for name in ("budget", "batch", "initial"):
+                given = {"budget": 2, "batch": 1, name: value}
+                with pytest.raises(InvalidInputError, match=rf"^{name}: expected a whole number"):
+                    list(loop.run(oracle, **given))
+    with pytest.raises(InvalidInputError, match=r"costs: .*id 'a'"):
+        al.ActiveLoop(None, {"a": "x"}, costs={"a": value}).ask(cost=1, scores={"a": 1.0})
+    assert loop.round == 0
+
+
+@pytest.mark.parametrize(
+    "kind", [int, float, np.int8, np.int64, np.uint16, np.float16, np.float32, Decimal, Fraction]
+)
+def test_numbers_of_every_kind_are_budgets(kind: Any) -> None:
+    loop = words(dict.fromkeys("abcdef", 1))
+    assert len(loop.ask(cost=kind(2), scores=dict.fromkeys("abcdef", 0.5))) == 2
+    samples = dict.fromkeys("abcdef", 0.1)
+    costs = {name: kind(1) for name in "abcdef"}
+    oracle = al.Simulated(dict.fromkeys("abcdef", 1), cost=kind(3))
+    run = al.ActiveLoop(Trained(), samples, costs=costs).run(
+        oracle, cost_budget=kind(4), cost_batch=kind(2)
+    )
+    assert [(one.labelled, one.spent, one.cost) for one in run] == [(2, 2.0, 6.0), (4, 4.0, 6.0)]
+    if not issubclass(kind, float | np.floating | Decimal | Fraction):
+        run = al.ActiveLoop(Trained(), samples).run(
+            oracle, budget=kind(5), batch=kind(3), initial=kind(2)
+        )
+        assert [one.labelled for one in run] == [2, 5]

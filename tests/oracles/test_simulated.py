@@ -102,5 +102,11 @@ def test_a_series_goes_by_the_ids_of_its_index_and_never_by_leftover_numbers() -
         al.Simulated(pandas.DataFrame({"label": ["x", "y"]}))
     costs = pandas.Series([2.0, 1.0], index=["b", "a"])
     assert al.Simulated(right, cost=costs).cost_of({"a": "x"}) == 1.0
-    with pytest.raises(InvalidInputError, match="cost: expected a number"):
+    with pytest.raises(InvalidInputError, match="cost: expected a finite number"):
         al.Simulated(right, cost="2 euros")
+
+
+@pytest.mark.parametrize("cost", [float("nan"), float("inf"), -1, "3", True, [1, "x"], {"a": None}])
+def test_a_cost_is_a_number_of_at_least_0(cost):
+    with pytest.raises(InvalidInputError, match="cost: expected"):
+        al.Simulated({"a": 1}, cost=cost)

@@ -171,5 +171,5 @@ def number_in(text: str) -> float | None:
     """
     if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text.strip()):
         return None
-    value = float(text)
+    value = float(text.strip())  # which takes more for white space than float() does
     return value if abs(value) < 1e300 else None

@@ -9,6 +9,7 @@ from typing import Any
 from altasks._internal.natural_order import natural_key
 from altasks.data.boxes.classes import check_class_list
 from altasks.data.boxes.paths import existing_image, is_file, path_inside, plain_path, without_first
+from altasks.data.near_names import way_to
 from altasks.data.text_files import file_error, parse_json, read_lines
 from altasks.errors import InvalidInputError
 
@@ -57,12 +58,13 @@ def images_of(
     for place, entry in enumerate(content["images"]):
         what = f"images[{place}]"
         name, number = field_of(entry, "file_name", str, what, path), identity_of(entry, what, path)
-        image = path_inside(folder, name, path)
+        hint = "" if is_file(folder / name) else way_to(folder, name)
+        image = path_inside(folder, name, path, hint=hint)
         inner = without_first(name, folder.resolve().name)
         if inner is not None and not is_file(image):
             other = path_inside(folder, inner, path)
             image = other if is_file(other) else image
-        image = existing_image(image, path)
+        image = existing_image(image, path, hint=hint)
         if number in keys or name in files:
             raise file_error(
                 path, None, f"{what} with an id and a name of its own", f"{name!r} again"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from altasks.data.near_names import look_alike_of
 from altasks.data.text_files import file_error
 from altasks.errors import invalid
 
@@ -18,7 +19,9 @@ def require_folder(path: Path, argument: str) -> Path:
     return path
 
 
-def path_inside(folder: Path, name: str, source: Path, line: int | None = None) -> Path:
+def path_inside(
+    folder: Path, name: str, source: Path, line: int | None = None, *, hint: str = ""
+) -> Path:
     r"""Return `folder / name`, which a file named, refusing one that leads out of the folder.
 
     Both `/` and `\` separate folders.
@@ -31,7 +34,7 @@ def path_inside(folder: Path, name: str, source: Path, line: int | None = None) 
     path = folder / name.replace("\\", "/")
     if not _lies_in(path, folder):
         raise file_error(
-            source, line, f"a path inside {folder}", f"{name!r}, which leads out of it"
+            source, line, f"a path inside {folder}", f"{name!r}, which leads out of it", hint
         )
     return path
 
@@ -81,6 +84,7 @@ def existing_inside(
             source, line, f"a path inside {folder}", f"{name!r}, which leads out of it", hint
         )
     missing = bases[0] / name.replace("\\", "/")
+    hint = look_alike_of(missing) or hint
     raise file_error(source, line, wanted, f"{missing}, which isn't there", hint)
 
 
@@ -103,14 +107,15 @@ def plain_path(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def existing_image(path: Path, source: Path, line: int | None = None) -> Path:
+def existing_image(path: Path, source: Path, line: int | None = None, *, hint: str = "") -> Path:
     """Return the path of an image file that is there.
 
     Raises:
         InvalidInputError: naming the file that wants it.
     """
     if not is_file(path):
-        raise file_error(source, line, "an image that is there", f"{path}, which isn't")
+        hint = look_alike_of(path) or hint
+        raise file_error(source, line, "an image that is there", f"{path}, which isn't", hint)
     return path
 
 

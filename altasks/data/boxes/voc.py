@@ -31,6 +31,7 @@ from altasks.data.boxes.paths import (
 )
 from altasks.data.boxes.xml_files import parse_xml, require_annotation, text_of
 from altasks.data.folders import list_folder, list_images
+from altasks.data.near_names import way_to
 from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, invalid
 
@@ -270,7 +271,8 @@ def _image_of(
             "Name the one in <filename>.",
         )
     if not chosen:
-        existing_image(folder / (named or (inside / f"{path.stem}.jpg").as_posix()), path)
+        missing = named or (inside / f"{path.stem}.jpg").as_posix()
+        existing_image(folder / missing, path, hint=way_to(folder, missing))
     return chosen[0]
 
 

@@ -115,9 +115,10 @@ def _find_in_folder(
         raise invalid("images", "a folder with images", f"none in {folder}")
     notes.passed_over.update(listing.passed_over)
     finder = LabelFiles()
-    found = {name: finder.find((path / name).with_suffix(".txt")) for name in listing.files}
+    expected = {name: (path / name).with_suffix(".txt") for name in listing.files}
+    found = {name: finder.find(place) for name, place in expected.items()}
     texts = {name: text for name, text in found.items() if text is not None}
-    require_images(text_files(path), texts.values())
+    require_images(text_files(path), texts.values(), expected.values())
     return known, listing.files, texts
 
 
@@ -134,12 +135,13 @@ def _find_by_yaml(
     folder, part = images_of_split(data, split, root)
     notes.passed_over.update(part.passed_over)
     finder = LabelFiles()
-    found = {name: finder.find(label_path(image)) for name, image in part.images.items()}
+    expected = {name: label_path(image) for name, image in part.images.items()}
+    found = {name: finder.find(place) for name, place in expected.items()}
     texts = {name: text for name, text in found.items() if text is not None}
     _refuse_misplaced(part.images, texts, finder, [folder, *part.folders])
     for place in dict.fromkeys(label_folder(images) for images in part.folders):
         check_class_files(place, known)
-        require_images(text_files(place), texts.values())
+        require_images(text_files(place), texts.values(), expected.values())
     return known, part.images, texts
 
 

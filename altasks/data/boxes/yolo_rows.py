@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from altasks.data.boxes.classes import CLASS_FILES, number_in, whole_number
 from altasks.data.boxes.frames import BadBoxes
 from altasks.data.folders import is_system_name
+from altasks.data.near_names import look_alike
 from altasks.data.text_files import file_error, read_lines
 from altasks.errors import InvalidInputError, invalid
 
@@ -153,12 +154,25 @@ def text_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def require_images(texts: Iterable[Path], wanted: Iterable[Path]) -> None:
-    """Refuse a text file that no image goes with: a label would be lost without a word."""
-    known = set(wanted)
+def require_images(
+    texts: Iterable[Path], found: Iterable[Path], expected: Collection[Path]
+) -> None:
+    """Refuse a text file that no image goes with: a label would be lost without a word.
+
+    Args:
+        texts: the files that there are.
+        found: those of them that belong to an image.
+        expected: where the labels of the images would be.
+
+    Raises:
+        InvalidInputError: naming the file, and the image that it may be of.
+    """
+    known = set(found)
     for text in texts:
         if text not in known:
-            raise file_error(text, None, "an image of the same name", "none")
+            others = (path.stem for path in expected if path.parent == text.parent)
+            hint = look_alike(text.stem, others)
+            raise file_error(text, None, "an image of the same name", "none", hint)
 
 
 def looks_like_boxes(text: Path) -> bool:

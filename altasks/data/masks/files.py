@@ -13,6 +13,7 @@ from altasks.data.masks.coco_masks import read_coco_masks
 from altasks.data.masks.mask_images import mask_size
 from altasks.data.masks.mask_values import class_values, settle_white
 from altasks.data.masks.masked_images import MaskedImages
+from altasks.data.near_names import look_alike
 from altasks.errors import DataWarning, invalid
 
 __all__ = ["MaskedImages", "read_coco_masks", "read_masks"]
@@ -142,6 +143,7 @@ def _require_images(
     ends = {first[len(name) :] for name in images if first.startswith(name)}
     ends = {end for end in ends if all(name.removesuffix(end) in images for name in strangers)}
     hint = f"Say mask_suffix={mask_suffix + min(ends)!r}." if ends and not mask_suffix else ""
+    hint = hint or look_alike(first, images)
     raise invalid(
         "masks", "masks of the images", f"one without an image: {masks[first]}",
         where=f"{len(strangers)} of {len(masks)}" if len(strangers) > 1 else "", hint=hint,

@@ -10,6 +10,7 @@ processes or threads.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -127,6 +128,8 @@ class Database:
             advice += " Is the disk full, over its quota, or failing? Then repeat the call."
         elif "unable to open" in low:
             advice += " Does the folder exist, and may this user write there?"
+            if "~" in str(self.url.database):
+                advice += " A '~' is not your home here: give the whole path."
         elif "not a database" in low or "malformed" in low:
             advice += " The file is not an altasks store, or is damaged."
         elif _is_busy(error):
@@ -172,7 +175,7 @@ def _parse(url: str | Path | URL) -> URL:
             hint="A URL is scheme://user:password@host:5432/database, with @, / and : in the "
             "password written as %40, %2F and %3A."
             if private
-            else f"For a file write 'sqlite:///{str(url).strip() or 'reviews.db'}'.",
+            else _advice(str(url).strip()),
         ) from None
     database = parsed.database
     if parsed.get_backend_name() == "sqlite":
@@ -186,6 +189,16 @@ def _parse(url: str | Path | URL) -> URL:
         # Connections are opened again and again: the store must not move with the process's cwd.
         parsed = parsed.set(database=str(Path(database).absolute()))
     return parsed
+
+
+def _advice(text: str) -> str:
+    """Return how to write what may be a path, or the URL of an SQLite file with slashes missing."""
+    meant = re.fullmatch(r"sqlite(?:\+\w+)?:?([/\\]*)(.*)", text, flags=re.IGNORECASE)
+    path = meant[2] if meant and (meant[1] or ":" in text) else text
+    advice = f"For a file write 'sqlite:///{path or 'reviews.db'}'"
+    if path != text and meant and meant[1]:
+        advice += f", or 'sqlite:////{path}' if the path begins at the root"
+    return f"{advice}."
 
 
 def _check_file(url: URL) -> None:
@@ -222,6 +235,10 @@ def _engine(url: URL, in_memory: bool) -> Engine:
     try:
         engine = create_engine(url, **options)
     except (NoSuchModuleError, ImportError) as error:
+        if url.drivername != url.drivername.lower():
+            raise invalid(
+                "store", "a URL with its scheme in lower case", repr(url.drivername)
+            ) from error
         raise StoreError(
             f"store {_shown(url)}: its database driver is not "
             f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'altasks[postgres]' "

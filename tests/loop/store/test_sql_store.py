@@ -169,7 +169,14 @@ def test_a_garbled_version_is_told_from_a_newer_one(url: str) -> None:
         ("", r"'sqlite:///reviews\.db'"),
         (" ", r"'sqlite:///reviews\.db'"),
         ("sqlite:///", r"'sqlite:///reviews\.db', or None"),
-        ("sqlite:/reviews.db", "a database URL"),
+        ("sqlite:/reviews.db", r"'sqlite:///reviews\.db', or 'sqlite:////reviews\.db' if"),
+        ("sqlite:reviews.db", r"write 'sqlite:///reviews\.db'\.$"),
+        ("sqlite//reviews.db", r"write 'sqlite:///reviews\.db', or"),
+        ("sqlite+pysqlite:/a.db", r"write 'sqlite:///a\.db', or"),
+        ("sqlite:\\reviews.db", r"write 'sqlite:///reviews\.db', or"),
+        ("reviews.db", r"write 'sqlite:///reviews\.db'\.$"),
+        ("/a/reviews.db", r"write 'sqlite:////a/reviews\.db'\.$"),
+        ("SQLite:///reviews.db", "lower case"),
     ],
 )
 def test_an_address_that_names_no_file(
