@@ -325,3 +325,28 @@ def test_half_precision_models_draw(tiny_bert, topic_texts, topic_labels):
     with pytest.warns(UserWarning, match="bfloat16.*float32"):
         task.fit(topic_texts[:6], topic_labels[:6], seed=0)
     assert (task.predict(topic_texts[:3]).probs.std(1) > 0).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_model_in_half_precision_is_trained_and_saved_in_float32(tiny_bert, dtype, tmp_path):
+    texts, labels = ["hot soup", "rain", "the match"], ["food", "weather", "sport"]
+
+    def make(of):
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(tiny_bert)
+        return TextClassification(
+            model.to(dtype).to(of), tokenizer=str(tiny_bert), labels=["food", "weather", "sport"],
+            committee=BayesByBackprop(4), training_args=FAST,
+        )  # fmt: skip
+
+    half, whole = make(dtype), make(torch.float32)
+    with pytest.warns(UserWarning, match="brought to float32"):
+        half.fit(texts, labels, seed=0)
+    whole.fit(texts, labels, seed=0)
+    found = half.predict(texts)
+    # The spreads it begins with are rounded like the weights.
+    assert same_prediction(found, whole.predict(texts), 0.02)
+    assert found.probs.std(1).max() > 0
+    half.save(tmp_path)
+    again = make(dtype)
+    again.load(tmp_path)
+    assert same_prediction(found, again.predict(texts), 0)

@@ -184,3 +184,18 @@ def test_what_cannot_be(processor):
         al.ImageToText(make_model(dropout=0.0), processor, passes=3)
     with pytest.raises(InvalidInputError, match="model: expected a local folder"):
         al.ImageToText("./nowhere")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("options", [{}, {"beams": 3}])
+def test_half_precision_reads_nearly_the_same(processor, samples, dtype, options):
+    half, whole = (
+        al.OCR(al.ImageToText(model, processor, max_new_tokens=8, **options))
+        for model in (make_model().to(dtype), make_model().to(dtype).float())
+    )
+    found, expected = half.predict(samples), whole.predict(samples)
+    assert found.log_probs.dtype == torch.float32
+    assert [row[0] for row in found.texts] == [row[0] for row in expected.texts]
+    best = found.log_probs[:, 0], expected.log_probs[:, 0]
+    torch.testing.assert_close(*best, rtol=0.02, atol=0.3)
+    assert half.embed(samples).dtype == torch.float32

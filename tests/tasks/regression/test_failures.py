@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 import torch
 import transformers
+from torch import nn
 
+from altasks._internal.random import isolated
+from altasks.committees import BayesByBackprop, MCDropout
 from altasks.errors import InvalidInputError
 from altasks.tasks import Regression
 
@@ -138,3 +141,23 @@ def test_half_precision_texts(tiny_bert, dtype):
     with pytest.warns(UserWarning, match="brought to float32"):
         task.fit(["rain", "wind", "sun"], [1.0, 2.0, 3.0], seed=0)
     assert bool(torch.isfinite(task.predict(["rain"]).mean).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("committee", [MCDropout(4), BayesByBackprop(4)])
+def test_half_precision_tables(rows, targets, dtype, committee):
+    def make(of):
+        with isolated(0):
+            net = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Dropout(0.1), nn.Linear(8, 2))
+        net = net.to(dtype).to(of)
+        return Regression(net, features=2, training_args=FAST, committee=committee)
+
+    half, whole = make(dtype), make(torch.float32)
+    with pytest.warns(UserWarning, match="brought to float32"):
+        half.fit(rows, targets, seed=0)
+    whole.fit(rows, targets, seed=0)
+    assert {one.dtype for one in half.model.parameters()} == {torch.float32}
+    found, expected = half.predict(rows), whole.predict(rows)
+    assert found.members == 4
+    # The spreads that Bayes by backprop begins with are rounded like the weights.
+    torch.testing.assert_close(found.mean, expected.mean, rtol=1e-3, atol=1e-3)

@@ -565,3 +565,26 @@ def test_words_verbs_and_tags_may_be_arrays(tiny_encoder):
         assert type(kept[0]["verb"]) is int
     with pytest.warns(UserWarning, match="head"):
         assert task.predict([sample]).lengths.tolist() == [2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_predicts_and_is_trained_in_float32(tiny_encoder, dtype):
+    def make(of):
+        model = transformers.AutoModelForTokenClassification.from_pretrained(
+            tiny_encoder, num_labels=3
+        )
+        with torch.no_grad():
+            model.classifier.weight.copy_(torch.linspace(-1, 1, 96).reshape(3, 32))
+        model = model.to(dtype).to(of)
+        return al.SRL(model, tokenizer=str(tiny_encoder), labels=["ARG0"], training_args=FAST)
+
+    samples = [{"tokens": ["Ada", "wrote"], "verbs": [1]}, {"tokens": ["It", "rains"], "verbs": []}]
+    labels = [[{"verb": 1, "tags": ["B-ARG0", "B-V"]}], []]
+    half, whole = make(dtype), make(torch.float32)
+    found, expected = half.predict(samples), whole.predict(samples)
+    assert found.units.probs.dtype == torch.float32
+    torch.testing.assert_close(found.units.probs, expected.units.probs, rtol=0, atol=0.05)
+    with pytest.warns(UserWarning, match="brought to float32"):
+        half.fit(samples, labels, seed=0)
+    whole.fit(samples, labels, seed=0)
+    assert same_prediction(half.predict(samples), whole.predict(samples), 1e-6)
