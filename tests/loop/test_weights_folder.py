@@ -296,6 +296,22 @@ print("whole")
         with pytest.raises(StoreError, match=r"could not be saved.*labels are safe"):
             WorkFolder(blocked).save(worker.VectorTask(), "token")
 
+    @pytest.mark.parametrize("place", ["a file in the way", "a folder of the system"])
+    def test_a_folder_that_can_not_be_written_is_refused_before_training(
+        self, make: Any, data: Data, tmp_path: Path, place: str
+    ) -> None:
+        blocked = Path("/proc/altasks")  # also root can't write there
+        if place == "a file in the way" or not blocked.parent.is_dir():
+            blocked = tmp_path / "file"
+            blocked.write_text("in the way")
+        loop = make(work_dir=blocked)
+        loop.tell(dict(list(data[1].items())[:4]))
+        with pytest.raises(StoreError, match=r"can't be saved in .*Nothing was trained.*work_dir="):
+            loop.fit()
+        assert loop.task.fits == []
+        assert loop.store.fits() == []
+        train(make(), data)  # another folder goes on
+
 
 def test_many_loops_of_one_store_keep_a_whole_fit(make: Any, data: Data) -> None:
     """Threads fit one store at once: whatever is last, its weights are whole."""
