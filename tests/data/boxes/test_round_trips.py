@@ -1,19 +1,15 @@
 """Boxes written by other tools are read as the same boxes, and the other way round.
 
-A tool runs in a process of its own: in this environment, or, where it needs other versions of
-packages, in the one whose Python `ALTASKS_PEER_PYTHON` names (datumaro 1.13, label-studio-sdk 2.1).
+A tool runs in a process of its own, see `peers.py`.
 """
 
-import functools
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from peers import run_with
 
 from altasks.data import (
     BoxedImages,
@@ -39,25 +35,10 @@ BOXES = {
 TOOLS = Path(__file__).with_name("box_tools.py")
 
 
-@functools.cache
-def python_with(package):
-    """Return the Python that has a package, or None."""
-    for python in (sys.executable, os.environ.get("ALTASKS_PEER_PYTHON")):
-        asked = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec({package!r}))"
-        if python and not subprocess.run([python, "-c", asked], check=False).returncode:
-            return python
-    return None
-
-
 def run(tool, action, kind, folder, images="-", out="-"):
     package = {"label_studio": "label_studio_sdk"}.get(tool, tool)
-    python = python_with(package)
-    if python is None:
-        pytest.skip(f"needs {package}, here or in the environment of ALTASKS_PEER_PYTHON")
-    given = [python, str(TOOLS), tool, action, kind, str(folder), str(images), str(out)]
-    done = subprocess.run(given, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    printed = run_with(package, TOOLS, tool, action, kind, folder, images, out)
+    return json.loads(printed.splitlines()[-1])
 
 
 @pytest.fixture
