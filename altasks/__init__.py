@@ -31,6 +31,7 @@ _HOMES = {
     "Candidates": "altasks.strategies",
     "Categorical": "altasks.predictions",
     "Consensus": "altasks.report.consensus",
+    "FeatureCache": "altasks.tasks",
     "HeldOutTemperature": "altasks.calibration",
     "ImageToText": "altasks.tasks",
     "Normal": "altasks.predictions",

@@ -118,6 +118,7 @@ from altasks.strategies.budget import (
 )
 from altasks.tasks import (
     CRNN as CRNN,
+    FeatureCache as FeatureCache,
     ImageClassification as ImageClassification,
     ImageToText as ImageToText,
     NER as NER,
@@ -154,6 +155,7 @@ __all__ = [
     "ExpectedErrorReduction",
     "FacilityLocation",
     "Falcun",
+    "FeatureCache",
     "FisherMatching",
     "HeldOutTemperature",
     "Hybrid",

@@ -261,6 +261,15 @@ class Saves(Loads, Protocol):
 
 
 @runtime_checkable
+class KeepsFeatures(Protocol):
+    """Keeps what the frozen part of its network makes; a loop gives it a place by its weights."""
+
+    def keep_features_in(self, folder: Path) -> None:
+        """Keep it in `folder` from now on; the folder need not exist, and may never be needed."""
+        ...
+
+
+@runtime_checkable
 class Evaluates(Protocol):
     """`loop.evaluate`, `loop.run(test=...)` and targets."""
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_seed, isolated
-from altasks.abilities import NamesClasses, Predictor, StartsRounds, provides
+from altasks.abilities import KeepsFeatures, NamesClasses, Predictor, StartsRounds, provides
 from altasks.errors import InvalidInputError, invalid
 
 
@@ -37,6 +37,7 @@ class Members:
         swap: whether `make` returns one and the same task each time, whose weights are replaced.
         tasks: those in memory, else None.
         round: which the members' own draws are for.
+        features: where members keep what a frozen part makes; None leaves it to them.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Members:
         self.make: Callable[[int], Any] | None = None
         self.swap = False
         self.round = 0
+        self.features: Path | None = None
         self.tasks: list[Any] = [None] * len(self.sources)
         self._trained: list[Path | None] = [None] * len(self.sources)
         self._live: int | None = None
@@ -139,6 +141,8 @@ class Members:
             task.load(kept)
         if provides(task, StartsRounds):
             task.start_round(self.round)
+        if self.features is not None and provides(task, KeepsFeatures):
+            task.keep_features_in(self.features)
         self._require_same_classes(k, task)
         self.tasks[k], self._live = task, k
 

@@ -24,6 +24,7 @@ from altasks.abilities import (
     HasCommittee,
     JoinsMembers,
     JointDraws,
+    KeepsFeatures,
     Measures,
     OrdersUnits,
     Sized,
@@ -263,6 +264,13 @@ class Ensemble:
         """Return the embedding of member 0: those of different members share no space."""
         embedded: Tensor = self._members.on(0, lambda task: task.embed(samples))
         return embedded
+
+    def keep_features_in(self, folder: Path) -> None:
+        """Let members that keep what a frozen part makes do so in `folder`."""
+        self._members.features = folder
+        for task in self._members.tasks:
+            if provides(task, KeepsFeatures):
+                task.keep_features_in(folder)
 
     def size(self, sample: Any) -> int:
         """Return the members' `size`; 0 for tasks without one, which take what comes."""

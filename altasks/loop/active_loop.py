@@ -16,6 +16,7 @@ from altasks.abilities import (
     ChecksLabels,
     Evaluates,
     JointDraws,
+    KeepsFeatures,
     Trainable,
     provides,
 )
@@ -157,6 +158,8 @@ class ActiveLoop:
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
         self.work_dir = None if work is None else work.path
+        if work is not None and provides(task, KeepsFeatures):
+            task.keep_features_in(work.path / "frozen")
         self._fit_log = FitLog(task, self.pool, self.store, work, self.seed, progress)
         selector = Selector(
             task, self.pool, self.strategy, acquisition, acquisition_options, self.seed,

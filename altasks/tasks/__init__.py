@@ -7,6 +7,7 @@ from altasks.registry import TASKS
 _HOMES = {
     **TASKS.exports(),
     "CRNN": "altasks.tasks.ocr.crnn",
+    "FeatureCache": "altasks.tasks._shared.frozen.cache",
     "ImageToText": "altasks.tasks.ocr.image_to_text",
     "Predictor": "altasks.tasks.base",
     "StreamingPredictor": "altasks.tasks.base",

@@ -1,5 +1,8 @@
 # Written by `python -m altasks._internal.stubs`: change `_HOMES` or the registry instead.
 
+from altasks.tasks._shared.frozen.cache import (
+    FeatureCache as FeatureCache,
+)
 from altasks.tasks.base import (
     Predictor as Predictor,
     StreamingPredictor as StreamingPredictor,
@@ -41,6 +44,7 @@ from altasks.tasks.text_classification import (
 
 __all__ = [
     "CRNN",
+    "FeatureCache",
     "ImageClassification",
     "ImageToText",
     "NER",

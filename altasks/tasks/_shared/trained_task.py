@@ -27,6 +27,7 @@ from altasks.tasks._shared.checkpoints import (
     require_directory,
 )
 from altasks.tasks._shared.ensemble_members import EnsembleMembers, first_source
+from altasks.tasks._shared.frozen.part import FrozenPart
 from altasks.tasks._shared.options import TrainingOptions
 from altasks.tasks._shared.trainer import check_training_set, train
 from altasks.tasks._shared.weights import read_weights
@@ -53,8 +54,8 @@ class TrainedTask(ABC):
 
     default_strategy = "top_k"
 
-    #: How many of the lower layers a fit leaves as they are.
-    _frozen_layers = 0
+    #: The part of the model that no fit changes.
+    _frozen: FrozenPart | None = None
 
     def __init__(
         self,
@@ -202,7 +203,7 @@ class TrainedTask(ABC):
                 valid=held_out,
                 compute_loss=self._loss_function(weighted=weighted),
                 compute_metrics=self._metrics_function(),
-                frozen_layers=self._frozen_layers,
+                frozen=self._frozen,
                 penalty=self._penalty(rows),
             )
 

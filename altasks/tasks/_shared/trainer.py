@@ -9,7 +9,7 @@ import gc
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from typing import Any
 
@@ -21,6 +21,7 @@ from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
 from altasks.committees.modes import every_mode_restored
 from altasks.errors import invalid
+from altasks.tasks._shared.frozen.part import FrozenPart
 
 # The output_dir of a TrainingArguments for which nobody named one.
 _UNNAMED_FOLDER = "trainer_output"
@@ -133,51 +134,6 @@ def _training_arguments(
 
 
 @contextmanager
-def lower_layers_frozen(model: nn.Module, layers: int) -> Iterator[None]:
-    """Freeze the embeddings and the first `layers` layers for the time of a fit.
-
-    The layers are the longest `nn.ModuleList` of equal modules in the model; everything that
-    comes before layer number `layers` stays as it is.
-
-    Raises:
-        InvalidInputError: if the model has fewer layers.
-    """
-    if not layers:
-        yield
-        return
-    prefix, found = _layers_of(model)
-    if not 0 < layers <= len(found):
-        raise invalid("frozen_layers", f"0 to {len(found)}, which {prefix!r} has", f"{layers}")
-    last = {id(parameter) for parameter in found[layers - 1].parameters()}
-    parameters = list(model.parameters())
-    end = 1 + max(place for place, one in enumerate(parameters) if id(one) in last)
-    frozen = [parameter for parameter in parameters[:end] if parameter.requires_grad]
-    for parameter in frozen:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(True)
-
-
-def _layers_of(model: nn.Module) -> tuple[str, nn.ModuleList]:
-    lists = [
-        (name, part)
-        for name, part in model.named_modules()
-        if isinstance(part, nn.ModuleList) and len({type(one) for one in part}) == 1
-    ]
-    if not lists:
-        raise invalid(
-            "frozen_layers",
-            "a model with a list of equal layers",
-            type(model).__name__,
-            hint="Freeze its parameters yourself: requires_grad_(False).",
-        )
-    return max(lists, key=lambda one: len(one[1]))
-
-
-@contextmanager
 def _young_garbage_only() -> Iterator[None]:
     """Freeze existing objects, so that collections during training are cheap.
 
@@ -256,7 +212,7 @@ def train(
     valid: Sequence[Mapping[str, Any]] | None = None,
     compute_loss: Callable[..., Tensor] | None = None,
     compute_metrics: Callable[[Any], dict[str, float]] | None = None,
-    frozen_layers: int = 0,
+    frozen: FrozenPart | None = None,
     penalty: Callable[[], Tensor] | None = None,
 ) -> None:
     """Train `model` in place on encoded `rows`; generators, modes and device come back.
@@ -274,7 +230,7 @@ def train(
         valid: rows to evaluate on, if the arguments ask for it.
         compute_loss: Trainer's `compute_loss_func`.
         compute_metrics: Trainer's.
-        frozen_layers: how many of the lower layers stay as they are, and the embeddings with them.
+        frozen: the part of the model that stays as it is.
         penalty: what is added to the mean loss of each step.
     """
     transformers = require("transformers", "text", "Training a Hugging Face model")
@@ -284,7 +240,7 @@ def train(
         _training_arguments(arguments, len(rows), _width(model), device, seed) as settings,
         isolated(derive_seed(seed, "fit")),
         every_mode_restored(model),
-        lower_layers_frozen(model, frozen_layers),
+        nullcontext() if frozen is None else frozen.fitting(alone=_alone(settings)),
         _young_garbage_only(),
         denormals_flushed(settings.device),
     ):
@@ -336,6 +292,11 @@ def _penalised(transformers: Any, penalty: Callable[[], Tensor]) -> Any:
             return (loss, outputs) if return_outputs else loss
 
     return PenalisedTrainer
+
+
+def _alone(settings: Any) -> bool:
+    """Return whether one thread runs the model on one device."""
+    return int(settings.n_gpu) <= 1 and int(settings.world_size) <= 1
 
 
 def _width(model: nn.Module) -> int:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,13 @@ from altasks.committees.base import Committee, CommitteeLogits, Network, Trained
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
 from altasks.committees.modes import evaluating
-from altasks.errors import invalid
+from altasks.errors import CommitteeError, invalid
 from altasks.tasks._shared.adapters import has_adapters
 from altasks.tasks._shared.checkpoints import quiet
+from altasks.tasks._shared.frozen.cache import FeatureCache
+from altasks.tasks._shared.frozen.part import FrozenPart
 from altasks.tasks._shared.options import TrainerOptions
 from altasks.tasks._shared.trained_task import SETTINGS, WEIGHTS, TrainedTask
-from altasks.tasks._shared.trainer import lower_layers_frozen
 from altasks.tasks._shared.wrappers import half_type
 
 __all__ = ["SETTINGS", "WEIGHTS", "TrainedTask", "TrainerTask", "in_order"]
@@ -47,12 +48,31 @@ class TrainerTask(TrainedTask):
     ) -> None:
         super().__init__(committee=committee, options=options, own=own)
         self.data_collator = options.data_collator
-        self.frozen_layers = self._frozen_layers = options.frozen_layers
+        self.frozen_layers = options.frozen_layers
+        kept = options.keep_frozen
+        self._features = kept if isinstance(kept, FeatureCache) else FeatureCache()
+        self._keep_frozen = kept
         self._named_head = options.head
 
     def _run(self, batches: Sequence[Any], committee: Committee | None) -> list[CommitteeLogits]:
         """Return the logits of the model, or of the committee, for each batch."""
         network = Network(self.model, self._forward, self._head, self._outputs)
+        if self._frozen is not None:
+            self._frozen.examine(lambda: self._forward(batches[0]))
+        with nullcontext() if self._frozen is None else self._frozen.led_past():
+            try:
+                return self._drawn(network, batches, committee)
+            except CommitteeError as error:
+                if self._frozen is None or isinstance(committee, TrainedCommittee):
+                    raise
+                raise CommitteeError(
+                    f"{error} (frozen_layers={self.frozen_layers!r}: what drops inside frozen "
+                    "layers is at rest, and draws nothing.)"
+                ) from error
+
+    def _drawn(
+        self, network: Network, batches: Sequence[Any], committee: Committee | None
+    ) -> list[CommitteeLogits]:
         if committee is not None:
             return committee.draw(network, batches)
         with evaluating(self.model):
@@ -89,11 +109,67 @@ class TrainerTask(TrainedTask):
     # Hooks of TrainedTask.
 
     def _prepare(self) -> None:
-        with lower_layers_frozen(self.model, self.frozen_layers):
-            pass  # fail now if the model has fewer layers
         self._head = self._find_head(self._named_head)
         if isinstance(self.committee, TrainedCommittee):
             self._head = self.committee.prepare(self.model, self._head)
+        if self.frozen_layers:
+            self._frozen = self._frozen_part()
+
+    def _frozen_part(self) -> FrozenPart:
+        """Return the part of the model that no fit changes.
+
+        Raises:
+            InvalidInputError: if the model has fewer layers, or adapters would stay untrained.
+        """
+        if self.frozen_layers == "all" and has_adapters(self.model):
+            raise invalid(
+                "frozen_layers",
+                "a number of layers for a model with adapters, which are to be trained",
+                "'all'",
+            )
+        keeps = self._keep_frozen is not False and self._reads_the_same()
+        return FrozenPart(
+            self.model,
+            self.frozen_layers,
+            head=self._head,
+            new=self._new_parameters,
+            cache=self._features if keeps else None,
+            insists=bool(self._keep_frozen),
+        )
+
+    def _train(self, rows: Any, held_out: Any, seed: int, *, weighted: bool) -> None:
+        if self._frozen is not None:
+            self._frozen.examine(lambda: self._logits(self._first_inputs(rows)))
+        super()._train(rows, held_out, seed, weighted=weighted)
+
+    def _first_inputs(self, rows: Any) -> dict[str, Tensor]:
+        """Return a few rows of a training set as a fit gives them to the model."""
+        batch = self._collator()([dict(rows[row]) for row in range(min(4, len(rows)))])
+        return {
+            name: values
+            for name, values in batch.items()
+            if isinstance(values, Tensor) and name != "labels"
+        }
+
+    def keep_features_in(self, folder: Path) -> None:
+        """Keep what frozen layers make of samples in `folder`, for later processes too.
+
+        A loop calls this with a folder among its weights. A `FeatureCache` that was given a folder
+        of its own stays there.
+        """
+        if self._frozen is not None:
+            self._features.keep_in(folder)
+
+    def replica(self, source: Any) -> Self:
+        """Return a task like this one, without its committee, around another model.
+
+        It shares what frozen layers made: members with the same frozen weights compute it once.
+        """
+        replica = super().replica(source)
+        if replica._frozen is not None:
+            replica._features = self._features
+            replica._frozen = replica._frozen_part()
+        return replica
 
     def _require_trainable(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Refuse a fit that could not teach the model, or not its head.
@@ -143,6 +219,10 @@ class TrainerTask(TrainedTask):
     def _find_head(self, name: str | None) -> nn.Linear:
         """Return the layer that makes the logits."""
         return find_head(self.model, self._outputs, name)
+
+    def _reads_the_same(self) -> bool:
+        """Return whether a sample becomes the same inputs each time, so that keeping pays."""
+        return True
 
     def _units(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many terms the mean loss over these rows averages."""

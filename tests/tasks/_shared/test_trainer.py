@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import gc
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
 import transformers
 
 from altasks.errors import InvalidInputError
+from altasks.tasks._shared.frozen.part import FrozenPart
 from altasks.tasks._shared.trainer import (
     MINIMUM_STEPS,
     _young_garbage_only,
     check_arguments,
     default_arguments,
-    lower_layers_frozen,
 )
 
 
@@ -94,7 +95,8 @@ def test_lower_layers_stay_as_they_are(layers):
     )  # fmt: skip
     model = transformers.BertForSequenceClassification(config)
     model.bert.pooler.dense.bias.requires_grad_(False)  # someone else's choice
-    with lower_layers_frozen(model, layers):
+    part = FrozenPart(model, layers, head=model.classifier, cache=None) if layers else None
+    with nullcontext() if part is None else part.fitting():
         trained = {name for name, one in model.named_parameters() if one.requires_grad}
     assert not any(name.startswith("bert.embeddings") for name in trained) or layers == 0
     for layer in range(2):
@@ -110,13 +112,7 @@ def test_more_layers_than_there_are():
         intermediate_size=8,
     )  # fmt: skip
     model = transformers.BertForSequenceClassification(config)
-    with (
-        pytest.raises(InvalidInputError, match=r"frozen_layers: expected 0 to 2, .*found 3"),
-        lower_layers_frozen(model, 3),
-    ):
-        pass
-    with (
-        pytest.raises(InvalidInputError, match="a model with a list of equal layers"),
-        lower_layers_frozen(torch.nn.Linear(2, 2), 1),
-    ):
-        pass
+    with pytest.raises(InvalidInputError, match=r"frozen_layers: expected 0 to 2, .*found 3"):
+        FrozenPart(model, 3, head=None, cache=None)
+    with pytest.raises(InvalidInputError, match="a model with a list of equal layers"):
+        FrozenPart(torch.nn.Linear(2, 2), 1, head=None, cache=None)
