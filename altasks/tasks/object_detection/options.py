@@ -11,6 +11,9 @@ from altasks.committees.box_views import BoxViews
 from altasks.committees.ensemble import Ensemble
 from altasks.errors import invalid
 
+#: Ultralytics' image size for prediction, where a model doesn't state one.
+IMAGE_SIZE = 640
+
 
 def check_committee(committee: Any, background: bool) -> None:
     """Refuse a committee that can't be made of a YOLO.
@@ -35,6 +38,25 @@ def check_committee(committee: Any, background: bool) -> None:
             "False",
             hint="A member that misses a box says background for it.",
         )
+
+
+def check_image_size(given: int | None, trained_at: int | None, stride: int) -> int:
+    """Return the longer side of an image as the network sees it.
+
+    Args:
+        given: by the user; None for the size the model was trained at, or Ultralytics' own.
+        trained_at: as the model states it, if it does.
+        stride: of the network, of which it has to be a multiple.
+
+    Raises:
+        InvalidInputError: for another number, naming the nearest.
+    """
+    size = given if given is not None else trained_at or IMAGE_SIZE
+    check_whole("imgsz", size)
+    if size % stride:
+        near = max(1, round(size / stride)) * stride
+        raise invalid("imgsz", f"a multiple of {stride}", f"{size}", hint=f"Such as {near}.")
+    return size
 
 
 def check_share(argument: str, value: Any, *, zero: bool = False) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,33 @@ def read_saved(folder: Path) -> DetectorSpec:
         error.add_note("If it is a loop's, delete the folder: the fit is repeated from its log.")
         raise
     return DetectorSpec(plain, names, state, size, trained=True, counts=tuple(counts) or None)
+
+
+def read_like(folder: Path, names: Sequence[str], shapes: Mapping[str, Any]) -> DetectorSpec:
+    """Return the detector that `save` wrote, if it has these classes and is built like this.
+
+    Args:
+        folder: the folder.
+        names: of the classes.
+        shapes: name -> shape of each weight.
+
+    Raises:
+        InvalidInputError: if it is another, or the folder is another's or damaged.
+    """
+    saved = read_saved(folder)
+    if saved.names != names:
+        raise invalid(
+            "directory",
+            f"weights for the classes {names!r}",
+            f"weights for {saved.names!r}",
+            where=str(folder),
+        )
+    assert saved.state is not None
+    if {name: value.shape for name, value in saved.state.items()} != shapes:
+        raise invalid(
+            "directory", "weights of a network built like this one", "others", where=str(folder)
+        )
+    return saved
 
 
 def write_saved(folder: Path, spec: DetectorSpec) -> None:

@@ -31,16 +31,18 @@ from altasks.tasks.object_detection.inference import (
     sides_of,
 )
 from altasks.tasks.object_detection.labels import BoxLabels
-from altasks.tasks.object_detection.options import check_committee, check_share, check_whole
-from altasks.tasks.object_detection.saved import read_saved, write_saved
+from altasks.tasks.object_detection.options import (
+    check_committee,
+    check_image_size,
+    check_share,
+    check_whole,
+)
+from altasks.tasks.object_detection.saved import read_like, write_saved
 from altasks.tasks.object_detection.sources import read_spec, yolo_description
 from altasks.tasks.object_detection.spec import DetectorSpec
 from altasks.tasks.object_detection.training import check_callbacks, check_training_args, train
 
 __all__ = ["ObjectDetection", "yolo_description"]
-
-#: Ultralytics' image size for prediction, where a model doesn't state one.
-_IMAGE_SIZE = 640
 
 
 class ObjectDetection:
@@ -142,13 +144,7 @@ class ObjectDetection:
             )
         self.model = self._spec.build(0)
         self._stride = max(int(self.model.stride.max()), 32)
-        self.imgsz = imgsz if imgsz is not None else self._spec.imgsz or _IMAGE_SIZE
-        check_whole("imgsz", self.imgsz)
-        if self.imgsz % self._stride:
-            near = max(1, round(self.imgsz / self._stride)) * self._stride
-            raise invalid(
-                "imgsz", f"a multiple of {self._stride}", f"{self.imgsz}", hint=f"Such as {near}."
-            )
+        self.imgsz = check_image_size(imgsz, self._spec.imgsz, self._stride)
         if isinstance(committee, BoxViews):
             sides_of(committee.views, self.imgsz, self._stride)
         self.device = pick_device(device, self.model, loaded=True)
@@ -402,21 +398,9 @@ class ObjectDetection:
             self._ensemble.load(directory)
             self._counts = self._ensemble.on_member(0, lambda member: member._counts)
             return
-        folder = Path(directory)
-        saved = read_saved(folder)
-        if saved.names != self.labels:
-            raise invalid(
-                "directory",
-                f"weights for the classes {self.labels!r}",
-                f"weights for {saved.names!r}",
-                where=str(folder),
-            )
+        shapes = {name: value.shape for name, value in self.model.state_dict().items()}
+        saved = read_like(Path(directory), self.labels, shapes)
         assert saved.state is not None
-        expected = {name: value.shape for name, value in self.model.state_dict().items()}
-        if {name: value.shape for name, value in saved.state.items()} != expected:
-            raise invalid(
-                "directory", "weights of a network built like this one", "others", where=str(folder)
-            )
         self.model = self._rebuilt(saved.state)
         self._counts = list(saved.counts or [0] * len(self.labels))
         self._detector, self._untrained = None, False

@@ -115,6 +115,47 @@ def _from(source: Any, k: int, device: Any) -> list[Any]:
     )
 
 
+def with_alphabet(sources: Sequence[Any], alphabet: Sequence[str]) -> list[Any]:
+    """Return the members, each network able to write these characters, in this order."""
+    return [
+        source.with_alphabet(alphabet)
+        if isinstance(source, CRNN) and source.alphabet != tuple(alphabet)
+        else source
+        for source in sources
+    ]
+
+
+def networks_like(networks: Sequence[CRNN], folder: Path, *, extend_alphabet: bool) -> list[CRNN]:
+    """Return the networks in a folder that `OCR.save` wrote, built like those of a task.
+
+    Args:
+        networks: of the task.
+        folder: the folder.
+        extend_alphabet: whether they may write other characters.
+
+    Raises:
+        InvalidInputError: if they are others, or the folder is damaged.
+    """
+    models = saved_networks(folder)
+    mine = [build_of(model) for model in networks]
+    if [build_of(model) for model in models] != mine:
+        raise invalid(
+            "directory",
+            f"{len(mine)} networks (height, channels, hidden) {mine}",
+            f"{[build_of(model) for model in models]}",
+            where=str(folder),
+        )
+    for model, own in zip(models, networks, strict=True):
+        if model.alphabet != own.alphabet and not extend_alphabet:
+            raise invalid(
+                "directory",
+                f"networks of the same {len(own.alphabet)} characters",
+                f"{len(model.alphabet)}, or in another order",
+                where=str(folder),
+            )
+    return models
+
+
 def build_of(model: CRNN) -> tuple[int, int, int]:
     """Return the height, channels and hidden width of a network."""
     return model.height, model.channels, model.hidden

@@ -233,3 +233,26 @@ def in_form(reading: Reading, form: Form | None) -> Reading:
         return Reading(text, reading.log_prob, reading.confidences)
     # Characters were joined or taken apart: how sure it was of each is no longer known.
     return Reading(text, reading.log_prob, None)
+
+
+def readers_of(
+    sources: Sequence[Any], device: torch.device, *, batch_size: int, beam: int | None
+) -> list[LineReader]:
+    """Return a reader for each source: a network, a reader, or a function.
+
+    Args:
+        sources: as `member_sources.sources_of` returns them.
+        device: where networks work.
+        batch_size: lines through a network at once.
+        beam: how many prefixes a beam search keeps; None: greedy.
+    """
+    readers: list[LineReader] = []
+    for source in sources:
+        if isinstance(source, CRNN):
+            readers.append(CRNNReader(source, device, batch_size=batch_size, beam=beam))
+        elif isinstance(source, LineReader):
+            readers.append(source)
+        else:
+            member = sum(reader.members for reader in readers)
+            readers.append(FunctionReader(source, member))
+    return readers

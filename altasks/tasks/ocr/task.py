@@ -15,12 +15,12 @@ from altasks._internal.settings import write_settings
 from altasks.abilities import Embeds, StartsRounds, provides
 from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError, invalid
 from altasks.predictions import Prediction, Transcripts
-from altasks.report.consensus import Consensus, consensus
-from altasks.report.error_rates import error_rates
+from altasks.report.consensus import Consensus
 from altasks.tasks._shared.checkpoints import pick_device, require_directory
 from altasks.tasks._shared.trainer import check_arguments, check_training_set
 from altasks.tasks._shared.wrappers import widen
 from altasks.tasks.ocr.crnn import CRNN
+from altasks.tasks.ocr.description import describe_readings, rates_of, vote_on
 from altasks.tasks.ocr.folds import folds_of, member_seed, train_member
 from altasks.tasks.ocr.lines import (
     CHARACTERS_PER_HEIGHT,
@@ -32,15 +32,19 @@ from altasks.tasks.ocr.lines import (
     unreadable_lines,
     width_at,
 )
-from altasks.tasks.ocr.member_sources import SETTINGS, build_of, saved_networks, sources_of
+from altasks.tasks.ocr.member_sources import (
+    SETTINGS,
+    networks_like,
+    sources_of,
+    with_alphabet,
+)
 from altasks.tasks.ocr.readers import (
     CRNNReader,
-    FunctionReader,
-    LineReader,
     Reading,
     SaysIfJoint,
     as_transcripts,
     in_form,
+    readers_of,
 )
 
 if TYPE_CHECKING:
@@ -134,30 +138,11 @@ class OCR:
         # [network] * 3 is a committee of copies too.
         repeated = len({id(network) for network in networks}) < len(networks)
         if alphabet is not None and networks:
-            sources = [
-                source.with_alphabet(alphabet)
-                if isinstance(source, CRNN) and source.alphabet != tuple(alphabet)
-                else source
-                for source in sources
-            ]
+            sources = with_alphabet(sources, alphabet)
             networks = [source for source in sources if isinstance(source, CRNN)]
         first = networks[0] if networks else nn.LayerNorm(1)  # on the CPU, and draws nothing
         self.device = pick_device(device, first, loaded=False)
-        self._readers: list[LineReader] = []
-        for source in sources:
-            k = sum(reader.members for reader in self._readers)
-            if isinstance(source, CRNN):
-                reader: LineReader = CRNNReader(
-                    source,
-                    self.device,
-                    batch_size=int(batch_size),
-                    beam=None if beam is None else int(beam),
-                )
-            elif isinstance(source, LineReader):
-                reader = source
-            else:
-                reader = FunctionReader(source, k)
-            self._readers.append(reader)
+        self._readers = readers_of(sources, self.device, batch_size=batch_size, beam=beam)
         # Every fit starts from these, the networks as they were given.
         self._starts = [copy.deepcopy(reader.model).cpu() for reader in self._trained]
         self._copies = repeated or (committee is not None and committee > 1)
@@ -234,11 +219,7 @@ class OCR:
 
     def vote(self, samples: Sequence[Any]) -> list[Consensus]:
         """Return the committee's consensus, voted by the confidences of single characters."""
-        readings = self.read(samples)
-        return consensus(
-            as_transcripts(readings, self.members),
-            confidences=[[one.confidences for one in row] for row in readings],
-        )
+        return vote_on(self.read(samples), self.members)
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
         """Return features of the first member that has any, `[n, d]`, on the CPU.
@@ -363,27 +344,7 @@ class OCR:
         check_training_set(samples, labels, None)
         truths = [as_line(one, self.normalize, argument=f"labels[{i}]")
                   for i, one in enumerate(labels)]  # fmt: skip
-        readings = self.read(samples)
-        votes = consensus(
-            as_transcripts(readings, self.members),
-            confidences=[[one.confidences for one in row] for row in readings],
-        )
-        rates = error_rates([vote.text for vote in votes], truths, normalize=self.normalize)
-        each = [
-            error_rates([row[k].text for row in readings], truths, normalize=self.normalize)
-            for k in range(self.members)
-        ]
-        return {
-            "cer": rates.cer.mean,
-            "cer_low": rates.cer.low,
-            "cer_high": rates.cer.high,
-            "wer": rates.wer.mean,
-            "wer_low": rates.wer.low,
-            "wer_high": rates.wer.high,
-            "exact": rates.exact,
-            "member_cer": sum(one.cer.mean for one in each) / len(each),
-            "member_wer": sum(one.wer.mean for one in each) / len(each),
-        }
+        return rates_of(self.read(samples), truths, self.members, self.normalize)
 
     def save(self, directory: Path | str) -> None:
         """Write every network (safetensors, JSON) into a folder of its own, and altasks.json.
@@ -406,23 +367,7 @@ class OCR:
             InvalidInputError: if the folder is not one, or is of another committee.
         """
         folder = require_directory(directory, (SETTINGS,))
-        models = saved_networks(folder)
-        mine = [build_of(model) for model in self.networks]
-        if [build_of(model) for model in models] != mine:
-            raise invalid(
-                "directory",
-                f"{len(mine)} networks (height, channels, hidden) {mine}",
-                f"{[build_of(model) for model in models]}",
-                where=str(folder),
-            )
-        for model, own in zip(models, self.networks, strict=True):
-            if model.alphabet != own.alphabet and not self.extend_alphabet:
-                raise invalid(
-                    "directory",
-                    f"networks of the same {len(own.alphabet)} characters",
-                    f"{len(model.alphabet)}, or in another order",
-                    where=str(folder),
-                )
+        models = networks_like(self.networks, folder, extend_alphabet=self.extend_alphabet)
         for reader, model in zip(self._trained, models, strict=True):
             reader.model = model.to(self.device)
         self._fitted, self._copies = True, False
@@ -431,16 +376,7 @@ class OCR:
         """Return, as JSON, the readings, their consensus, and how many agree on each character."""
         del sample
         assert isinstance(prediction, Transcripts)
-        vote = consensus(prediction)[0]
-        shown: dict[str, Any] = {
-            "predicted": vote.text,
-            "agreement": [round(share, 4) for share in vote.agreement],
-            "readings": list(prediction.texts[0]),
-            "members": prediction.members,
-        }
-        if prediction.log_probs is not None:
-            shown["log_probs"] = [round(value, 4) for value in prediction.log_probs[0].tolist()]
-        return shown
+        return describe_readings(prediction)
 
     def picture(self, sample: Any, description: Mapping[str, Any]) -> Image:
         """Return the line with the readings under it, what differs from the consensus coloured."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from altasks.errors import invalid
+from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal
 from altasks.tasks.regression.inputs import Scaling
-from altasks.tasks.regression.network import NINETY, moments
+from altasks.tasks.regression.network import NINETY, mean_and_variance, moments
 
 
 class Targets:
@@ -53,6 +54,25 @@ class Targets:
                     hint="Leave the sample out, or skip its id.",
                 )  # fmt: skip
         return [float(value) for value in values]
+
+    def rows(self, labels: Sequence[Any]) -> Sequence[Any]:
+        """Return labels as `row` takes them: rows of a frame, one column a target, as lists.
+
+        Raises:
+            InvalidInputError: naming a row with other columns than the targets.
+        """
+        if not any(isinstance(label, Mapping) for label in labels):
+            return labels
+        made = []
+        for row, label in enumerate(labels):
+            if isinstance(label, Mapping) and set(label) != set(self.names):
+                raise invalid(
+                    "labels", f"the columns {', '.join(map(repr, self.names))}",
+                    f"{', '.join(map(repr, label))}", where=f"row {row}",
+                )  # fmt: skip
+            listed = isinstance(label, Mapping)
+            made.append([label[name] for name in self.names] if listed else label)
+        return made
 
     def matrix(self, labels: Sequence[Any]) -> np.ndarray:
         """Return the labels as float64 `[n, T]`.
@@ -102,3 +122,27 @@ class Targets:
             "targets": shown,
             "members": prediction.members,
         }
+
+
+def in_own_units(outputs: Tensor, floor: float, scaling: Scaling | None) -> Normal:
+    """Return the prediction that a network's outputs `[N, K, 2T]` mean, in the targets' units.
+
+    Args:
+        outputs: of the network, in standardised units.
+        floor: of the variance, in standardised units.
+        scaling: of the targets; None before any fit.
+
+    Raises:
+        TrainingError: if a mean or a variance is not finite.
+    """
+    # float64: a target may be large beside its variation, such as a year.
+    mean, variance = mean_and_variance(outputs.cpu().double(), floor)  # N x K x T
+    if not bool(torch.isfinite(mean).all() and torch.isfinite(variance).all()):
+        raise TrainingError(
+            "predict: the network's outputs are not finite. Look for extreme values in the "
+            "samples, or fit again with a smaller learning rate."
+        )
+    if scaling is None:
+        return Normal(mean, variance)
+    middle, scale = (torch.from_numpy(one) for one in (scaling.mean, scaling.scale))
+    return Normal(mean * scale + middle, variance * scale.square(), scale)

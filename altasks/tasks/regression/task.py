@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Unpack, cast
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -15,18 +15,14 @@ from torch import Tensor, nn
 
 from altasks._internal.frames import aligned_to_samples, as_rows, paired
 from altasks._internal.random import derive_seed, isolated
-from altasks._internal.settings import damaged, read_settings
 from altasks.committees.base import Committee, CommitteeLogits
 from altasks.committees.ensemble import Ensemble
-from altasks.errors import TrainingError, first_line, invalid
+from altasks.errors import TrainingError, invalid
 from altasks.predictions import Normal, Prediction
-from altasks.tasks._shared.checkpoints import Loaded, require_directory
-from altasks.tasks._shared.classifiers import find_tokenizer, with_padding
-from altasks.tasks._shared.images import find_processor
+from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.options import TrainerKeywords, TrainerOptions, takes_options
-from altasks.tasks._shared.texts import TextEncoder, most_read
 from altasks.tasks._shared.trainer import check_training_set
-from altasks.tasks._shared.trainer_task import SETTINGS, TrainedTask, TrainerTask, in_order
+from altasks.tasks._shared.trainer_task import TrainedTask, TrainerTask, in_order
 from altasks.tasks.regression.image_inputs import ImageInputs
 from altasks.tasks.regression.inputs import Scaling, TableReader, TextReader
 from altasks.tasks.regression.model import (
@@ -34,13 +30,10 @@ from altasks.tasks.regression.model import (
     Built,
     is_healthy,
     load_network,
-    reads_images,
     warn_of_collapse,
 )
 from altasks.tasks.regression.network import (
-    Columns,
     build_mlp,
-    mean_and_variance,
     regression_loss,
     regression_metrics,
 )
@@ -50,7 +43,9 @@ from altasks.tasks.regression.options import (
     table_arguments,
     target_names,
 )
-from altasks.tasks.regression.targets import Targets
+from altasks.tasks.regression.readers import InputReader, find_reader
+from altasks.tasks.regression.saved import check_constants, saved_columns, saved_width
+from altasks.tasks.regression.targets import Targets, in_own_units
 
 #: Samples through the model at once, by default: rows of a table, texts or images.
 ROWS_AT_ONCE, INPUTS_AT_ONCE = 1024, 32
@@ -146,7 +141,7 @@ class Regression(TrainerTask):
         self._beta = float(beta) if loss == "beta_nll" else 0.0
         self._floor, self._redraw = float(variance_floor), redraw
         self._table = TableReader(names, width)
-        self._reader: TableReader | TextReader | ImageInputs = self._table
+        self._reader: InputReader = self._table
         self._scaling: Scaling | None = None
         self._sizes_batches = options.get("batch_size") is None
         # Validated now, before labels are paid for, also where the model waits for the first rows.
@@ -278,7 +273,7 @@ class Regression(TrainerTask):
         Warns:
             VarianceCollapseWarning: if the variance fell to its floor on the training set.
         """
-        labels = self._as_labels(aligned_to_samples(samples, labels, "labels"))
+        labels = self._targets.rows(aligned_to_samples(samples, labels, "labels"))
         weights = None if weights is None else aligned_to_samples(samples, weights, "weights")
         samples = as_rows(samples)
         check_training_set(samples, labels, weights)
@@ -288,7 +283,7 @@ class Regression(TrainerTask):
         self._reader.check(samples)
         if valid is not None:
             held, truth = paired(*valid)
-            valid = held, self._as_labels(truth)
+            valid = held, self._targets.rows(truth)
             check_training_set(valid[0], valid[1], None)
             self._targets.matrix(valid[1])
             self._reader.check(valid[0])
@@ -321,7 +316,7 @@ class Regression(TrainerTask):
     def measure(self, prediction: Prediction, labels: Sequence[Any]) -> dict[str, float]:
         """Return the metrics of `evaluate` for a prediction of this task's targets."""
         assert isinstance(prediction, Normal)
-        labels = self._as_labels(as_rows(labels, "labels"))
+        labels = self._targets.rows(as_rows(labels, "labels"))
         check_training_set(prediction, labels, None)
         return regression_metrics(prediction, self._targets.matrix(labels), self._targets.names)
 
@@ -345,22 +340,10 @@ class Regression(TrainerTask):
     def load(self, directory: Path | str) -> None:
         """Read back, in place, the weights and constants that `save` wrote."""
         if not self._built:
-            nested = Path(directory) / "member-0"
-            folder = require_directory(nested if nested.is_dir() else directory, (SETTINGS,))
-            found = read_settings(folder / SETTINGS)
-            if "features" not in found:
-                raise invalid(
-                    "directory", "weights for a table", f"{found.get('task')!r}", where=str(folder)
-                )
-            width = found["features"]
-            if isinstance(width, bool) or not isinstance(width, int) or width < 1:
-                raise damaged(folder / SETTINGS, f"{width!r} features")
-            self._table.width = width
+            self._table.width = saved_width(directory)
             self._build(None)
         if self._ensemble is None:
-            folder = require_directory(directory, (SETTINGS,))
-            found = read_settings(folder / SETTINGS)
-            self._table.require_columns(found.get("columns"))  # while the weights are untouched
+            self._table.require_columns(saved_columns(directory))  # while the weights are untouched
         super().load(directory)
 
     # Hooks of TrainerTask.
@@ -372,20 +355,8 @@ class Regression(TrainerTask):
 
     def _set_up(self, source: Any, labels: Sequence[Any] | None) -> int:
         del labels
-        if isinstance(self.model, Columns):
-            if isinstance(self.model, Built):
-                self._table.width = int(cast(nn.Linear, self.model.net[0]).in_features)
-        elif reads_images(self.model):
-            processor = find_processor(source, self._settings["processor"])
-            self._settings["processor"] = processor
-            self._reader = ImageInputs(processor)
-        else:
-            found = find_tokenizer(source, self._settings["tokenizer"])
-            tokenizer = with_padding(found, self.model)
-            most = most_read(self._settings["max_length"], self.model, tokenizer)
-            self._settings["tokenizer"] = tokenizer
-            encoder = TextEncoder(tokenizer, most, self._settings["too_long"])
-            self._reader = TextReader(encoder)
+        self._reader, found = find_reader(self.model, source, self._settings, self._table)
+        self._settings |= found
         if self._sizes_batches and self._reader is not self._table:
             self.batch_size = INPUTS_AT_ONCE
             self._options = replace(self._options, batch_size=INPUTS_AT_ONCE)
@@ -409,17 +380,7 @@ class Regression(TrainerTask):
         return in_order(parts, torch.tensor(rows), len(samples))
 
     def _prediction(self, draws: CommitteeLogits) -> Normal:
-        # float64: a target may be large beside its variation, such as a year.
-        mean, variance = mean_and_variance(draws.logits.cpu().double(), self._floor)  # N x K x T
-        if not bool(torch.isfinite(mean).all() and torch.isfinite(variance).all()):
-            raise TrainingError(
-                "predict: the network's outputs are not finite. Look for extreme values in the "
-                "samples, or fit again with a smaller learning rate."
-            )
-        if self._scaling is None:
-            return Normal(mean, variance)
-        middle, scale = (torch.from_numpy(one) for one in (self._scaling.mean, self._scaling.scale))
-        return Normal(mean * scale + middle, variance * scale.square(), scale)
+        return in_own_units(draws.logits, self._floor, self._scaling)
 
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
@@ -460,9 +421,7 @@ class Regression(TrainerTask):
         logits = evaluated.predictions
         logits = logits[0] if isinstance(logits, tuple) else logits
         truth = evaluated.label_ids[:, : len(self._targets)]
-        prediction = self._prediction(
-            CommitteeLogits(torch.as_tensor(logits)[:, None], torch.empty(len(logits), 0))
-        )
+        prediction = in_own_units(torch.as_tensor(logits)[:, None], self._floor, self._scaling)
         return regression_metrics(
             prediction, truth * self._scaling.scale + self._scaling.mean, self._targets.names
         )
@@ -475,17 +434,7 @@ class Regression(TrainerTask):
         return {"scaling": scaling, "variance_floor": self._floor, **self._reader.kept()}
 
     def _checked_extra_state(self, kept: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
-        try:
-            self._reader.check_kept(kept)
-            floor = float(kept["variance_floor"])
-            if kept["scaling"] is not None:
-                Scaling.read(kept["scaling"], len(self._targets))
-        except KeyError as error:
-            raise damaged(path, f"no {error}") from error
-        except (TypeError, ValueError) as error:
-            raise damaged(path, first_line(error)) from error
-        if not floor > 0:
-            raise damaged(path, f"the variance_floor {floor}")
+        check_constants(kept, path, self._reader, len(self._targets))
         return kept
 
     def _load_extra_state(self, kept: Mapping[str, Any]) -> None:
@@ -500,21 +449,6 @@ class Regression(TrainerTask):
         TrainedTask._write(self, folder)
 
     # Inside.
-
-    def _as_labels(self, labels: Sequence[Any]) -> Sequence[Any]:
-        """Return rows of a frame with one column for each target as lists of numbers."""
-        names = self._targets.names
-        if not any(isinstance(label, Mapping) for label in labels):
-            return labels
-        made = []
-        for row, label in enumerate(labels):
-            if isinstance(label, Mapping) and set(label) != set(names):
-                raise invalid(
-                    "labels", f"the columns {', '.join(map(repr, names))}",
-                    f"{', '.join(map(repr, label))}", where=f"row {row}",
-                )  # fmt: skip
-            made.append([label[name] for name in names] if isinstance(label, Mapping) else label)
-        return made
 
     def _forget_training(self) -> None:
         super()._forget_training()
