@@ -218,7 +218,7 @@ class SRL(WordTagger):
     # Inside.
 
     def _learned(self, frames: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-        """Return the tags of each frame, without those of the predicate that the model hasn't."""
+        """Return the tags of each frame, without those of the predicate where the model has no tag for it."""
         unlearned = [name for name in VERBAL if name not in self._tagset.labels]
         return [without(frame["tags"], unlearned) for frame in frames]
 
