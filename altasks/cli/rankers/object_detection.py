@@ -180,7 +180,7 @@ def count_labels(source: Path, labels: list[str]) -> list[int]:
     """Return how many boxes of each class a folder of labels has: YOLO's text files or VOC's XML.
 
     Raises:
-        InvalidInputError: for another folder, or a class that the model doesn't have, naming file and
+        InvalidInputError: for another folder, or a class the model doesn't have, naming file and
             line.
     """
     from altasks.data.boxes.voc import count_voc

@@ -218,7 +218,7 @@ class SRL(WordTagger):
     # Inside.
 
     def _learned(self, frames: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-        """Return the tags of each frame, without those of the predicate where the model has no tag for it."""
+        """Return the tags of each frame, those of the predicate only where the model has them."""
         unlearned = [name for name in VERBAL if name not in self._tagset.labels]
         return [without(frame["tags"], unlearned) for frame in frames]
 
