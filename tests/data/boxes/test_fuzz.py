@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
-from fuzzing import fuzz
+from fuzzing import edited, edited_json, fuzz
 from hypothesis import strategies as st
 
 from altasks.data import count_yolo, read_coco, read_voc, read_yolo
@@ -116,9 +116,9 @@ yaml_values = st.one_of(names, st.sampled_from(YAML_VALUES))
 
 
 def test_data_yamls(root):
-    def run(entries, listed, tail, split):
+    def run(entries, listed, tail, split, whole):
         text = "".join(f"{key}: {value}\n" for key, value in entries) + tail
-        write(root / "data.yaml", text)
+        write(root / "data.yaml", text if whole is None else whole)
         write(root / "list.txt", "\n".join(listed))
         judge(lambda: read_yolo(root / "data.yaml", root=root, names=["a"]))
         return judge(lambda: read_yolo(root / "data.yaml", split=split))
@@ -128,9 +128,20 @@ def test_data_yamls(root):
     drawn = st.lists(st.tuples(keys, yaml_values), max_size=4)
     entries = st.one_of(drawn, st.tuples(likely, drawn).map(lambda pair: [*pair[0], *pair[1]]))
     tails = st.one_of(st.just(""), st.text(max_size=10))
-    fuzz(run, entries, st.lists(names, max_size=3), tails, st.sampled_from(["train", "val", "x"]))
+    splits = st.sampled_from(["train", "train", "val", "x"])
+    whole = st.none() | edited(
+        "path: .\ntrain: images\nval: list.txt\nnames:\n  0: a\n  1: no\n", MARKS
+    )
+    listed = st.lists(names, max_size=3) | st.just(["images/a.jpg", "./images/c.png"])
+    fuzz(run, entries, listed, tails, splits, whole)
 
 
+MARKS = [*"\n :-#[]{}\"'<>/&0~\0\t\ufeff", "64", "a", "-1", "1e9", "nan", "name", "images", "1:30"]
+GOOD_XML = (
+    "<annotation><filename>a.jpg</filename><size><width>48</width><height>64</height></size>"
+    "<object><name>a</name><difficult>0</difficult><bndbox><xmin>3</xmin><ymin>4</ymin>"
+    "<xmax>20</xmax><ymax>30</ymax></bndbox></object></annotation>"
+)
 XML_PARTS = [
     "<object/>", "<object><name>b</name></object>", "<size/>", "<Object/>", "<part><x/></part>",
     "<object><name/><bndbox/></object>", "&amp;", "&x;", "<!--c-->", "<a", "<![CDATA[x]]>",
@@ -156,7 +167,8 @@ def test_voc(root):
         return judge(lambda: read_voc(root / "xml", root / "images", **options))
 
     parts = st.lists(st.sampled_from(XML_PARTS), max_size=3)
-    raw = st.none() | st.text(max_size=20) | st.binary(max_size=40)
+    torn = st.text(max_size=20) | st.binary(max_size=40)
+    raw = st.none() | edited(GOOD_XML, MARKS) | edited(GOOD_XML, MARKS) | torn
     sizes = st.none() | st.tuples(numbers, numbers) | st.sampled_from([("64", "48"), ("48", "64")])
     corners = st.lists(numbers, min_size=4, max_size=4)
     turns = st.sampled_from(["error", "stored", "upright"])
@@ -200,6 +212,19 @@ def test_coco(root):
         ),
         anything,
     )
+    good = {
+        "images": [
+            {"id": 1, "file_name": "a.jpg", "width": 48, "height": 64},
+            {"id": "2", "file_name": "c.png", "width": 48, "height": 64},
+        ],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [3, 4, 9, 9], "iscrowd": 0},
+            {"id": 2, "image_id": "2", "category_id": 2, "bbox": [3.5, 4, 9, 50], "area": 450},
+        ],
+        "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "b", "supercategory": "none"}],
+    }
+    edits = edited_json(good, anything | sides | one | files | boxes)
+    content = st.one_of(edits, edits, content)
     options = st.fixed_dictionaries(
         {
             "bad_boxes": choices,

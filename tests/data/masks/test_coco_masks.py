@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from fuzzing import fuzz
+from fuzzing import edited_json, fuzz
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -211,7 +211,10 @@ def test_any_json_is_drawn_or_named(read):
         assert decode_mask(found.masks["a"]).shape == (10, 12)
         return False
 
-    fuzz(run, st.lists(JSON, max_size=3), st.dictionaries(FIELDS, JSON, max_size=3), st.booleans())
+    good = [[SQUARE], {"size": [10, 12], "counts": [60, 60]}, [[1, 1, 4, 1, 4, 4], SQUARE]]
+    outlines = edited_json(good, JSON | st.floats(-3, 15)) | st.lists(JSON, max_size=3)
+    fields = st.just({}) | st.dictionaries(FIELDS, JSON, max_size=3)
+    fuzz(run, outlines, fields, st.booleans())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fuzzing import fuzz
+from fuzzing import edited_bytes, fuzz
 from hypothesis import strategies as st
 
 from altasks.data import decode_mask, read_masks
@@ -275,10 +275,11 @@ SUFFIXES = st.sampled_from([".png", ".npy", ".tif", ".gif", ".bmp", ".webp", ".p
 @pytest.mark.timeout(0)
 @pytest.mark.filterwarnings("ignore")
 def test_any_bytes_are_a_mask_or_named(folders, read):
-    def run(data, head, suffix, coloured):
+    def run(file, coloured):
+        content, suffix = file
         for old in (folders / "masks").iterdir():
             old.unlink()
-        (folders / "masks" / f"a{suffix}").write_bytes(head + data)
+        (folders / "masks" / f"a{suffix}").write_bytes(content)
         try:
             found = read(classes={"a": (0, 0, 0)} if coloured else NAMES)
         except AltasksError as error:
@@ -288,4 +289,31 @@ def test_any_bytes_are_a_mask_or_named(folders, read):
         assert decode_mask(found.masks["a"]).shape == (6, 8)
         return False
 
-    fuzz(run, st.binary(max_size=200), HEADS, SUFFIXES, st.booleans())
+    torn = st.tuples(HEADS, st.binary(max_size=200)).map(b"".join)
+    files = st.tuples(torn, SUFFIXES)
+    for suffix, content in good_files(folders):
+        files |= st.tuples(edited_bytes(content), st.just(suffix))
+    fuzz(run, files, st.booleans())
+
+
+def good_files(folders):
+    """Yield (suffix, content) of masks as programs save them, of every kind there is."""
+    pictures = {
+        "grey": image.fromarray(SQUARE),
+        "white": image.fromarray(SQUARE * 255),
+        "one bit": image.fromarray(SQUARE * 255).convert("1"),
+        "wide": image.fromarray(SQUARE.astype(np.uint16)),
+        "colour": image.fromarray(np.zeros((6, 8, 3), np.uint8)),
+        "palette": image.fromarray(SQUARE).convert("P"),
+    }
+    for picture in pictures.values():
+        for suffix in (".png", ".tif", ".bmp", ".gif", ".webp"):
+            path = folders / f"good{suffix}"
+            try:
+                picture.save(path, **({"lossless": True} if suffix == ".webp" else {}))
+            except OSError:  # a format that has no such kind
+                continue
+            yield suffix, path.read_bytes()
+    for array in (SQUARE, SQUARE.astype(np.int64), SQUARE.astype(np.float32)):
+        np.save(folders / "good.npy", array)
+        yield ".npy", (folders / "good.npy").read_bytes()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fuzzing import fuzz
+from fuzzing import edited_json, fuzz
 from hypothesis import strategies as st
 
 from altasks.data import read_tagged_jsonl
@@ -175,7 +175,13 @@ def test_any_json_is_read_or_refused_by_line(read):
         assert list(map(len, sentences.tokens)) == list(map(len, sentences.tags))
         return False
 
-    fuzz(run, st.lists(RECORDS, min_size=1, max_size=2), st.booleans())
+    good = [
+        {"text": TEXT, "tokens": WORDS, "spans": [PARIS], "answer": "accept", "_input_hash": 1},
+        {"text": TEXT, "label": [[0, 3, "PER"]], "id": 2},
+        {"text": TEXT, "spans": [], "answer": "reject"},
+    ]
+    edits = edited_json(good, JSON).map(lambda rows: [one for one in rows if isinstance(one, dict)])
+    fuzz(run, edits.filter(bool) | st.lists(RECORDS, min_size=1, max_size=2), st.booleans())
 
 
 @pytest.mark.parametrize(

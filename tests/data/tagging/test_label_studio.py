@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from fuzzing import fuzz
+from fuzzing import edited_json, fuzz
 from hypothesis import strategies as st
 
 from altasks.data import read_label_studio
@@ -136,4 +136,5 @@ def test_any_json_is_read_or_refused_by_name(read):
         assert list(map(len, sentences.tokens)) == list(map(len, sentences.tags))
         return False
 
-    fuzz(run, st.lists(VALUES, max_size=3) | VALUES)
+    good = [task([PARIS]), task([region(0, 3, "Ada", "PER"), PARIS], name=2), task([], name="x")]
+    fuzz(run, edited_json(good, VALUES) | st.lists(VALUES, max_size=3) | VALUES)
