@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,18 @@ def as_list(value: Any) -> Any:
         (['a', 'b'], 'ab')
     """
     return value.tolist() if isinstance(value, np.ndarray) and value.ndim == 1 else value
+
+
+def is_listed(value: Any) -> bool:
+    """Return whether a value can be gone through, as lists can; a text and a lone number can't.
+
+    Example:
+        >>> is_listed(("a",)), is_listed("a"), is_listed(np.array(1.0))
+        (True, False, False)
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        return False
+    return getattr(value, "ndim", 1) != 0
 
 
 def refuse_masked(value: Any, argument: str, ids: Sequence[str] | None = None) -> None:

@@ -31,7 +31,11 @@ def to_json(value: Any, argument: str, where: str = "") -> Any:
     """
     refuse_masked(value, argument)
     if isinstance(value, Tensor | np.ndarray | np.generic):
-        value = value.tolist()
+        try:
+            value = value.tolist()
+        except (NotImplementedError, RuntimeError) as error:  # a tensor without values, or sparse
+            found = f"{type(value).__name__}: {error}"[:200]
+            raise invalid(argument, "a JSON value", found, where=where) from error
     elif isinstance(value, PurePath):
         value = str(value)
     if value is None or isinstance(value, bool | str | int):

@@ -58,7 +58,7 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
             raise invalid(
                 argument, "a rectangular array of real numbers", f"{type(value).__name__}: {error}"
             ) from error
-        if array.dtype == np.longdouble:  # which torch doesn't have
+        if array.dtype in (np.longdouble, np.uint64, np.uint32, np.uint16):  # torch has none
             array = array.astype(np.float64)
         if array.dtype == object or array.dtype.kind not in "fiub":
             raise invalid(

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, softplus
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks._internal.random import derive_seed
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe
@@ -169,8 +168,7 @@ class BayesByBackprop:
         require_whole("draws", draws, 2)
         given: dict[str, Any] = {"prior_scale": prior_scale, "kl_weight": kl_weight}
         for name, value in given.items():
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            if not number or not 0 < float(value) < math.inf:
+            if not 0 < as_real(value) < math.inf:
                 raise invalid(name, "a number above 0", repr(value))
         self.draws = int(draws)
         self.prior_scale = float(prior_scale)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from altasks._internal.arrays import is_listed
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 
 
@@ -46,7 +48,9 @@ class BoxViews:
     """
 
     def __init__(self, *, flip: bool = True, scales: Sequence[float] = (0.75,)) -> None:
-        factors = [float(scale) for scale in scales]
+        if not is_listed(scales):
+            raise invalid("scales", "a list of numbers", repr(scales), hint="Use (0.75,).")
+        factors = list(map(as_real, scales))
         for place, scale in enumerate(factors):
             if not math.isfinite(scale) or not 0.1 <= scale <= 10 or scale == 1:
                 raise invalid(

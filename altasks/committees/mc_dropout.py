@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from numbers import Real
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, no_dropout_in_front, weight_and_bias
@@ -204,7 +203,7 @@ class MCDropout:
 
 def _is_share(value: Any) -> bool:
     """Return whether `value` is a number above 0 and below 1, also one of NumPy's."""
-    return isinstance(value, Real) and 0 < float(value) < 1
+    return 0 < as_real(value) < 1
 
 
 def _all_equal(logits: Sequence[Sequence[Tensor]]) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from altasks._internal.arrays import is_listed
 from altasks.committees.base import CommitteeLogits, Network
 from altasks.committees.head import HeadProbe, stack_members
 from altasks.committees.modes import evaluating
@@ -154,11 +155,11 @@ class Views:
 
 
 def _known(argument: str, names: Collection[str], known: Collection[str]) -> tuple[str, ...]:
-    if isinstance(names, str):
+    if not is_listed(names):
         raise invalid(argument, "a list of names", repr(names), hint=f"Use [{names!r}].")
     listed = tuple(names)
     for place, name in enumerate(listed):
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise invalid(argument, f"names among {', '.join(map(repr, known))}", repr(name))
         if name in listed[:place]:
             raise invalid(argument, "different names", f"{name!r} twice")

@@ -239,7 +239,9 @@ def _without_columns(source: Any, chosen: ColumnNames, suffixes: Sequence[str] |
     if isinstance(source, str | os.PathLike):
         _refuse_columns(chosen, "a folder")
         return _from_folder(Path(source), suffixes)
-    if hasattr(source, "__len__") and hasattr(source, "__getitem__"):
+    listed = hasattr(source, "__len__") and hasattr(source, "__getitem__")
+    dims: Any = getattr(source, "ndim", 1)
+    if listed and dims and not isinstance(source, type):
         _refuse_columns(chosen, type(source).__name__)
         return _from_sequence(source)
     raise invalid(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
+from altasks._internal.arrays import is_listed
 from altasks.data.pool import Pool
 from altasks.errors import InvalidInputError, invalid
 from altasks.registry import READERS, get_reader
@@ -37,10 +38,16 @@ class LabelledPool:
     source: Any = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.pool, Pool):
+            raise invalid("pool", "a Pool", type(self.pool).__name__, hint="Use as_pool(...).")
+        if not is_listed(self.classes):
+            raise invalid("classes", "a list of names", repr(self.classes)[:80])
         for name in self.pool.labels:
             if name not in self.pool:
                 raise invalid("pool", "labels of samples in it", f"one of {name!r}")
         object.__setattr__(self, "classes", tuple(self.classes))
+        if not all(isinstance(name, str) for name in self.classes):
+            raise invalid("classes", "names that are strings", f"{list(self.classes)}"[:200])
         if len(set(self.classes)) != len(self.classes):
             raise invalid("classes", "distinct names", f"{list(self.classes)}")
 

@@ -54,12 +54,13 @@ class Simulated:
     ) -> None:
         by_id = ids_by_index(labels, "labels", positional=True)
         labels = labels if by_id is None else by_id
-        unordered = isinstance(labels, str | set | frozenset) or not hasattr(labels, "__len__")
+        unordered = isinstance(labels, str | set | frozenset | type)
+        unordered = unordered or not hasattr(labels, "__len__") or getattr(labels, "ndim", 1) == 0
         if unordered or not len(labels):
             raise invalid("labels", "a dict from id to label, or a sequence", f"{labels!r}")
         given = labels if isinstance(labels, Mapping) else dict(_by_position(labels))
         self._labels = {name: to_json(one, "labels", f"id {name!r}") for name, one in given.items()}
-        if not 0 <= noise <= 1:
+        if not 0 <= as_real(noise) <= 1:
             raise invalid("noise", "a probability", f"{noise!r}")
         self.noise = float(noise)
         self.seed = seed

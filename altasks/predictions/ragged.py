@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
@@ -52,6 +52,8 @@ class Ragged(Prediction):
                 "a Categorical, Bernoulli, Normal or Transcripts",
                 type(units).__name__,
             )
+        if fields is not None and not isinstance(fields, Mapping):
+            raise invalid("fields", "a dict from name to rows", type(fields).__name__)
         kept = {}
         for name, value in (fields or {}).items():
             rows = value
@@ -60,7 +62,12 @@ class Ragged(Prediction):
                 backwards = min(value.strides, default=0) < 0
                 rows = torch.from_numpy(value.copy() if backwards else value)
             if not isinstance(rows, Tensor):
+                if not isinstance(rows, Iterable):
+                    wanted = f"one row for each of {len(units)} units"
+                    raise invalid(f"fields[{name!r}]", wanted, type(rows).__name__)
                 rows = tuple(rows)
+            if isinstance(rows, Tensor) and not rows.ndim:
+                raise invalid(f"fields[{name!r}]", "rows", "a single number")
             if len(rows) != len(units):
                 raise invalid(
                     f"fields[{name!r}]", f"one row for each of {len(units)} units", f"{len(rows)}"
@@ -144,7 +151,10 @@ def _as_lengths(value: Any, units: int) -> Tensor:
     value = aligned_to_ids(value, "lengths")
     if isinstance(value, np.ndarray):  # `lengths[::-1]` goes backwards, which torch can't
         value = np.ascontiguousarray(value)
-    lengths = torch.as_tensor(value).to("cpu")
+    try:
+        lengths = torch.as_tensor(value).to("cpu")
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        raise invalid("lengths", "one integer per sample", f"{value!r}"[:80]) from error
     if lengths.numel() == 0:
         lengths = torch.zeros(0, dtype=torch.int64)
     if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 from altasks.strategies._arrays import Rows, Ties
 
@@ -27,8 +28,7 @@ def require_radius(argument: str, value: Any, *, or_none: bool = False) -> float
     Raises:
         InvalidInputError: unless it is a finite number of at least 0.001.
     """
-    fine = isinstance(value, int | float) and not isinstance(value, bool)
-    if not fine or not LEAST <= value < math.inf:
+    if not LEAST <= as_real(value) < math.inf:
         also = ", or None" if or_none else ""
         raise invalid(argument, f"a finite number of at least {LEAST:g}{also}", f"{value!r}")
     return float(value)

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 from altasks.strategies.base import Candidates, check_request, id_uniforms, top_rows
 
@@ -130,7 +131,7 @@ class GumbelTopK(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, beta: float = 1.0) -> None:
-        if not 0 < beta < np.inf:
+        if not 0 < as_real(beta) < np.inf:
             raise invalid("beta", "a finite number above 0", f"{beta!r}")
         self.beta = float(beta)
 

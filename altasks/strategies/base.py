@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import Tensor
 
-from altasks._internal.arrays import refuse_masked
+from altasks._internal.arrays import is_listed, refuse_masked
 from altasks._internal.frames import aligned_to_ids
 from altasks._internal.numbers import require_whole
 from altasks.errors import InvalidInputError, invalid
@@ -78,6 +78,8 @@ class Candidates:
     held_out_labels: Array | None = None
 
     def __post_init__(self) -> None:
+        if not is_listed(self.ids):
+            raise invalid("ids", "a list of strings", repr(self.ids)[:80])
         ids = list(self.ids)
         object.__setattr__(self, "ids", ids)
         for row, name in enumerate(ids):
@@ -213,10 +215,18 @@ def torch_rows(rows: np.ndarray, like: Tensor) -> Tensor:
 def _as_vector(value: Any, argument: str, ids: list[str]) -> np.ndarray:
     length = len(ids)
     if isinstance(value, Tensor):
+        if value.is_sparse or value.is_meta:
+            kind = "a sparse one" if value.is_sparse else "one without values"
+            raise invalid(argument, "a dense tensor", kind)
         array = value.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
     else:
         refuse_masked(value, argument, ids)
-        array = np.asarray(aligned_to_ids(value, argument, ids))
+        try:
+            array = np.asarray(aligned_to_ids(value, argument, ids))
+        except ValueError as error:
+            if isinstance(error, InvalidInputError):
+                raise
+            raise invalid(argument, "one number for each id", f"{value!r}"[:80]) from error
     if array.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {array.dtype}")
     array = array.astype(np.float64, copy=False)

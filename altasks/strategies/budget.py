@@ -94,6 +94,8 @@ def select_within(
     """
     strategy = as_strategy(strategy)
     check_budget("budget", budget)
+    _require("candidates", candidates, Candidates)
+    _require("rng", rng, np.random.Generator)
     if candidates.costs is None:
         raise InvalidInputError(
             "candidates.costs: expected what each costs, found None. Give Candidates(..., costs=)."
@@ -123,6 +125,11 @@ def select_within(
         math.fsum(costs[taken]),
         [candidates.ids[row] for row in np.flatnonzero(costs > float(budget)).tolist()],
     )
+
+
+def _require(argument: str, value: Any, kind: type) -> None:
+    if not isinstance(value, kind):
+        raise invalid(argument, f"a {kind.__name__}", type(value).__name__)
 
 
 def check_budget(argument: str, value: Any) -> None:

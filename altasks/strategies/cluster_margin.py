@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies._linkage import average_linkage, cut, mirror
@@ -56,9 +56,9 @@ class ClusterMargin:
     def __init__(
         self, margin_factor: float = 10.0, *, cluster_size: float = 10.0, max_rows: int = 10_000
     ) -> None:
-        if not 1 <= margin_factor < math.inf:
+        if not 1 <= as_real(margin_factor) < math.inf:
             raise invalid("margin_factor", "a finite number of at least 1", f"{margin_factor!r}")
-        if not 1 <= cluster_size < math.inf:
+        if not 1 <= as_real(cluster_size) < math.inf:
             raise invalid("cluster_size", "a finite number of at least 1", f"{cluster_size!r}")
         self.margin_factor = float(margin_factor)
         self.cluster_size = float(cluster_size)

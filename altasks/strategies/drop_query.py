@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Rows, blocks, hash_order, read_finite, squared_distances
 from altasks.strategies._kmeans import kmeans
@@ -77,7 +77,7 @@ class DropQuery:
         bias: bool = True,
     ) -> None:
         self.passes = require_whole("passes", passes, 1)
-        if isinstance(p, bool) or not 0 < p < 1:
+        if not 0 < as_real(p) < 1:
             raise invalid("p", "a probability between 0 and 1", f"{p!r}")
         if source not in ("layer", "draws"):
             raise invalid("source", "'layer' or 'draws'", f"{source!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 from altasks.strategies.base import Candidates, Strategy, check_request
 from altasks.strategies.random import Random
@@ -34,7 +35,7 @@ class EpsilonGreedy:
 
     def __init__(self, strategy: Strategy | str, epsilon: float = 0.1) -> None:
         self.strategy = as_strategy(strategy)
-        if not 0 <= epsilon <= 1:
+        if not 0 <= as_real(epsilon) <= 1:
             raise invalid("epsilon", "a number in [0, 1]", f"{epsilon!r}")
         self.epsilon = float(epsilon)
         self.needs: frozenset[str] = self.strategy.needs

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order, read_finite
 from altasks.strategies._last_layer import require_exclusive
@@ -52,7 +53,7 @@ class Falcun:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, gamma: float = 10.0) -> None:
-        if isinstance(gamma, bool) or not 0 <= gamma < math.inf:
+        if not 0 <= as_real(gamma) < math.inf:
             raise invalid("gamma", "a finite number of at least 0", f"{gamma!r}")
         self.gamma = float(gamma)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.numbers import as_real
 from altasks.errors import invalid
 from altasks.strategies._arrays import BLOCK, Rows, Ties, require_finite, unit_rows
 from altasks.strategies.base import Candidates, check_request
@@ -69,7 +70,7 @@ class KCenter:
     ) -> None:
         if metric not in ("euclidean", "cosine"):
             raise invalid("metric", "'euclidean' or 'cosine'", f"{metric!r}")
-        if not 0 <= outliers < 1:
+        if not 0 <= as_real(outliers) < 1:
             raise invalid("outliers", "a share in [0, 1)", f"{outliers!r}")
         self.metric = metric
         self.outliers = float(outliers)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, read_pool, squared_distances
 from altasks.strategies._kmeans import best_kmeans
@@ -74,9 +74,9 @@ class ProbCover:
     def __init__(
         self, delta: float | None = None, *, classes: int | None = None, purity: float = 0.95
     ) -> None:
-        if delta is not None and not 0 < delta < np.inf:
+        if delta is not None and not 0 < as_real(delta) < np.inf:
             raise invalid("delta", "a finite number above 0, or None", f"{delta!r}")
-        if not 0 < purity < 1:
+        if not 0 < as_real(purity) < 1:
             raise invalid("purity", "a number in (0, 1)", f"{purity!r}")
         self.delta = delta
         self.classes = None if classes is None else require_whole("classes", classes, 2)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Rows, Ties, unit_rows
 from altasks.strategies._coverage import greedy_coverage, represent
@@ -100,8 +100,7 @@ class UncertaintyHerding:
         sample: int = 2_000,
         per_cost: bool = False,
     ) -> None:
-        fine = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-        if temperature is not None and not (fine and 0 < temperature < math.inf):
+        if temperature is not None and not 0 < as_real(temperature) < math.inf:
             raise invalid("temperature", "a finite number above 0, or None", f"{temperature!r}")
         self.temperature = None if temperature is None else float(temperature)
         self.radius = None if radius is None else require_radius("radius", radius, or_none=True)

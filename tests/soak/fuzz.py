@@ -1,4 +1,4 @@
-"""Fuzz each reader for ten minutes; by hand: `python tests/soak/fuzz.py --seconds 600`.
+"""Fuzz each reader, and all constructors, for ten minutes; by hand: `python tests/soak/fuzz.py`.
 
 Each reader's run is one row of `docs/results/fuzz.jsonl`: how many inputs, how many of them were
 refused by name, how long, and how many raised anything else (0, or 1 as a run ends there). A
@@ -15,6 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -40,12 +41,16 @@ READERS = {
         )
     },
 }  # fmt: skip
+#: One test for each, which share the time.
+READERS["constructors"] = "tests/properties/test_constructors.py"
+CONSTRUCTORS = 40
 
 
 def code_version() -> str:
-    """Return a hash of the readers' code."""
+    """Return a hash of the code under test."""
     digest = hashlib.blake2b(digest_size=8)
-    for file in sorted((ROOT / "altasks" / "data").rglob("*.py")):
+    rooms = ("_internal", "committees", "data", "oracles", "predictions", "strategies")
+    for file in sorted(file for room in rooms for file in (ROOT / "altasks" / room).rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
@@ -54,12 +59,16 @@ def fuzz(test: str, seconds: float) -> tuple[dict[str, float], str]:
     """Run one test for so long; return what it counted, and what pytest said where it failed."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log.jsonl")
-        settings = {"ALTASKS_FUZZ_SECONDS": str(seconds), "ALTASKS_FUZZ_LOG": str(log)}
+        share = seconds / (CONSTRUCTORS if test == READERS["constructors"] else 1)
+        settings = {"ALTASKS_FUZZ_SECONDS": str(share), "ALTASKS_FUZZ_LOG": str(log)}
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", test],
             cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        counted = json.loads(log.read_text()) if log.exists() else {}
+        rows = map(json.loads, log.read_text().splitlines() if log.exists() else [])
+        counted: Counter[str] = Counter()
+        for row in rows:
+            counted.update(row)
         return {**counted, "failures": int(done.returncode != 0)}, done.stdout[-6000:]
 
 

@@ -220,7 +220,13 @@ def whole_numbers(value: Any, argument: str, where: str) -> np.ndarray:
             argument, FORMS, "an array with masked values", where=where,
             hint="Say what they are: array.filled(255) makes them void.",
         )  # fmt: skip
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        # A tensor without values or of bfloat16; rows of different lengths.
+        raise invalid(
+            argument, FORMS, f"{type(error).__name__}: {error}"[:200], where=where
+        ) from error
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)
     if array.ndim != 2 or 0 in array.shape or array.dtype.kind not in "iu":

@@ -51,6 +51,11 @@ class TaggedSentences:
         for name in ("tokens", "tags", "ids"):
             if is_series(getattr(self, name)):
                 object.__setattr__(self, name, series_values(getattr(self, name)))
+            given = getattr(self, name)
+            if isinstance(given, str) or not isinstance(given, Sequence):
+                raise invalid(name, "a list with a row for each sentence", type(given).__name__)
+        if not all(isinstance(name, str) for name in self.ids):
+            raise invalid("ids", "strings", f"{self.ids}"[:80])
         columns: dict[str, Sequence[Any]] = {"tags": self.tags, "ids": self.ids, **self.extra}
         for name, column in columns.items():
             if len(column) != len(self.tokens):
