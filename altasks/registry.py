@@ -354,10 +354,12 @@ READERS = Registry(
     "reader",
     "altasks.readers",
     {
+        "class_folders": "altasks.data.readers:class_folders",
         "coco": "altasks.data.readers:coco",
         "coco_masks": "altasks.data.readers:coco_masks",
         "conll": "altasks.data.readers:conll",
         "conllu": "altasks.data.readers:conllu",
+        "image_table": "altasks.data.readers:image_table",
         "label_studio": "altasks.data.readers:label_studio",
         "line_folder": "altasks.data.readers:line_folder",
         "line_table": "altasks.data.readers:line_table",

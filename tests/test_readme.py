@@ -93,6 +93,7 @@ def test_shell_commands_exist(page, line, words):
     from typer.main import get_command
 
     from altasks.cli import app
+    from altasks.cli.compare_command import compare_command
     from altasks.cli.rank_command import rank_command
 
     command = get_command(app)
@@ -100,7 +101,8 @@ def test_shell_commands_exist(page, line, words):
     for place, word in enumerate(words):
         if word in getattr(command, "commands", {}):
             rest = words[place + 1 :]
-            command = rank_command(rest) if word == "rank" else command.commands[word]
+            made = {"rank": rank_command, "compare": compare_command}.get(word)
+            command = command.commands[word] if made is None else made(rest)
             known = {option for parameter in command.params for option in parameter.opts}
         elif word.startswith("-"):
             option = word.partition("=")[0]

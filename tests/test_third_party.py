@@ -93,6 +93,20 @@ def test_the_shell_ranks_with_it(run):
     assert "--jitter" not in run("-m", "altasks", "rank", "--task", "ner", "--help")
 
 
+def test_the_shell_compares_with_it(run):
+    numbers = "".join(f"{i / 40} {'high' if i >= 20 else 'low'}\n" for i in range(40))
+    (run.folder / "labelled.txt").write_text(numbers)
+    run("-c", "import altasks as al; al.get_task('number-line')().save('saved')")
+    compare = ("-m", "altasks", "compare", "--task", "number-line")
+    assert "--jitter" in run(*compare, "--help")
+    data = ("--data", "labelled.txt", "--model", "saved", "--jitter", 0.3)
+    small = ("--seeds", 2, "--budget", 9, "--batch", 3, "--out", "compared")
+    shown = run(*compare, *data, *small, "--arm", "widest_gap", "--arm", "middling")
+    assert re.search(r"^random +\d", shown, re.M)
+    assert "on this data" in shown
+    assert (run.folder / "compared" / "table.csv").is_file()
+
+
 def test_a_loop_with_it_goes_on_from_its_store(run):
     """Killed after its second round and run again, it asks what the uninterrupted one asks."""
     script = run.folder / "source" / "loop.py"

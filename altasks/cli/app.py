@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,18 +13,26 @@ from typer.core import TyperGroup
 
 from altasks._internal.text import printable
 from altasks._version import __version__
-from altasks.cli.rank_command import CONTEXT_SETTINGS, list_rank, rank_command
+from altasks.cli.compare_command import COMPARE, compare_command
+from altasks.cli.rank_command import RANK, rank_command
+from altasks.cli.task_command import CONTEXT_SETTINGS
 from altasks.errors import AltasksError
+
+#: Commands whose options depend on `--task`: made anew for each command line.
+_BY_TASK: dict[str, Callable[[Sequence[str]], Any]] = {
+    "rank": rank_command,
+    "compare": compare_command,
+}
 
 
 class Shell(TyperGroup):
     """The one place where errors become messages: exit 2 for ours, 130 for Ctrl-C."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that is meant; the options of `rank` depend on its `--task`."""
+        """Return the command that is meant; the options of some depend on their `--task`."""
         name, command, rest = super().resolve_command(ctx, args)
-        if name == "rank":
-            command = rank_command(rest)
+        if name in _BY_TASK:
+            command = _BY_TASK[name](rest)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -91,7 +100,8 @@ def tasks() -> None:
     print_tasks()
 
 
-list_rank(app)
+RANK.list_in(app)
+COMPARE.list_in(app)
 
 
 @app.command()

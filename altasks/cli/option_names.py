@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from altasks.errors import (
@@ -16,34 +16,55 @@ from altasks.errors import (
 #: Argument of a task, a reader, scoring or a strategy -> the option that it comes from.
 _OPTION_OF = {
     "acquisition": "--acquisition",
+    "all_labels": "--no-all-labels",
+    "arms": "--arm",
+    "batch": "--batch",
     "batch_size": "--batch-size",
+    "budget": "--budget",
     "checkpoint": "--model",
     "class_weights": "--class-weights",
     "committee": "--passes",
     "conf": "--conf",
+    "cost_batch": "--cost-batch",
+    "cost_budget": "--cost-budget",
     "device": "--device",
     "directory": "--model",
     "division": "--regions",
     "dropout": "--dropout",
+    "folder": "--pool",
+    "format": "--format",
+    "frozen_layers": "--frozen-layers",
+    "hidden": "--hidden",
     "id_column": "--id-column",
     "image_column": "--text-column",
     "imgsz": "--image-size",
+    "initial": "--initial",
+    "jobs": "--jobs",
     "keep": "--strategy",
+    "label_column": "--label-column",
     "layers": "--dropout-layers",
     "members": "--member",
+    "metric": "--metric",
     "model": "--model",
+    "options": "--reader-option",
     "p": "--dropout",
     "passes": "--passes",
     "path": "--pool",
+    "per_cost": "--per-cost",
     "pool": "--pool",
     "reduce": "--reduce",
     "regions": "--regions",
     "samples": "--pool",
     "seed": "--seed",
+    "seeds": "--seeds",
     "strategy": "--strategy",
     "suffixes": "--pool",
+    "test": "--test",
+    "test_share": "--test-share",
     "text_column": "--text-column",
     "too_long": "--truncate",
+    "training_args": "--training-arg",
+    "weights": "--weights",
 }
 #: A piece of advice for Python -> the option that follows it.
 _ADVICE = {
@@ -59,13 +80,19 @@ _PLAIN = (InvalidInputError, CommitteeError, UnknownNameError)
 
 
 @contextmanager
-def option_names(flags: Collection[str], *, otherwise: str | None = None) -> Iterator[None]:
+def option_names(
+    flags: Collection[str],
+    *,
+    otherwise: str | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> Iterator[None]:
     """Raise the errors of what is inside with the shell's options for Python's arguments.
 
     Args:
         flags: the options that the command has.
         otherwise: the option to name for an argument that no option stands for, such as the
             `labels` of a model that is loaded: `"--model"`. None leaves the message as it is.
+        renamed: options that the command calls otherwise: `{"--pool": "--data"}`.
     """
     try:
         yield
@@ -74,7 +101,7 @@ def option_names(flags: Collection[str], *, otherwise: str | None = None) -> Ite
     except _PLAIN as error:
         if type(error) not in _PLAIN:
             raise
-        message = _translated(str(error), flags, otherwise)
+        message = _translated(str(error), flags, otherwise, renamed or {})
         notes = [*getattr(error, "__notes__", []), *_advice(str(error), flags)]
         if message == str(error) and len(notes) == len(getattr(error, "__notes__", [])):
             raise
@@ -84,11 +111,17 @@ def option_names(flags: Collection[str], *, otherwise: str | None = None) -> Ite
         raise translated from error
 
 
-def _translated(message: str, flags: Collection[str], otherwise: str | None) -> str:
+def _translated(
+    message: str, flags: Collection[str], otherwise: str | None, renamed: Mapping[str, str]
+) -> str:
+    for option, other in renamed.items():
+        if message.startswith(f"{option}:"):
+            return other + message[len(option) :]
     found = re.match(r"([a-z_]\w*)(: (?:expected )?)", message)
     if found is None:
         return message
-    option = _OPTION_OF.get(found[1])
+    option = _OPTION_OF.get(found[1], "")
+    option = renamed.get(option, option)
     if option in flags:
         return f"{option}: {message[len(found[1]) + 2 :]}"
     if otherwise is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from altasks._version import __version__
 from altasks.cli.files import keep_lines
+from altasks.cli.stamps import stamp, state_of
 from altasks.errors import AltasksError
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ class Partial:
             {
                 "altasks": __version__,
                 "task": self.request.task,
-                "model": _stamp(self.request.model),
+                "model": stamp(self.request.model),
                 "acquisition": self.acquisition,
                 "batch_size": self.request.batch_size,
                 "device": self.request.device,
                 "seed": self.request.seed,
                 "options": {
-                    option.name: _stamp(self.request.value(option))
+                    option.name: stamp(self.request.value(option))
                     for option in self.ranker.options
                     if option.name != "sheet"
                 },
@@ -120,7 +120,7 @@ class Partial:
 
     def _check(self, name: str, sample: Any) -> str:
         image = getattr(sample, "image", sample)  # of a region, its image
-        state = _state(image) if isinstance(image, Path) else None
+        state = state_of(image) if isinstance(image, Path) else None
         return _digest([self._run, name, self.ranker.fields(sample), state])[:16]
 
 
@@ -143,29 +143,3 @@ def read_queue(path: Path) -> list[Mapping[str, Any]] | None:
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _stamp(value: Any) -> Any:
-    """Return an option's value, and where it is a file or folder, the state of what is there."""
-    if isinstance(value, list | tuple):
-        return [_stamp(one) for one in value]
-    if not isinstance(value, str | os.PathLike):
-        return value
-    path = Path(value)
-    try:
-        if path.is_file():
-            return [str(value), _state(path)]
-        if path.is_dir():
-            below = sorted(one for one in path.rglob("*") if one.is_file())
-            return [str(value), [(str(one.relative_to(path)), _state(one)) for one in below]]
-    except OSError:
-        pass  # not a path, or one without permission
-    return str(value)
-
-
-def _state(path: Path) -> list[int]:
-    try:
-        state = path.stat()
-    except OSError:
-        return []
-    return [state.st_size, state.st_mtime_ns]

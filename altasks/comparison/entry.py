@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from altasks.comparison.arms import DEFAULT, Arm, arms_of
 from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool
 from altasks.comparison.result import ComparisonResult
 from altasks.comparison.settings import Settings, settings_of
+from altasks.comparison.watcher import Watcher, watcher_of
 from altasks.comparison.workers import Job, Watch, run_here, run_in_processes
 from altasks.data import Pool
 from altasks.errors import invalid
@@ -147,10 +147,14 @@ def compare(
         per_cost=per_cost,
         all_labels=all_labels,
     )
-    shown = sys.stderr.isatty() if progress is None else progress
-    watch: Watch = shown if callable(shown) else _print_point if shown else _ignore
     return compare_problem(
-        problem, arms_of(arms), settings, metric=metric, out=out, jobs=jobs, watch=watch
+        problem,
+        arms_of(arms),
+        settings,
+        metric=metric,
+        out=out,
+        jobs=jobs,
+        watcher=watcher_of(progress),
     )
 
 
@@ -163,7 +167,7 @@ def compare_problem(
     out: Path | str | None = None,
     jobs: int = 1,
     make_problem: Callable[[], Problem] | None = None,
-    watch: Watch | None = None,
+    watcher: Watcher | None = None,
     title: str = "",
 ) -> ComparisonResult:
     """Run what isn't in `out` yet, and compare; `al.compare` with its arguments put together.
@@ -176,7 +180,7 @@ def compare_problem(
         out: as of `compare`.
         jobs: as of `compare`.
         make_problem: makes the problem in another process; by default the data is sent there.
-        watch: called with each job and point, as soon as that is measured.
+        watcher: told how it goes on.
         title: above the picture.
     """
     jobs = require_whole("jobs", jobs, 1)
@@ -194,19 +198,21 @@ def compare_problem(
         config = _config(about, arm, seed)
         if rows.get(config) is None:
             left.append(Job(arm, seed, None if folder is None else _work(folder, config, rows)))
-    report = watch or _ignore
+    watcher = watcher or Watcher()
+    watcher.begin(len(wanted), len(left))
     done: Iterator[tuple[Job, dict[str, Any]]]
     if jobs == 1 or len(left) < 2:
-        done = run_here(problem, settings, left, report)
+        done = run_here(problem, settings, left, watcher.point)
     else:
         make = make_problem or partial(_problem_of, _as_lists(problem))
-        done = run_in_processes(make, settings, left, report, min(jobs, len(left)))
+        done = run_in_processes(make, settings, left, watcher.point, min(jobs, len(left)))
     try:
         with contextlib.closing(done) as finished:  # type: ignore[type-var]
             for job, values in finished:
                 rows.add(_config(about, job.arm, job.seed), values)
                 if job.folder is not None:
                     shutil.rmtree(job.folder, ignore_errors=True)
+                watcher.done(job, values)
     except KeyboardInterrupt as error:
         if folder is not None:
             error.add_note(
@@ -237,14 +243,23 @@ def _result(
         return found
 
     full = [row(None, seed) for seed in settings.seeds] if settings.all_labels else []
+    first = settings.seeds[0]
     return ComparisonResult(
-        {arm.name: [row(arm, seed)["points"] for seed in settings.seeds] for arm in arms},
-        metric=metric or row(arms[0], settings.seeds[0])["main_metric"],
+        {
+            _shown(arm, row(arm, first)): [row(arm, seed)["points"] for seed in settings.seeds]
+            for arm in arms
+        },
+        metric=metric or row(arms[0], first)["main_metric"],
         by_cost=settings.by_cost,
         full=[one["points"][0]["metrics"] for one in full],
         total=full[0]["points"][0]["labels"] if full else None,
         seeds=settings.seeds,
     )
+
+
+def _shown(arm: Arm, row: Mapping[str, Any]) -> str:
+    """Return an arm's name; of the default one, what that was."""
+    return f"{DEFAULT}: {row['asked_by']}" if arm.name == DEFAULT else arm.name
 
 
 class _Rows:
@@ -292,13 +307,3 @@ def _problem_of(given: Mapping[str, Any]) -> Problem:
     ids, samples, positional = given["pool"]
     pool = Pool(ids, samples.__getitem__, positional=positional, in_memory=True)
     return Problem(**{**given, "pool": pool})
-
-
-def _print_point(job: Job, point: Mapping[str, Any]) -> None:
-    spent = "" if point["spent"] is None else f" (cost {point['spent']:g})"
-    metrics = "  ".join(f"{name} {value:.3f}" for name, value in list(point["metrics"].items())[:3])
-    print(f"{job.name}: {point['labels']} labels{spent}  {metrics}", file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _ignore(job: Job, point: Mapping[str, Any]) -> None:
-    """Show nothing."""

@@ -58,8 +58,8 @@ def run_arm(
 
     Returns:
         `points`, each with `labels`, `spent` (cost; None in a run by samples), `metrics`,
-        `seconds_asking` (None of a round that another process asked) and `seconds`; and
-        `main_metric`.
+        `seconds_asking` (None of a round that another process asked) and `seconds`;
+        `main_metric`; and `asked_by`, the arm with what the task brought filled in.
 
     Raises:
         InvalidInputError: if the task can't be trained or measured.
@@ -82,6 +82,8 @@ def run_arm(
         costs=problem.costs,
         **arm.loop_settings(),
     ) as loop:
+        used = Arm(loop.acquisition, loop.strategy, cold_start=loop.cold_start)
+        asked_by = used.name
         asked_before = loop.round
         begun = time.perf_counter()
         for done in loop.run(oracle, test=split.test, **settings.run_arguments()):
@@ -115,6 +117,7 @@ def run_arm(
     return {
         "points": points,
         "main_metric": _main_metric(task, points[0]["metrics"]),
+        "asked_by": asked_by,
         "version": __version__,
     }
 

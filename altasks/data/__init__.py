@@ -8,6 +8,7 @@ from altasks.data.boxes.boxed import BoxedImages
 from altasks.data.boxes.coco import read_coco, write_coco
 from altasks.data.boxes.voc import count_voc, read_voc, write_voc
 from altasks.data.boxes.yolo import count_yolo, read_yolo, write_yolo
+from altasks.data.labelled_images import read_class_folders, read_image_table
 from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
 from altasks.data.masks.masks import decode_mask, encode_mask
@@ -52,10 +53,12 @@ __all__ = [
     "from_dataset",
     "lines_from_dataset",
     "read",
+    "read_class_folders",
     "read_coco",
     "read_coco_masks",
     "read_conll",
     "read_conllu",
+    "read_image_table",
     "read_label_studio",
     "read_line_folder",
     "read_line_table",

@@ -13,6 +13,7 @@ from altasks._internal.natural_order import in_natural_order
 from altasks.data.boxes.coco import read_coco
 from altasks.data.boxes.voc import read_voc
 from altasks.data.boxes.yolo import read_yolo
+from altasks.data.labelled_images import read_class_folders, read_image_table
 from altasks.data.lines import read_line_folder, read_line_table
 from altasks.data.masks.files import read_coco_masks, read_masks
 from altasks.data.pool import Pool, as_pool
@@ -114,6 +115,7 @@ def _of_frames(sentences: list[SRLSentence]) -> LabelledPool:
 _BOXES = ("object-detection",)
 _MASKS = ("segmentation",)
 _TAGS = ("ner",)
+_IMAGES = ("image-classification",)
 
 coco = FunctionReader(read_coco, "a JSON file in COCO's form, with boxes", _BOXES, _of_boxes)
 voc = FunctionReader(read_voc, "a folder of Pascal VOC's XML files", _BOXES, _of_boxes)
@@ -137,6 +139,15 @@ line_folder = FunctionReader(
 )
 line_table = FunctionReader(
     read_line_table, "a table of images of lines and transcripts", ("ocr",), _of_lines
+)
+class_folders = FunctionReader(
+    read_class_folders, "a folder of images for each class", _IMAGES, _of_pool
+)
+image_table = FunctionReader(
+    read_image_table,
+    "a table of images and labels",
+    ("image-classification", "regression"),
+    _of_pool,
 )
 table = FunctionReader(
     as_pool, "a CSV, TSV or JSONL file of texts", ("text-classification", "regression"), _of_pool

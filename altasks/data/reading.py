@@ -97,8 +97,8 @@ def read(path: str | PathLike[str], format: str, **options: Any) -> LabelledPool
         path: the file or folder.
         format: a registered reader: `"coco"`, `"voc"`, `"yolo"`, `"masks"`, `"coco_masks"`,
             `"conll"`, `"conllu"`, `"label_studio"`, `"tagged_jsonl"`, `"snips"`, `"srl"`,
-            `"line_folder"`, `"line_table"`, `"table"`, or one that another package brings
-            (`altasks.registry.READERS`).
+            `"line_folder"`, `"line_table"`, `"class_folders"`, `"image_table"`, `"table"`, or one
+            that another package brings (`altasks.registry.READERS`).
         **options: the reader's own, such as `images=` of `"coco"`; those of a built-in format are
             the keyword arguments of `altasks.data.read_coco` and the like.
 

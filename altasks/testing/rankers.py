@@ -27,10 +27,14 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
+from altasks.cli.compare import problem_of, read_data
+from altasks.cli.compare_command import order_from
+from altasks.cli.compare_options import SHARED as COMPARE_SHARED
 from altasks.cli.partial import Partial
 from altasks.cli.rank_command import request_of
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers import Ranker, RankOption, RankRequest, find_ranker
+from altasks.cli.rankers.base import compare_options_of
 from altasks.scoring import Scores
 from altasks.scoring.describe import describe_samples
 
@@ -45,6 +49,14 @@ class RankerSuite:
     def arguments(self) -> Sequence[str]:
         """Return a command line for at least four samples, without `--out`."""
         raise pytest.UsageError("RankerSuite needs a fixture `arguments`")
+
+    @pytest.fixture
+    def labelled(self) -> Sequence[str] | None:
+        """Return a command line of `altasks compare`, without `--out`; None leaves it untried.
+
+        Of at least four labelled samples, and settings with which a fit takes no time.
+        """
+        return None
 
     @pytest.fixture
     def request_made(self, arguments: Sequence[str], tmp_path: Path) -> RankRequest:
@@ -86,6 +98,33 @@ class RankerSuite:
         assert result.exit_code == 0, result.output
         for option in ranker.options:
             assert option.flag in result.output
+
+    def test_its_options_of_comparing_are_its_own(self, ranker: Ranker) -> None:
+        """Each has a flag that no shared option of `altasks compare` has."""
+        flags = [option.flag for option in compare_options_of(ranker)]
+        assert len(set(flags)) == len(flags)
+        assert not set(flags) & {option.flag for option in COMPARE_SHARED}
+
+    def test_labelled_data_trains_its_task(
+        self, labelled: Sequence[str] | None, tmp_path: Path
+    ) -> None:
+        """`altasks compare` reads labels that the task takes; it learns from them, from fresh."""
+        if labelled is None:
+            pytest.skip("no labelled data was given")
+        order = order_from([*labelled, "--out", str(tmp_path / "compared")])
+        data = read_data(order)
+        samples, labels = data.pairs()
+        assert len(samples) == len(data) >= 4
+        problem = problem_of(order, data)
+        task, other = problem.build(0), problem.build(0)
+        assert task is not other
+        with al.ActiveLoop(task, data.pool, progress=False) as loop:
+            loop.tell(data.pool.labels)
+            loop.fit()
+            metrics = loop.evaluate((samples, labels))
+        assert all(math.isfinite(value) for value in metrics.values())
+        again = problem_of(order_from([*labelled, "--out", str(tmp_path / "compared")]))
+        assert again.recipe() == problem.recipe()
 
     def test_the_queue_is_what_python_gives(
         self, arguments: Sequence[str], request_made: RankRequest, ranker: Ranker, tmp_path: Path

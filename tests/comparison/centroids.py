@@ -44,7 +44,7 @@ class Centroids:
         return {"coverage": 1.0, "accuracy": accuracy, "error": 1 - accuracy}
 
     def cost(self, sample, prediction=None):
-        return 1.0 + int(abs(sample))
+        return 1.0 + int(float(sample))
 
 
 def numbers(count=60, seed=0):

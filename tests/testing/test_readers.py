@@ -69,6 +69,19 @@ def write_masks(folder):
     return folder / "images", {"masks": folder / "masks", "classes": ["sky", "cat"]}
 
 
+def write_class_folders(folder):
+    save_images(folder / "photos" / "cat", "a.png")
+    save_images(folder / "photos" / "dog", "b.png")
+    return folder / "photos", {}
+
+
+def write_image_table(folder):
+    save_images(folder / "photos", "a.png", "b.png")
+    path = folder / "photos.csv"
+    path.write_text("image,label\nphotos/a.png,cat\nphotos/b.png,\n")
+    return path, {}
+
+
 def write_conll(folder):
     path = folder / "tagged.conll"
     path.write_text("Ada B-PER\nwrote O\n\nParis B-LOC\n")
@@ -151,10 +164,12 @@ def write_table(folder):
 
 
 WRITERS = {
+    "class_folders": (write_class_folders, ("cat", "dog")),
     "coco": (write_coco, ("cat",)),
     "coco_masks": (write_coco, ("background", "cat")),
     "conll": (write_conll, ("LOC", "PER")),
     "conllu": (write_conllu, ("LOC", "PER")),
+    "image_table": (write_image_table, ("cat",)),
     "label_studio": (write_label_studio, ("PER",)),
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
@@ -203,6 +218,11 @@ class TestBuiltin(ReaderSuite):
             "segmentation": lambda: al.Segmentation(nn.Conv2d(3, 2, 1), labels=classes),
             "ocr": lambda: al.OCR(members=[al.CRNN("ehtx ", height=32, channels=8, hidden=8)]),
             "object-detection": task_of_boxes,
+            "image-classification": lambda: al.ImageClassification(
+                nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)),
+                labels=["cat", "dog"],
+                input_size=8,
+            ),
         }
         return make[reader.tasks[0]]
 

@@ -82,3 +82,10 @@ class TestRanker(RankerSuite):
         al.get_task("number-line")().save(tmp_path / "saved")
         shared = ["--task", "number-line", "--model", str(tmp_path / "saved")]
         return [*shared, "--pool", str(write_numbers(tmp_path)), "--jitter", "0.2"]
+
+    @pytest.fixture
+    def labelled(self, tmp_path):
+        al.get_task("number-line")().save(tmp_path / "saved")
+        path = tmp_path / "labelled.txt"
+        path.write_text("0.9 high\n0.8 high\n0.2 low\n0.4 low\n0.5\n")
+        return ["--task", "number-line", "--model", str(tmp_path / "saved"), "--data", str(path)]

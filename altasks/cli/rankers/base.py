@@ -1,4 +1,4 @@
-"""The seam between `altasks rank` and a task: what a ranker is, and what it is given."""
+"""The seam between the shell and a task: what a ranker is, and what it is given."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from altasks.cli.rankers.labelled_files import read_format
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 T = TypeVar("T")
 
@@ -109,6 +110,45 @@ class RankRequest:
         return self.model
 
 
+@dataclass(frozen=True, kw_only=True)
+class CompareRequest(RankRequest):
+    """The options of one `altasks compare` that concern data and model.
+
+    Attributes:
+        format: the registered reader of the data; None: the ranker's choice.
+        reader_options: further options of that reader.
+        label_columns: the columns of a table with labels; empty for the ranker's choice.
+        training_args: of the model's library; empty for the task's own.
+    """
+
+    format: str | None = None
+    reader_options: Mapping[str, Any] = field(default_factory=dict)
+    label_columns: Sequence[str] = ()
+    training_args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def checkpoint(self) -> str:
+        """`--model`, for a task that needs one.
+
+        Raises:
+            InvalidInputError: if it wasn't given.
+        """
+        if self.model is None:
+            raise invalid("--model", "a model to train: a folder or a hub name", "none")
+        return self.model
+
+    @property
+    def label_column(self) -> str | None:
+        """`--label-column`, where there can be only one; None if it wasn't given.
+
+        Raises:
+            InvalidInputError: if it was given twice.
+        """
+        if len(self.label_columns) > 1:
+            raise invalid("--label-column", "one column", f"{len(self.label_columns)}")
+        return next(iter(self.label_columns), None)
+
+
 class Scorer(Protocol):
     """An acquisition function that notes what it sees while it scores."""
 
@@ -125,7 +165,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Ranker(Protocol):
-    """How `altasks rank` reads, builds, scores and shows one task.
+    """How the shell reads, builds, scores, trains and shows one task.
 
     A ranker is made without arguments and registered under the task's name, altasks' own as well
     as a third party's (entry-point group `altasks.rankers`). Its module should import nothing
@@ -134,11 +174,13 @@ class Ranker(Protocol):
 
     Attributes:
         options: the options that only this task has, or that differ for it.
+        compare_options: the options that only this task has in `altasks compare`; None: `options`.
         sheet: how a contact sheet is laid out, where pictures aren't about square: keyword
             arguments of `altasks.report.contact_sheet`.
     """
 
     options: tuple[RankOption[Any], ...] = ()
+    compare_options: tuple[RankOption[Any], ...] | None = None
     sheet: Mapping[str, int] = {}
 
     def check(self, request: RankRequest) -> None:
@@ -174,3 +216,61 @@ class Ranker(Protocol):
     def reason(self, description: Mapping[str, Any]) -> str:
         """Return one line on why a sample scores as it does, from what the task describes."""
         ...
+
+    # For `altasks compare`.
+
+    def check_compare(self, request: CompareRequest) -> None:
+        """Refuse options that contradict each other, before any file is read.
+
+        Raises:
+            InvalidInputError: naming the options.
+        """
+        del request
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return the samples and labels of `--data`, or of `--test`.
+
+        By default by the reader that is registered for the task.
+        """
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            options=request.reader_options,
+            columns={"label_column": request.label_column, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return a fresh task for these classes, to be trained; by default, that of `build`.
+
+        Args:
+            request: its `seed` is the run's.
+            data: with the classes.
+            committee: of an arm that brings one; None: as the options say.
+
+        Raises:
+            InvalidInputError: for a committee, or training arguments, that the task can't take.
+        """
+        del data
+        refuse_training(request, committee)
+        return self.build(request)
+
+
+def compare_options_of(ranker: Ranker) -> tuple[RankOption[Any], ...]:
+    """Return the options that a ranker's task has in `altasks compare`."""
+    own = ranker.compare_options
+    return ranker.options if own is None else own
+
+
+def refuse_training(request: CompareRequest, committee: Any) -> None:
+    """Refuse what only the task's own ranker could pass on.
+
+    Raises:
+        InvalidInputError: naming the option.
+    """
+    if committee is not None:
+        raise invalid("--arm", f"no committee: {request.task} takes none from here", "one")
+    if request.training_args:
+        raise invalid("--training-arg", f"not to be given: {request.task} takes none", "it")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from altasks.cli.rankers.base import Ranker
+from altasks.cli.rankers.base import Ranker, RankOption
 from altasks.errors import AltasksError, UnknownNameError
 from altasks.registry import RANKERS, TASKS
 
@@ -34,12 +35,12 @@ def task_names() -> list[str]:
     return sorted({*RANKERS.names(), *TASKS.names()})
 
 
-def tasks_with(flag: str) -> list[str]:
-    """Return the tasks whose ranker has an option."""
+def tasks_with(flag: str, own: Callable[[Ranker], Sequence[RankOption[Any]]]) -> list[str]:
+    """Return the tasks whose ranker has an option among those that `own` returns."""
     names = []
     for name in task_names():
         try:
-            options: tuple[Any, ...] = find_ranker(name).options
+            options = own(find_ranker(name))
         except AltasksError:  # a package that can't be loaded is not asked
             continue
         if any(option.flag == flag for option in options):

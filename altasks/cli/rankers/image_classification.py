@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
 from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.labelled_files import TABLES, class_names, has_several, read_format
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
     FEW_PASSES,
+    FROZEN_LAYERS,
+    HEAD_DROPOUT,
     SHEET,
     check_dropout,
+    committee_for,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import kind_of, settings_of
@@ -21,7 +25,7 @@ from altasks.cli.rankers.text_classification import predicted_classes
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
     from altasks.tasks.image_classification.task import ImageClassification
 
 VIEWS: RankOption[bool] = RankOption(
@@ -35,6 +39,7 @@ class ImageClassificationRanker(Ranker):
     options: tuple[RankOption[Any], ...] = (
         VIEWS, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
     )  # fmt: skip
+    compare_options = (VIEWS, FEW_PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
 
     def check(self, request: RankRequest) -> None:
         """Refuse two committees at once, and dropout without passes."""
@@ -66,6 +71,52 @@ class ImageClassificationRanker(Ranker):
         if settings and not (folder / "config.json").is_file():
             return _of_timm(folder, settings, options)
         return _of_checkpoint(request.checkpoint, folder, settings, options)
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return the images of a folder for each class, or of a table of paths and labels."""
+        table = path.suffix.lower() in TABLES and not path.is_dir()
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual="image_table" if table else "class_folders",
+            options=request.reader_options,
+            columns={"label_column": request.label_column, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> ImageClassification:
+        """Return the task around a checkpoint, whose head is made for these classes.
+
+        Raises:
+            InvalidInputError: for a saved network of timm with other classes.
+        """
+        from altasks.committees import Views
+        from altasks.tasks.image_classification.task import ImageClassification
+
+        if committee is None and request.value(VIEWS):
+            committee = Views()
+        options: dict[str, Any] = {
+            "committee": committee_for(request, committee, FEW_PASSES),
+            "device": request.device,
+            "batch_size": request.samples_at_once,
+            "frozen_layers": request.value(FROZEN_LAYERS),
+            "training_args": request.training_args or None,
+        }
+        classes = class_names(data)
+        folder = Path(request.checkpoint)
+        settings = settings_of(folder, "image-classification", "ImageClassification")
+        if settings and not (folder / "config.json").is_file():
+            if list(settings["labels"]) != classes:
+                raise invalid(
+                    "--model", f"a network for the classes {', '.join(map(str, classes))}",
+                    f"one for {', '.join(map(str, settings['labels']))}",
+                )  # fmt: skip
+            return _of_timm(folder, settings, options)
+        return ImageClassification(
+            request.checkpoint, labels=classes, multi_label=has_several(data), **options
+        )
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the path."""

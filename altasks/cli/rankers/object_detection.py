@@ -8,16 +8,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
 from altasks.cli.rankers.class_weights import weights_line
 from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.labelled_files import read_format
 from altasks.cli.rankers.options import SHEET
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
     from altasks.tasks.object_detection.task import ObjectDetection
 
 #: How many boxes a reason names.
@@ -49,6 +50,12 @@ IMAGE_SIZE: RankOption[int | None] = RankOption(
     "--image-size", int, "The longer side that the model sees; its own by default.", None
 )
 
+WEIGHTS: RankOption[Path | None] = RankOption(
+    "--weights", Path, "Weights (.safetensors) to start from, for a description (.yaml).", None
+)
+#: Suffix of labelled images -> their format.
+_FORMATS = {".yaml": "yolo", ".yml": "yolo", ".json": "coco"}
+
 
 class ObjectDetectionRanker(Ranker):
     """Ranks the images of a folder by the boxes found in them."""
@@ -56,6 +63,7 @@ class ObjectDetectionRanker(Ranker):
     options: tuple[RankOption[Any], ...] = (
         CLASS_WEIGHTS, REDUCE, CONF, IMAGE_SIZE, SHEET,
     )  # fmt: skip
+    compare_options = (WEIGHTS, CONF, IMAGE_SIZE)
 
     def check(self, request: RankRequest) -> None:
         """Refuse the description of a network, which has no weights."""
@@ -82,6 +90,37 @@ class ObjectDetectionRanker(Ranker):
             imgsz=request.value(IMAGE_SIZE),
             device=request.device,
             batch_size=request.samples_at_once,
+            **chosen,
+        )
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return images and boxes: of a data YAML (YOLO), a JSON (COCO), or as --format says."""
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual=_FORMATS.get(path.suffix.lower()),
+            options=request.reader_options,
+            columns={"label_column": request.label_column, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> ObjectDetection:
+        """Return the task around a detector, or the description of one, for these classes."""
+        from altasks.tasks.object_detection.task import ObjectDetection
+
+        conf = request.value(CONF)
+        chosen: dict[str, Any] = {} if conf is None else {"conf": conf}
+        return ObjectDetection(
+            request.checkpoint,
+            labels=list(data.classes),
+            weights=request.value(WEIGHTS),
+            committee=committee,
+            imgsz=request.value(IMAGE_SIZE),
+            device=request.device,
+            batch_size=request.samples_at_once,
+            training_args=request.training_args or None,
             **chosen,
         )
 

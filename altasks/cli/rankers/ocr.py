@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
 from altasks.cli.rankers.image_folder import image_fields
+from altasks.cli.rankers.labelled_files import read_format
 from altasks.cli.rankers.options import SHEET
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 _TABLES = (".csv", ".tsv")
 
@@ -33,6 +34,7 @@ class OCRRanker(Ranker):
     """Ranks images of lines by how much several readers disagree."""
 
     options: tuple[RankOption[Any], ...] = (MEMBER, IMAGE_COLUMN, SHEET)
+    compare_options = (MEMBER, IMAGE_COLUMN)
     sheet: Mapping[str, int] = {"columns": 2, "tile": 600}  # lines are wide and flat
 
     def check(self, request: RankRequest) -> None:
@@ -71,6 +73,42 @@ class OCRRanker(Ranker):
             members=[_member(name) for name in named],
             device=request.device,
             batch_size=request.samples_at_once,
+        )
+
+    def check_compare(self, request: CompareRequest) -> None:
+        """Refuse a committee of nobody."""
+        self.check(request)
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return lines and transcripts, of a table or of a folder with texts beside the images."""
+        table = path.suffix.lower() in _TABLES
+        columns = {"image_column": request.value(IMAGE_COLUMN), "text_column": request.label_column}
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual="line_table" if table else "line_folder",
+            options=request.reader_options,
+            columns={**columns, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return the task with its readers; networks learn letters that are new to them."""
+        del data
+        from altasks.tasks.ocr.task import OCR
+
+        if committee is not None:
+            raise invalid("--arm", "no committee: the readers are it", "one")
+        members = request.value(MEMBER)
+        named = [*([] if request.model is None else [request.model]), *members]
+        return OCR(
+            members=[_member(name) for name in named],
+            device=request.device,
+            batch_size=request.samples_at_once,
+            extend_alphabet=True,
+            training_args=request.training_args or None,
         )
 
     def fields(self, sample: Any) -> dict[str, Any]:

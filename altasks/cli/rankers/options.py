@@ -37,6 +37,16 @@ DROPOUT_LAYERS: RankOption[DropoutLayers] = RankOption(
     "With passes: 'head' runs the model once and draws only its last dropout.",
     DropoutLayers.ALL,
 )
+#: The same for models that are trained again and again: asking costs as much as one pass.
+HEAD_DROPOUT: RankOption[DropoutLayers] = RankOption(
+    "--dropout-layers",
+    DropoutLayers,
+    "With passes: 'all' draws every dropout, for the price of so many passes.",
+    DropoutLayers.HEAD,
+)
+FROZEN_LAYERS: RankOption[int] = RankOption(
+    "--frozen-layers", int, "How many of the model's lower layers stay as they are.", 0, min=0
+)
 TRUNCATE: RankOption[bool] = RankOption(
     "--truncate", bool, "Read the beginning of texts that are too long.", False
 )
@@ -70,3 +80,8 @@ def mc_dropout(request: RankRequest, passes: RankOption[int]) -> Any:
         p=request.value(DROPOUT),
         seed=request.seed,
     )
+
+
+def committee_for(request: RankRequest, committee: Any, passes: RankOption[int]) -> Any:
+    """Return the committee of an arm, or that of `--passes`."""
+    return mc_dropout(request, passes) if committee is None else committee

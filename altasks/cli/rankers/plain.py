@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.abilities import Loads, provides
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import (
+    CompareRequest,
+    Ranker,
+    RankOption,
+    RankRequest,
+    refuse_training,
+)
+from altasks.cli.rankers.labelled_files import TABLES, class_names, formats_of
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 #: How many entries of a description a reason shows.
 _SHOWN = 3
@@ -37,6 +45,7 @@ class PlainRanker(Ranker):
     """
 
     options: tuple[RankOption[Any], ...] = (_COLUMN,)
+    compare_options = (_COLUMN,)
 
     def __init__(self, task: str) -> None:
         self.task = task
@@ -64,11 +73,14 @@ class PlainRanker(Ranker):
         Raises:
             InvalidInputError: if its class can't be made from what the shell has.
         """
+        return self._made(request, {})
+
+    def _made(self, request: RankRequest, given: dict[str, Any]) -> Any:
+        """Return the task, made with what is given and what the options say."""
         from altasks.registry import get_task
 
         made_by = get_task(self.task)
         parameters = inspect.signature(made_by).parameters
-        given: dict[str, Any] = {}
         if request.device is not None:
             if "device" not in parameters:
                 raise invalid("--device", f"not to be given: {self.task} has no such setting", "it")
@@ -103,6 +115,53 @@ class PlainRanker(Ranker):
                 raise invalid("--model", "an existing folder or file", repr(request.model))
             task.load(request.model)
         return task
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return labelled samples by the task's reader; without one, the rows of a table."""
+        if request.format is not None or formats_of(self.task) or path.suffix not in TABLES:
+            return super().read_labelled(request, path)
+        from altasks.data import LabelledPool, Pool
+        from altasks.data.label_cells import labels_of
+        from altasks.data.tables import read_table
+
+        columns = read_table(path).columns
+        column = request.label_column or "label"
+        if column not in columns:
+            listed = ", ".join(map(repr, columns))
+            raise invalid("--label-column", f"one of the columns {listed}", repr(column))
+        text = request.value(_COLUMN) or ("text" if "text" in columns else None)
+        rows = rows_of_table(
+            {name: cells for name, cells in columns.items() if name != column},
+            replace(request, pool=path),
+        )
+        if text is not None and text not in columns:
+            listed = ", ".join(map(repr, columns))
+            raise invalid("--text-column", f"one of the columns {listed}", repr(text))
+        labels = labels_of(rows.ids, columns[column], column)
+        at = rows.at if text is None else columns[text].__getitem__
+        return LabelledPool(Pool(rows.ids, at, positional=rows.positional, labels=labels))
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return the task, given the classes, committee and training arguments that it takes.
+
+        Raises:
+            InvalidInputError: if its class can't be made from what the shell has.
+        """
+        from altasks.registry import get_task
+
+        parameters = inspect.signature(get_task(self.task)).parameters
+        given: dict[str, Any] = {}
+        if "labels" in parameters and (classes := class_names(data)):
+            given["labels"] = classes
+        if committee is not None and "committee" in parameters:
+            given["committee"], committee = committee, None
+        if request.training_args and "training_args" in parameters:
+            given["training_args"] = request.training_args
+            request = replace(request, training_args={})
+        refuse_training(request, committee)
+        return self._made(request, given)
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the text, the path or the row; nothing of a sample that is no JSON."""

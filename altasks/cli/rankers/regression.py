@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
 from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.measurements import read_measurements, read_numbers
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
     FEW_PASSES,
+    FROZEN_LAYERS,
+    HEAD_DROPOUT,
+    PASSES,
     SHEET,
     TEXT_COLUMN,
     TRUNCATE,
     check_dropout,
+    committee_for,
     mc_dropout,
 )
-from altasks.cli.rankers.plain import rows_of_table
 from altasks.cli.rankers.saved import settings_of
 from altasks.cli.rankers.text_classification import read_texts, text_fields
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 _WEIGHTS = "model.safetensors"
+
+HIDDEN: RankOption[Sequence[str]] = RankOption(
+    "--hidden", list[str], "Without --model: units of a hidden layer, once for each; 50.", ()
+)
 
 
 class RegressionRanker(Ranker):
@@ -36,6 +43,17 @@ class RegressionRanker(Ranker):
     options: tuple[RankOption[Any], ...] = (
         TEXT_COLUMN, TRUNCATE, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
     )  # fmt: skip
+    compare_options = (
+        TEXT_COLUMN, TRUNCATE, HIDDEN, PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS,
+    )  # fmt: skip
+
+    def check_compare(self, request: CompareRequest) -> None:
+        """Refuse widths that are none, and layers of a network that is given."""
+        for width in request.value(HIDDEN):
+            if not width.isdecimal() or int(width) < 1:
+                raise invalid("--hidden", "a whole number of at least 1", repr(width))
+            if request.model is not None:
+                raise invalid("--hidden", "not to be given: --model has its layers", "it")
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes, and a sheet of what has no pictures."""
@@ -48,12 +66,15 @@ class RegressionRanker(Ranker):
 
     def read(self, request: RankRequest) -> Pool:
         """Return rows of numbers for a network of a table, else images or texts."""
+        from altasks.data.tables import read_table
+
         if request.pool.is_dir():
             return read_image_folder(request)
         folder = Path(request.checkpoint)
         if not _is_of_table(folder):
             return read_texts(request)
-        return _read_numbers(request, _saved(_first(folder)).get("columns"))
+        columns = read_table(request.pool).columns
+        return read_numbers(columns, request, _saved(_first(folder)).get("columns"))
 
     def build(self, request: RankRequest) -> Any:
         """Return the task with its weights and the constants of its scaling.
@@ -94,6 +115,41 @@ class RegressionRanker(Ranker):
         if settings:
             task.load(folder)
         return task
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return the rows of a table, or its texts for a language model, with numbers as labels."""
+        column = request.value(TEXT_COLUMN)
+        texts = column is not None or request.model is not None
+        return read_measurements(path, request, column, texts=texts)
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return a network over the columns of a table, or the task around a checkpoint."""
+        from altasks.tasks.regression.task import Regression
+
+        targets = list(request.label_columns)
+        options: dict[str, Any] = {
+            "targets": targets if len(targets) > 1 else 1,
+            "committee": committee_for(request, committee, PASSES),
+            "device": request.device,
+            "batch_size": request.batch_size,
+            "training_args": request.training_args or None,
+        }
+        if request.model is not None:
+            return Regression(
+                request.model,
+                too_long="truncate" if request.value(TRUNCATE) else "error",
+                frozen_layers=request.value(FROZEN_LAYERS),
+                **options,
+            )
+        dropout = request.value(DROPOUT)
+        return Regression(
+            features=list(data.pool.at(0)),
+            hidden=[int(width) for width in request.value(HIDDEN)] or [50],
+            dropout=0.1 if dropout is None else dropout,
+            **options,
+        )
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the row, the text or the path."""
@@ -172,51 +228,3 @@ def _hidden_widths(weights: Path) -> list[int]:
         if name.startswith("net.") and name.endswith(".weight")
     )
     return [width for _, width in layers[:-1]]
-
-
-def _read_numbers(request: RankRequest, names: list[str] | None) -> Pool:
-    """Return the rows of a table as mappings from column to number, checked.
-
-    Raises:
-        InvalidInputError: naming the row and column of a cell that is no number.
-    """
-    from altasks.data import Pool
-    from altasks.data.tables import read_table
-
-    columns = read_table(request.pool).columns
-    missing = [name for name in names or () if name not in columns]
-    if missing:
-        raise invalid(
-            "--pool",
-            f"the columns the model was trained on, {', '.join(map(repr, names or ()))}",
-            f"no {missing[0]!r}",
-            where=str(request.pool),
-        )
-    rows = rows_of_table(columns, request)
-    kept = names or list(rows.at(0))
-    numbers = {name: _numbers(name, columns[name], request.pool) for name in kept}
-    return Pool(
-        rows.ids,
-        lambda place: {name: numbers[name][place] for name in kept},
-        positional=rows.positional,
-    )
-
-
-def _numbers(name: str, cells: list[Any], path: Path) -> list[float]:
-    values = []
-    for row, cell in enumerate(cells):
-        try:
-            # A CSV has nothing but text.
-            value = float("nan") if cell is None or isinstance(cell, bool) else float(cell)
-        except (TypeError, ValueError):
-            value = float("nan")
-        if not math.isfinite(value):
-            raise invalid(
-                "--pool",
-                "a finite number in every cell that the model reads",
-                "an empty one" if cell in (None, "") else repr(cell),
-                where=f"{path}, row {row}, column {name!r}",
-                hint="Fill it in, or leave the row out.",
-            )
-        values.append(value)
-    return values

@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.abilities import StreamsItself, provides
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
 from altasks.cli.rankers.class_weights import weights_line
 from altasks.cli.rankers.image_folder import image_fields, read_image_folder
+from altasks.cli.rankers.labelled_files import read_format
 from altasks.cli.rankers.options import SHEET
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
     from altasks.tasks.segmentation.task import Segmentation
 
 CLASS_WEIGHTS: RankOption[Path | None] = RankOption(
@@ -57,6 +58,42 @@ class SegmentationRanker(Ranker):
         return Segmentation(
             request.checkpoint, device=request.device, batch_size=request.batch_size or 1
         )
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return images and masks: of folders, or of a JSON file with outlines (COCO)."""
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual="coco_masks" if path.suffix.lower() == ".json" else "masks",
+            options=request.reader_options,
+            columns={"label_column": request.label_column, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Segmentation:
+        """Return the task that `Segmentation.save` wrote, which is trained anew.
+
+        Raises:
+            InvalidInputError: if it is for other classes than the data has.
+        """
+        from altasks.tasks.segmentation.task import Segmentation
+
+        task = Segmentation(
+            request.checkpoint,
+            committee=committee,
+            void=getattr(data.source, "void", None),
+            device=request.device,
+            batch_size=request.batch_size or 1,
+            training_args=request.training_args or None,
+        )
+        if data.classes and list(task.labels) != list(data.classes):
+            raise invalid(
+                "--model", f"a network for the classes {', '.join(data.classes)}",
+                f"one for {', '.join(map(str, task.labels))}",
+            )  # fmt: skip
+        return task
 
     def scorer(self, request: RankRequest, task: Any) -> MaskScorer | None:
         """Return an acquisition function that weighs classes, if there are masks to count."""

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
-from altasks.cli.rankers.options import DROPOUT, DROPOUT_LAYERS, PASSES, check_dropout
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
+from altasks.cli.rankers.options import (
+    DROPOUT,
+    DROPOUT_LAYERS,
+    FROZEN_LAYERS,
+    HEAD_DROPOUT,
+    PASSES,
+    check_dropout,
+)
 from altasks.cli.rankers.plain import rows_of_table
-from altasks.cli.rankers.tagging import doubtful_spans, tagger
+from altasks.cli.rankers.tagging import doubtful_spans, tagger, tagger_to_train
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 
 class SRLRanker(Ranker):
     """Ranks the sentences of a JSON lines file, whose predicates are given."""
 
     options: tuple[RankOption[Any], ...] = (PASSES, DROPOUT, DROPOUT_LAYERS)
+    compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes."""
@@ -66,6 +74,14 @@ class SRLRanker(Ranker):
         from altasks.tasks.srl.task import SRL
 
         return tagger(SRL, request)
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return the task around a checkpoint, whose head is made for these roles."""
+        from altasks.tasks.srl.task import SRL
+
+        return tagger_to_train(SRL, request, data, committee)
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the words and the indices of the predicates."""

@@ -6,22 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
+from altasks.cli.rankers.labelled_files import TABLES, read_format
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
+    FROZEN_LAYERS,
+    HEAD_DROPOUT,
     PASSES,
     check_dropout,
+    committee_for,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
-#: Files that are tables; any other is read as columns, one word a line.
-TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+#: Suffix of labelled sentences -> their format; any other file is read as CoNLL columns.
+_FORMATS = {
+    ".json": "label_studio", ".jsonl": "tagged_jsonl", ".ndjson": "tagged_jsonl",
+    ".conllu": "conllu",
+}  # fmt: skip
 
 _TEXT_COLUMN: RankOption[str | None] = RankOption(
     "--text-column",
@@ -37,6 +44,7 @@ class NERRanker(Ranker):
     options: tuple[RankOption[Any], ...] = (
         _TEXT_COLUMN, PASSES, DROPOUT, DROPOUT_LAYERS,
     )  # fmt: skip
+    compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes."""
@@ -68,6 +76,26 @@ class NERRanker(Ranker):
         from altasks.tasks.ner.task import NER
 
         return tagger(NER, request)
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return tagged sentences, in the format that the file's suffix says."""
+        usual = "snips" if path.is_dir() else _FORMATS.get(path.suffix.lower(), "conll")
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual=usual,
+            options=request.reader_options,
+            columns={"label_column": request.label_column, "id_column": request.id_column},
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return the task around a checkpoint, whose head is made for these labels."""
+        from altasks.tasks.ner.task import NER
+
+        return tagger_to_train(NER, request, data, committee)
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the text, or the words."""
@@ -110,6 +138,21 @@ def tagger(adapter: Any, request: RankRequest) -> Any:
             hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
             f"{adapter.__name__}.save wrote.",
         ) from error
+
+
+def tagger_to_train(
+    adapter: Any, request: CompareRequest, data: LabelledPool, committee: Any
+) -> Any:
+    """Return a task that learns to tag words, `NER` or `SRL`, with a head for the data's labels."""
+    return adapter(
+        request.checkpoint,
+        labels=list(data.classes),
+        committee=committee_for(request, committee, PASSES),
+        device=request.device,
+        batch_size=request.samples_at_once,
+        frozen_layers=request.value(FROZEN_LAYERS),
+        training_args=request.training_args or None,
+    )
 
 
 def doubtful_spans(spans: list[Mapping[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Ranking texts for classification: a table of texts in, classes out."""
+"""Ranking and comparing texts for classification: a table of texts in, classes out."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.rankers.base import Ranker, RankOption, RankRequest
+from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
+from altasks.cli.rankers.labelled_files import class_names, has_several, read_format
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
+    FROZEN_LAYERS,
+    HEAD_DROPOUT,
     PASSES,
     TEXT_COLUMN,
     TRUNCATE,
     check_dropout,
+    committee_for,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import kind_of, settings_of
 from altasks.errors import InvalidInputError, invalid
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.data import LabelledPool, Pool
 
 
 class TextClassificationRanker(Ranker):
@@ -28,6 +32,9 @@ class TextClassificationRanker(Ranker):
 
     options: tuple[RankOption[Any], ...] = (
         TEXT_COLUMN, TRUNCATE, PASSES, DROPOUT, DROPOUT_LAYERS,
+    )  # fmt: skip
+    compare_options = (
+        TEXT_COLUMN, TRUNCATE, PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS,
     )  # fmt: skip
 
     def check(self, request: RankRequest) -> None:
@@ -68,6 +75,39 @@ class TextClassificationRanker(Ranker):
                 hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
                 "TextClassification.save wrote.",
             ) from error
+
+    def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
+        """Return the texts of a table and their labels, of a column 'label' if none is named."""
+        return read_format(
+            path,
+            request.task,
+            format=request.format,
+            usual="table",
+            options=request.reader_options,
+            columns={
+                "text_column": request.value(TEXT_COLUMN),
+                "label_column": request.label_column or "label",
+                "id_column": request.id_column,
+            },
+        )
+
+    def build_to_train(
+        self, request: CompareRequest, data: LabelledPool, committee: Any = None
+    ) -> Any:
+        """Return the task around a checkpoint, whose head is made for these classes."""
+        from altasks.tasks.text_classification.task import TextClassification
+
+        return TextClassification(
+            request.checkpoint,
+            labels=class_names(data),
+            multi_label=has_several(data),
+            committee=committee_for(request, committee, PASSES),
+            device=request.device,
+            batch_size=request.samples_at_once,
+            too_long="truncate" if request.value(TRUNCATE) else "error",
+            frozen_layers=request.value(FROZEN_LAYERS),
+            training_args=request.training_args or None,
+        )
 
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the text."""

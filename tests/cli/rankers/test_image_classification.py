@@ -247,3 +247,8 @@ class TestConformance(RankerSuite):
     def arguments(self, model, pool):
         task = ["--task", "image-classification", "--views"]
         return [*task, "--model", str(model), "--pool", str(pool)]
+
+    @pytest.fixture
+    def labelled(self, model, pool):
+        task = ["--task", "image-classification", "--model", str(model), "--data", str(pool)]
+        return [*task, "--training-arg", "max_steps=1"]

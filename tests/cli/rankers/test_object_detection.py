@@ -165,3 +165,15 @@ class TestConformance(RankerSuite):
     @pytest.fixture
     def arguments(self, detector, pool):
         return ["--task", "object-detection", "--model", str(detector), "--pool", str(pool)]
+
+    @pytest.fixture
+    def labelled(self, detector, pool, tmp_path):
+        for image in pool.rglob("*.png"):
+            text = (tmp_path / "boxes" / image.relative_to(pool)).with_suffix(".txt")
+            text.parent.mkdir(parents=True, exist_ok=True)
+            text.write_text("0 0.5 0.5 0.4 0.4\n1 0.3 0.3 0.2 0.2\n")
+        task = ["--task", "object-detection", "--model", str(detector), "--image-size", "32"]
+        data = ["--data", str(tmp_path / "boxes"), "--format", "yolo"]
+        options = [f"images={pool}", 'names=["cup", "spoon"]']
+        data += [word for option in options for word in ("--reader-option", option)]
+        return [*task, *data, "--training-arg", "epochs=1", "--training-arg", "batch=2"]

@@ -132,3 +132,13 @@ class TestConformance(RankerSuite):
     def arguments(self, lines, committee):
         shutil.copy(lines / "a.png", lines / "d.png")
         return ["--task", "ocr", "--member", str(committee[0]), "--pool", str(lines)]
+
+    @pytest.fixture
+    def labelled(self, committee, tmp_path):
+        folder = tmp_path / "read"
+        folder.mkdir()
+        for name in "abcd":
+            Image.new("L", (60, 32), 200).save(folder / f"{name}.png")
+            (folder / f"{name}.gt.txt").write_text(f"{name}{name}")
+        task = ["--task", "ocr", "--member", str(committee[1]), "--data", str(folder)]
+        return [*task, "--training-arg", "max_steps=1"]

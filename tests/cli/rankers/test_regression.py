@@ -154,3 +154,11 @@ class TestConformance(RankerSuite):
     @pytest.fixture
     def arguments(self, networks, table):
         return ["--task", "regression", "--model", str(networks / "three"), "--pool", str(table)]
+
+    @pytest.fixture
+    def labelled(self, tmp_path):
+        path = tmp_path / "labelled.csv"
+        rows = [f"r{i},{row['width']},{row['height']},{SIZES[i]}" for i, row in enumerate(ROWS)]
+        path.write_text("\n".join(["id,width,height,size", *rows[:9], "last,1,2,"]))
+        task = ["--task", "regression", "--data", str(path), "--label-column", "size"]
+        return [*task, "--hidden", "8", "--training-arg", "max_steps=2"]

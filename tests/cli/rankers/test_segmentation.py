@@ -149,3 +149,19 @@ class TestConformance(RankerSuite):
         model, pool = folder / "model", folder / "pool"
         task = ["--task", "segmentation", "--regions", "grid:32"]
         return [*task, "--model", str(model), "--pool", str(pool)]
+
+    @pytest.fixture
+    def labelled(self, folder, tmp_path):
+        from PIL import Image
+
+        masks = tmp_path / "masks"
+        masks.mkdir()
+        for path in (folder / "pool").glob("*.png"):
+            with Image.open(path) as image:
+                mask = np.zeros(image.size[::-1], np.uint8)
+            mask[:10, :10] = 1
+            Image.fromarray(mask).save(masks / path.name)
+        task = ["--task", "segmentation", "--model", str(folder / "model")]
+        options = [f"masks={masks}", 'classes=["ground", "thing"]']
+        given = [word for option in options for word in ("--reader-option", option)]
+        return [*task, "--data", str(folder / "pool"), *given, "--training-arg", "max_steps=1"]

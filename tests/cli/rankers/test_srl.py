@@ -96,3 +96,12 @@ class TestConformance(RankerSuite):
         rows = [*SENTENCES, {"id": "d", "tokens": ["card", "failed"], "verbs": [1]}]
         pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return ["--task", "srl", "--model", str(model), "--pool", str(pool), "--passes", "2"]
+
+    @pytest.fixture
+    def labelled(self, trunk, tmp_path):
+        path = tmp_path / "labelled.jsonl"
+        frames = [{"verb": 1, "tags": ["B-ARG0", "B-V", "B-ARG1"]}]
+        rows = [{"tokens": [word, "is", "lost"], "frames": frames} for word in "abcd"]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        task = ["--task", "srl", "--model", str(trunk), "--data", str(path)]
+        return [*task, "--training-arg", "max_steps=1"]

@@ -110,3 +110,10 @@ class TestConformance(RankerSuite):
         pool = tmp_path / "four.jsonl"
         pool.write_text("".join(json.dumps({"tokens": one}) + "\n" for one in [*WORDS, ["lost"]]))
         return ["--task", "ner", "--model", str(tagger), "--pool", str(pool), "--passes", "2"]
+
+    @pytest.fixture
+    def labelled(self, trunk, tmp_path):
+        path = tmp_path / "labelled.conll"
+        path.write_text("\n\n".join(f"my O\n{word} B-THING" for word in ("card", "rate", "a", "b")))
+        task = ["--task", "ner", "--model", str(trunk), "--data", str(path)]
+        return [*task, "--training-arg", "max_steps=1"]

@@ -1,0 +1,135 @@
+"""Commands whose options depend on their `--task`: those of every task, and those of one ranker."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from altasks.cli.rankers.base import Ranker, RankOption
+from altasks.cli.rankers.find import find_ranker, task_names, tasks_with
+from altasks.errors import InvalidInputError
+
+CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
+_SHORT = {"--number": "-n"}
+
+
+@dataclass(frozen=True)
+class TaskCommand:
+    """A command of the shell.
+
+    Attributes:
+        name: as it is typed.
+        summary: a sentence for the help.
+        shared: the options that it has for every task.
+        own: returns those of one ranker.
+    """
+
+    name: str
+    summary: str
+    shared: Sequence[RankOption[Any]]
+    own: Callable[[Ranker], Sequence[RankOption[Any]]]
+
+    def list_in(self, app: typer.Typer) -> None:
+        """Add the command to an app, for its list of commands."""
+        app.command(self.name, help=self.summary)(self._function((), _nothing))
+
+    def made_for(self, arguments: Sequence[str], run: Callable[[dict[str, Any]], None]) -> Any:
+        """Return the command with the options of the task that the arguments name.
+
+        Args:
+            arguments: what follows its name.
+            run: what to do with the values of the options, by name.
+
+        Raises:
+            InvalidInputError: for an option that only other tasks have.
+            UnknownNameError: for a task that isn't registered.
+        """
+        task = _task_named(arguments)
+        ranker = None if task is None else find_ranker(task)
+        own = () if ranker is None else tuple(self.own(ranker))
+        self._check_flags(arguments, task, own)
+        alone = typer.Typer(
+            add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT_SETTINGS
+        )
+        alone.command(self.name, help=f"{self.summary}\n\n{self._advice(task, ranker)}")(
+            self._function(own, run, panel=f"Options of {task}")
+        )
+        return typer.main.get_command(alone)
+
+    def _advice(self, task: str | None, ranker: Ranker | None) -> str:
+        if ranker is None:
+            return (
+                f"Each task has options of its own: altasks {self.name} --task NAME --help. Tasks: "
+                f"{', '.join(task_names())}."
+            )
+        about = (inspect.getdoc(type(ranker)) or "").split("\n")[0]
+        return f"With --task {task}: {about[:1].lower()}{about[1:]}"
+
+    def _check_flags(
+        self, arguments: Sequence[str], task: str | None, own: Sequence[RankOption[Any]]
+    ) -> None:
+        """Refuse an option of another task, naming those that have it."""
+        known = {option.flag for option in (*self.shared, *own)} | {"--help"}
+        for argument in arguments:
+            if argument == "--":
+                return
+            flag = argument.partition("=")[0]
+            if not flag.startswith("--") or flag in known:
+                continue
+            names = tasks_with(flag, self.own)
+            if not names:
+                continue  # a misspelt one, which the parser itself explains
+            listed = ", ".join(names)
+            if task is None:
+                raise InvalidInputError(f"--task: {flag} is an option of {listed}; name the task.")
+            raise InvalidInputError(f"{flag}: not an option of {task}, only of {listed}.")
+
+    def _function(
+        self,
+        own: Sequence[RankOption[Any]],
+        run: Callable[[dict[str, Any]], None],
+        panel: str = "",
+    ) -> Any:
+        """Return a function whose parameters are the options, which is what Typer reads."""
+
+        def command(**given: Any) -> None:
+            run(given)
+
+        parameters = [_parameter(option) for option in self.shared]
+        parameters += [_parameter(option, panel) for option in own]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        return command
+
+
+def _nothing(given: dict[str, Any]) -> None:
+    """Do nothing: the command that is listed is made anew when it is called."""
+
+
+def _task_named(arguments: Sequence[str]) -> str | None:
+    """Return the value of the last `--task`, as the command's own parser would read it."""
+    task = None
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--task" and place + 1 < len(arguments):
+            task = arguments[place + 1]
+        elif argument.startswith("--task="):
+            task = argument.partition("=")[2]
+    return task
+
+
+def _parameter(option: RankOption[Any], panel: str | None = None) -> inspect.Parameter:
+    names = [option.flag, *([_SHORT[option.flag]] if option.flag in _SHORT else [])]
+    shown = typer.Option(*names, help=option.help, min=option.min, rich_help_panel=panel)
+    kind: Any = option.type if option.default is not None else option.type | None
+    return inspect.Parameter(
+        option.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if option.default is ... else option.default,
+        annotation=Annotated[kind, shown],
+    )
