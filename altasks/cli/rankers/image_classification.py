@@ -18,6 +18,7 @@ from altasks.cli.rankers.options import (
     SHEET,
     check_dropout,
     committee_for,
+    frozen_layers,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import kind_of, settings_of
@@ -101,7 +102,7 @@ class ImageClassificationRanker(Ranker):
             "committee": committee_for(request, committee, FEW_PASSES),
             "device": request.device,
             "batch_size": request.samples_at_once,
-            "frozen_layers": request.value(FROZEN_LAYERS),
+            "frozen_layers": frozen_layers(request),
             "training_args": request.training_args or None,
         }
         classes = class_names(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from altasks.cli.rankers.base import RankOption, RankRequest
 from altasks.errors import invalid
@@ -44,8 +44,8 @@ HEAD_DROPOUT: RankOption[DropoutLayers] = RankOption(
     "With passes: 'all' draws every dropout, for the price of so many passes.",
     DropoutLayers.HEAD,
 )
-FROZEN_LAYERS: RankOption[int] = RankOption(
-    "--frozen-layers", int, "How many of the model's lower layers stay as they are.", 0, min=0
+FROZEN_LAYERS: RankOption[str] = RankOption(
+    "--frozen-layers", str, "How many of the model's lower layers stay as they are, or 'all'.", "0"
 )
 TRUNCATE: RankOption[bool] = RankOption(
     "--truncate", bool, "Read the beginning of texts that are too long.", False
@@ -85,3 +85,17 @@ def mc_dropout(request: RankRequest, passes: RankOption[int]) -> Any:
 def committee_for(request: RankRequest, committee: Any, passes: RankOption[int]) -> Any:
     """Return the committee of an arm, or that of `--passes`."""
     return mc_dropout(request, passes) if committee is None else committee
+
+
+def frozen_layers(request: RankRequest) -> int | Literal["all"]:
+    """Return how many layers `--frozen-layers` leaves as they are.
+
+    Raises:
+        InvalidInputError: for what is neither a number nor `all`.
+    """
+    given = request.value(FROZEN_LAYERS)
+    if given == "all":
+        return "all"
+    if not given.isdecimal():
+        raise invalid("--frozen-layers", "a whole number, or 'all'", repr(given))
+    return int(given)

@@ -21,6 +21,7 @@ from altasks.cli.rankers.options import (
     TRUNCATE,
     check_dropout,
     committee_for,
+    frozen_layers,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import settings_of
@@ -140,7 +141,7 @@ class RegressionRanker(Ranker):
             return Regression(
                 request.model,
                 too_long="truncate" if request.value(TRUNCATE) else "error",
-                frozen_layers=request.value(FROZEN_LAYERS),
+                frozen_layers=frozen_layers(request),
                 **options,
             )
         dropout = request.value(DROPOUT)

@@ -16,6 +16,7 @@ from altasks.cli.rankers.options import (
     PASSES,
     check_dropout,
     committee_for,
+    frozen_layers,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import settings_of
@@ -150,7 +151,7 @@ def tagger_to_train(
         committee=committee_for(request, committee, PASSES),
         device=request.device,
         batch_size=request.samples_at_once,
-        frozen_layers=request.value(FROZEN_LAYERS),
+        frozen_layers=frozen_layers(request),
         training_args=request.training_args or None,
     )
 

@@ -18,6 +18,7 @@ from altasks.cli.rankers.options import (
     TRUNCATE,
     check_dropout,
     committee_for,
+    frozen_layers,
     mc_dropout,
 )
 from altasks.cli.rankers.saved import kind_of, settings_of
@@ -105,7 +106,7 @@ class TextClassificationRanker(Ranker):
             device=request.device,
             batch_size=request.samples_at_once,
             too_long="truncate" if request.value(TRUNCATE) else "error",
-            frozen_layers=request.value(FROZEN_LAYERS),
+            frozen_layers=frozen_layers(request),
             training_args=request.training_args or None,
         )
 
