@@ -21,7 +21,7 @@ from altasks.cli.rankers.options import (
     frozen_layers,
     mc_dropout,
 )
-from altasks.cli.rankers.saved import kind_of, settings_of
+from altasks.cli.rankers.saved import kind_of, settings_of, trained_head
 from altasks.cli.rankers.text_classification import predicted_classes
 from altasks.errors import InvalidInputError, invalid
 
@@ -147,10 +147,13 @@ def _of_checkpoint(
         own = {"labels": settings["labels"], "multi_label": settings["multi_label"]}
         if settings["input_size"] is not None:
             own["input_size"] = tuple(settings["input_size"])
-    try:
-        return ImageClassification(model, **own, **options)
-    except InvalidInputError as error:
-        if str(error).startswith("processor:"):
+    head = "a classification head"
+    with trained_head(model, "ImageClassification", "for classification", head):
+        try:
+            return ImageClassification(model, **own, **options)
+        except InvalidInputError as error:
+            if not str(error).startswith("processor:"):
+                raise
             raise invalid(
                 "--model",
                 "a checkpoint with its image processor beside it",
@@ -158,17 +161,6 @@ def _of_checkpoint(
                 where=model,
                 hint="Copy that file from the model it was fine-tuned from into the folder.",
             ) from error
-        if not str(error).startswith("labels:"):
-            raise
-        # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
-        raise invalid(
-            "--model",
-            "a checkpoint fine-tuned for classification",
-            "one without a classification head",
-            where=model,
-            hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
-            "ImageClassification.save wrote.",
-        ) from error
 
 
 def _of_timm(

@@ -1,13 +1,15 @@
-"""Settings beside a checkpoint: those that `save` wrote, and the kind of labels."""
+"""Checkpoints: the settings beside them, the kind of labels, and those without a trained head."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from altasks._internal.settings import read_settings
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, invalid
 
 
 def settings_of(folder: Path, task: str, adapter: str) -> dict[str, Any]:
@@ -47,3 +49,33 @@ def kind_of(folder: Path) -> dict[str, bool]:
             "--model", "a checkpoint", f"a damaged {config.name} ({error})", where=str(folder)
         ) from error
     return {"multi_label": kind == "multi_label_classification"}
+
+
+@contextmanager
+def trained_head(model: str, adapter: str, purpose: str, head: str) -> Iterator[None]:
+    """Refuse, in the shell's words, a checkpoint for which the task inside lacks class names.
+
+    Only a checkpoint without a head does, and a head drawn at random ranks at random.
+
+    Args:
+        model: as `--model` was given.
+        adapter: the class of the task, whose `save` writes what can be read.
+        purpose: of the checkpoint: `"for classification"`.
+        head: what it lacks: `"a classification head"`.
+
+    Raises:
+        InvalidInputError: naming `--model`.
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        if not str(error).startswith("labels:"):
+            raise
+        raise invalid(
+            "--model",
+            f"a checkpoint fine-tuned {purpose}",
+            f"one without {head}",
+            where=model,
+            hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
+            f"{adapter}.save wrote.",
+        ) from error

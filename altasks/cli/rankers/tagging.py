@@ -19,8 +19,8 @@ from altasks.cli.rankers.options import (
     frozen_layers,
     mc_dropout,
 )
-from altasks.cli.rankers.saved import settings_of
-from altasks.errors import InvalidInputError, invalid
+from altasks.cli.rankers.saved import settings_of, trained_head
+from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from altasks.data import LabelledPool, Pool
@@ -119,7 +119,7 @@ def tagger(adapter: Any, request: RankRequest) -> Any:
     """
     settings = settings_of(Path(request.checkpoint), adapter.name, adapter.__name__)
     saved = {"labels": settings["tags"], "scheme": settings["scheme"]} if settings else {}
-    try:
+    with trained_head(request.checkpoint, adapter.__name__, "to tag words", "a head for that"):
         return adapter(
             request.checkpoint,
             **saved,
@@ -127,18 +127,6 @@ def tagger(adapter: Any, request: RankRequest) -> Any:
             device=request.device,
             batch_size=request.samples_at_once,
         )
-    except InvalidInputError as error:
-        if not str(error).startswith("labels:"):
-            raise
-        # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
-        raise invalid(
-            "--model",
-            "a checkpoint fine-tuned to tag words",
-            "one without a head for that",
-            where=request.checkpoint,
-            hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
-            f"{adapter.__name__}.save wrote.",
-        ) from error
 
 
 def tagger_to_train(

@@ -21,8 +21,7 @@ from altasks.cli.rankers.options import (
     frozen_layers,
     mc_dropout,
 )
-from altasks.cli.rankers.saved import kind_of, settings_of
-from altasks.errors import InvalidInputError, invalid
+from altasks.cli.rankers.saved import kind_of, settings_of, trained_head
 
 if TYPE_CHECKING:
     from altasks.data import LabelledPool, Pool
@@ -55,7 +54,8 @@ class TextClassificationRanker(Ranker):
         """
         from altasks.tasks.text_classification.task import TextClassification
 
-        try:
+        head = "a classification head"
+        with trained_head(request.checkpoint, "TextClassification", "for classification", head):
             return TextClassification(
                 request.checkpoint,
                 **_saved_settings(Path(request.checkpoint)),
@@ -64,18 +64,6 @@ class TextClassificationRanker(Ranker):
                 batch_size=request.samples_at_once,
                 too_long="truncate" if request.value(TRUNCATE) else "error",
             )
-        except InvalidInputError as error:
-            if not str(error).startswith("labels:"):
-                raise
-            # Only a checkpoint without a head lacks labels; a head drawn at random ranks at random.
-            raise invalid(
-                "--model",
-                "a checkpoint fine-tuned for classification",
-                "one without a classification head",
-                where=request.checkpoint,
-                hint="Fine-tune it first (ActiveLoop.fit), or take a folder that "
-                "TextClassification.save wrote.",
-            ) from error
 
     def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
         """Return the texts of a table and their labels, of a column 'label' if none is named."""
