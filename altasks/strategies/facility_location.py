@@ -11,7 +11,7 @@ import torch
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Ties, unit_rows
-from altasks.strategies._coverage import greedy_coverage, represent
+from altasks.strategies._coverage import draw, greedy_coverage
 from altasks.strategies._radius import median_distance, require_radius
 from altasks.strategies.base import Candidates, Strategy, check_request
 
@@ -33,8 +33,9 @@ class FacilityLocation:
 
     All N x N similarities are computed, in blocks and never kept, up to `exact_up_to` candidates:
     the picks are then those of the plain greedy algorithm. Beyond, the sum runs over `sample`
-    candidates drawn by the seeded hash, so that time and memory are O(N); every candidate can still
-    be picked, but the picks are the greedy algorithm's for an estimate of f.
+    candidates drawn by the seeded hash, so that time and memory are O(N), and the picks are the
+    greedy algorithm's for an estimate of f; of more than 250,000 candidates, 250,000 drawn ones may
+    be picked.
 
     Gains are compared in float64 and are equal only to its rounding; float32 finds out which few
     have to be known so exactly.
@@ -103,17 +104,14 @@ class FacilityLocation:
             radius = self.radius
             if radius is None and self.similarity == "rbf":
                 radius = median_distance(pool, ties)
-            rows, weights = represent(
-                len(pool), None, ties, exact_up_to=self.exact_up_to, sample=self.sample
-            )
+            drawn = draw(len(pool), None, n, ties, exact_up_to=self.exact_up_to, sample=self.sample)
             picks = greedy_coverage(
                 pool,
                 [
                     unit_rows(getattr(candidates, name), f"candidates.{name}", device=pool.device)
                     for name in ("labelled_embeddings", "pending_embeddings")
                 ],
-                rows,
-                weights,
+                drawn,
                 n,
                 ties,
                 radius=radius,

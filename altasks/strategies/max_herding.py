@@ -44,7 +44,7 @@ class MaxHerding(FacilityLocation):
         radius: float | None = None,
         *,
         exact_up_to: int = 20_000,
-        sample: int = 2_000,
+        sample: int = 4_000,
         per_cost: bool = False,
     ) -> None:
         super().__init__(exact_up_to, sample, similarity="rbf", radius=radius, per_cost=per_cost)

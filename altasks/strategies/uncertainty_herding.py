@@ -11,7 +11,7 @@ import torch
 from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Rows, Ties, unit_rows
-from altasks.strategies._coverage import greedy_coverage, represent
+from altasks.strategies._coverage import draw, greedy_coverage
 from altasks.strategies._radius import median_distance, require_radius, smallest_distance
 from altasks.strategies._temperature import fit_temperature, margins
 from altasks.strategies.base import Candidates, Strategy, check_request
@@ -53,7 +53,7 @@ class UncertaintyHerding:
     All N x N similarities are computed, in blocks and never kept, up to `exact_up_to` candidates:
     the picks are then those of the plain greedy algorithm. Beyond, the sum runs over `sample`
     candidates drawn with a chance that grows with U (priority sampling), so that time and memory
-    are O(N); every candidate can still be picked.
+    are O(N); of more than 250,000 candidates, 250,000 may be picked, drawn the same way.
 
     In a loop, what is held out are the labelled samples by folds: a logistic regression on their
     embeddings, refitted without each fold in turn; the network isn't trained again.
@@ -97,7 +97,7 @@ class UncertaintyHerding:
         least_radius: float = 0.1,
         uncertainty: Literal["margin", "score"] = "margin",
         exact_up_to: int = 20_000,
-        sample: int = 2_000,
+        sample: int = 4_000,
         per_cost: bool = False,
     ) -> None:
         if temperature is not None and not 0 < as_real(temperature) < math.inf:
@@ -129,9 +129,10 @@ class UncertaintyHerding:
             for name in ("labelled_embeddings", "pending_embeddings")
         )
         with torch.inference_mode():
-            rows, weights = represent(
+            drawn = draw(
                 len(pool),
                 self._weights(candidates),
+                n,
                 ties,
                 exact_up_to=self.exact_up_to,
                 sample=self.sample,
@@ -139,8 +140,7 @@ class UncertaintyHerding:
             picks = greedy_coverage(
                 pool,
                 [labelled, pending],
-                rows,
-                weights,
+                drawn,
                 n,
                 ties,
                 radius=self._radius(pool, labelled, ties),

@@ -48,6 +48,16 @@ CASES = {
         {"n": 1_000, "d": 16, "labelled": 0, "batch": 10},
         {"scikit-activeml": 5},
     ),
+    "max_herding": (
+        {"n": 10_000, "d": 128, "labelled": 100, "batch": 100},
+        {"n": 500, "d": 16, "labelled": 10, "batch": 10},
+        {"scikit-activeml": 30},
+    ),
+    "uncertainty_herding": (
+        {"n": 10_000, "d": 128, "labelled": 100, "classes": 10, "batch": 100},
+        {"n": 500, "d": 16, "labelled": 10, "classes": 4, "batch": 10},
+        {"double loop": None},
+    ),
     "lcmd": (
         {"n": 20_000, "d": 128, "labelled": 100, "batch": 200},
         {"n": 1_000, "d": 16, "labelled": 10, "batch": 20},
@@ -61,6 +71,7 @@ CASES = {
 }
 NOT_COMPARABLE = {"badge": "drawn at random", "typiclust": "clusters differ"}
 NOISE = 0.1  # MaxDet's
+RADIUS = 1.0  # of the kernel
 
 
 def make_inputs(case: str, size: dict, folder: Path) -> None:
@@ -86,7 +97,7 @@ def make_inputs(case: str, size: dict, folder: Path) -> None:
                 ]
             )
         arrays["pool"], arrays["labelled"] = rows[: size["n"]], rows[size["n"] :]
-    if case == "badge":
+    if case in ("badge", "uncertainty_herding"):
         logits = 2 * rng.standard_normal((size["n"], size["classes"]))
         probs = np.exp(logits)
         arrays["probs"] = (probs / probs.sum(1, keepdims=True)).astype(np.float32)
@@ -101,7 +112,9 @@ class Ours:
         import altasks as al
 
         self.case, self.al = case, al
-        options = {"max_det": {"noise": NOISE}}.get(case, {})
+        options = {"max_det": {"noise": NOISE}, "max_herding": {"radius": RADIUS}}.get(case, {})
+        if case == "uncertainty_herding":
+            options = {"temperature": 1.0, "radius": RADIUS}
         self.strategy = al.get_strategy(case)(**options)
 
     def run(self, arrays: dict, batch: int) -> tuple[list[int], float]:
@@ -115,7 +128,8 @@ class Ours:
             "labelled_embeddings": arrays.get("labelled"),
             "pending_embeddings": nothing,
         }
-        fields = {name: every[name] for name in self.strategy.needs}
+        read = self.strategy.needs | getattr(self.strategy, "wants", frozenset())
+        fields = {name: every[name] for name in read & every.keys()}
         ids = [str(row) for row in range(len(pool))]
         candidates = self.al.Candidates(ids, np.zeros(len(pool)), **fields)
         start = time.perf_counter()
@@ -145,6 +159,9 @@ class Peer:
         labels[len(arrays["pool"]) :] = 0
         if self.case == "k_center":
             return lambda: strategies.CoreSet(random_state=0).query(rows, labels, batch_size=batch)
+        if self.case == "max_herding":
+            peer = strategies.MaxHerding(metric_dict={"gamma": RADIUS**-2}, random_state=0)
+            return lambda: peer.query(rows, labels, batch_size=batch)
         if self.case == "typiclust":
             return lambda: strategies.TypiClust(random_state=0).query(
                 rows, labels, batch_size=batch
@@ -174,6 +191,26 @@ class Peer:
         pool = np.arange(len(arrays["pool"]))
         labelled = np.arange(len(pool), len(rows))
         return lambda: greedy_coreset(rows, pool, labelled, batch, distance_metric="euclidean")
+
+    def double_loop(self, arrays: dict, batch: int):
+        """The matrix of all similarities, and all gains again for every pick."""
+        pool, labelled = (
+            rows / np.linalg.norm(rows, axis=1, keepdims=True)
+            for rows in (arrays["pool"].astype(np.float64), arrays["labelled"].astype(np.float64))
+        )
+        ordered = np.sort(arrays["probs"].astype(np.float64), 1)
+        weights = 1 - (ordered[:, -1] - ordered[:, -2])
+
+        def loop() -> list[int]:
+            similar = np.exp((2 * (pool @ pool.T) - 2) * RADIUS**-2)
+            covered = np.exp((2 * (pool @ labelled.T) - 2) * RADIUS**-2).max(1)
+            picks = []
+            for _ in range(batch):
+                picks.append(int((np.maximum(similar - covered, 0) @ weights).argmax()))
+                covered = np.maximum(covered, similar[picks[-1]])
+            return picks
+
+        return loop
 
     def plain_loop(self, arrays: dict, batch: int):
         pool = arrays["pool"].astype(np.float64)

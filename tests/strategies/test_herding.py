@@ -311,6 +311,25 @@ def test_a_sample_of_the_pool_is_drawn_by_priority():
     assert found == set(rare.tolist())
 
 
+@pytest.mark.parametrize("kind", ["random", "duplicates", "all_equal", "zeros"])
+def test_of_very_many_candidates_a_drawn_part_may_be_picked(kind, monkeypatch):
+    """What stands for the pool may, and the picks don't depend on the order of the rows."""
+    monkeypatch.setattr("altasks.strategies._coverage.CONSIDERED", 60)
+    candidates = make_candidates(COVERING | {"mean_probs"}, 400, kind=kind)
+    order = np.random.default_rng(1).permutation(400)
+    for strategy in (
+        al.MaxHerding(0.3, exact_up_to=50, sample=40),
+        al.UncertaintyHerding(1.0, 0.3, exact_up_to=50, sample=40),
+    ):
+        seen = set()
+        for n in (5, 25, 100, 400):  # of 60, then of twice as many as are picked
+            picks = select(strategy, candidates, n)
+            assert len(set(picks)) == n
+            assert select(strategy, candidates.take(order), n) == picks
+            seen |= set(picks[:25])
+        assert len(seen) <= 120
+
+
 def test_the_smallest_labelled_distance_over_many_blocks():
     """L^2 distances, a block at a time; the pair lies in two blocks."""
     rng = np.random.default_rng(0)

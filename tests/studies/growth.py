@@ -38,6 +38,8 @@ POINTS = {
     "prob_cover": ("ProbCover(delta=12.0)", 100),
     "density_weighted": ("DensityWeighted()", 1_000),
     "facility_location": ("FacilityLocation()", 100),
+    "max_herding": ("MaxHerding()", 100),
+    "uncertainty_herding": ("UncertaintyHerding(1.0, 0.5)", 100),
     "lcmd": ("LCMD()", 100),
     "max_det": ("MaxDet()", 100),
     "k_dpp": ("KDPP()", 100),
@@ -63,7 +65,8 @@ def point(expression: str, size: int, batch: int) -> dict:
         "labelled_embeddings": labelled,
         "pending_embeddings": labelled[:0],
     }
-    if "mean_probs" in strategy.needs:
+    read = strategy.needs | getattr(strategy, "wants", frozenset())
+    if "mean_probs" in read:
         weights = rng.exponential(size=(size, CLASSES)).astype(np.float32)
         fields["mean_probs"] = weights / weights.sum(1, keepdims=True)
     if "draws" in strategy.needs:
@@ -72,7 +75,7 @@ def point(expression: str, size: int, batch: int) -> dict:
     candidates = al.Candidates(
         [str(row) for row in range(size)],
         rng.random(size),
-        **{name: array for name, array in fields.items() if name in strategy.needs},
+        **{name: array for name, array in fields.items() if name in read},
     )
     few = candidates.take(np.arange(min(size, 500)))
     strategy.select(few, 3, rng=np.random.default_rng(0))  # imports and compilers
