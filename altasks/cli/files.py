@@ -30,7 +30,10 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
             hint="Choose another, or overwrite it with --force.",
         )
     if not path.parent.is_dir():
-        raise invalid(argument, "a path in an existing folder", f"{str(path)!r}")
+        hint = ""
+        if str(path).startswith("~"):
+            hint = f"Shells know '~' at the beginning of a word alone: {argument} {path}."
+        raise invalid(argument, "a path in an existing folder", f"{str(path)!r}", hint=hint)
     try:
         # Only trying is reliable: permission bits don't cover read-only or virtual disks.
         with tempfile.TemporaryFile(dir=path.parent):

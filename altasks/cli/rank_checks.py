@@ -27,6 +27,9 @@ def check_request(request: RankRequest, ranker: Ranker) -> None:
         if name not in known:
             flag = f"--{name.replace('_', '-')}"
             raise invalid(flag, f"not to be given for {request.task}", "it")
+    if request.out.name in ("", "-"):
+        hint = "Lines for a pipe: write a file, then read it." if request.out.name else ""
+        raise invalid("--out", "the path of a file", repr(str(request.out)), hint=hint)
     ranker.check(request)
     sheet = request.options.get("sheet")
     paths = {

@@ -11,7 +11,7 @@ import typer
 
 from altasks.cli.rankers.base import Ranker, RankOption
 from altasks.cli.rankers.find import find_ranker, task_names, tasks_with
-from altasks.errors import InvalidInputError
+from altasks.errors import InvalidInputError, invalid
 
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _SHORT = {"--number": "-n"}
@@ -45,9 +45,10 @@ class TaskCommand:
             run: what to do with the values of the options, by name.
 
         Raises:
-            InvalidInputError: for an option that only other tasks have.
+            InvalidInputError: for an option that only other tasks have, or an empty value.
             UnknownNameError: for a task that isn't registered.
         """
+        _check_values(arguments)
         task = _task_named(arguments)
         ranker = None if task is None else find_ranker(task)
         own = () if ranker is None else tuple(self.own(ranker))
@@ -108,6 +109,19 @@ class TaskCommand:
 
 def _nothing(given: dict[str, Any]) -> None:
     """Do nothing: the command that is listed is made anew when it is called."""
+
+
+def _check_values(arguments: Sequence[str]) -> None:
+    """Refuse an empty value: as a path it is the working folder, as a column the usual one."""
+    before = ""
+    for argument in arguments:
+        if argument == "--":
+            return
+        flag, equals, value = argument.partition("=")
+        option = before if not argument else flag if equals and not value else ""
+        if option.startswith("-"):
+            raise invalid(option, "a value", "an empty text", hint="Is a variable unset?")
+        before = argument
 
 
 def _task_named(arguments: Sequence[str]) -> str | None:
