@@ -337,3 +337,24 @@ class TaskSuite:
         scores = al.score(make_task(), list(samples), batch_size=2, progress=False)
         assert len(scores) == len(samples)
         assert np.isfinite(scores.values).all()
+
+    def test_a_loop_herds_it(
+        self, make_task: Callable[[], Any], samples: Sequence[Any], labels: Sequence[Any]
+    ) -> None:
+        """`UncertaintyHerding` works, whatever kind of prediction it makes, if it has `embed`."""
+        task = make_task()
+        if not provides(task, Embeds):
+            pytest.skip("this task has no embeddings")
+        pool = {f"s{row}": sample for row, sample in enumerate(samples)}
+        loop = al.ActiveLoop(
+            task,
+            pool,
+            strategy="uncertainty_herding",
+            cold_start="uncertainty_herding",
+            batch_size=2,
+            progress=False,
+        )
+        loop.tell({"s0": labels[0], "s1": labels[1]})
+        query = loop.ask(2)
+        assert len(set(query.ids)) == 2
+        assert not {"s0", "s1"} & {*query.ids}
