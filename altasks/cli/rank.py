@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from altasks.abilities import DefaultAcquisition, DefaultStrategy, provides
+from altasks.abilities import DefaultAcquisition, provides
 from altasks.cli.files import keep_lines
 from altasks.cli.labelled import leave_out_labelled
 from altasks.cli.option_names import option_names
@@ -21,6 +21,7 @@ from altasks.cli.rank_summary import Printer, Queue, note_passed_over, note_unre
 from altasks.cli.rankers.base import Ranker, RankRequest
 from altasks.cli.rankers.find import find_ranker
 from altasks.errors import invalid
+from altasks.loop.settings import default_strategy
 
 if TYPE_CHECKING:
     from altasks.data import Pool
@@ -49,8 +50,7 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     with option_names(flags, otherwise="--model"):
         task = ranker.build(request)
     with option_names(flags):
-        usual = task.default_strategy if provides(task, DefaultStrategy) else "top_k"
-        strategy = strategy or named_strategy(usual)
+        strategy = strategy or named_strategy(default_strategy(task, request.acquisition))
         scorer = ranker.scorer(request, task)
         acquisition = request.acquisition
         if acquisition is None and provides(task, DefaultAcquisition):

@@ -17,6 +17,7 @@ from altasks.abilities import (
     ChecksLabels,
     ChecksSamples,
     Costs,
+    DefaultColdStart,
     DefaultStrategy,
     Describes,
     DrawsPictures,
@@ -186,6 +187,12 @@ class Ensemble:
         """The members' own default strategy."""
         one = self._members.any()
         return str(one.default_strategy) if provides(one, DefaultStrategy) else "top_k"
+
+    @property
+    def default_cold_start(self) -> str:
+        """The members' own strategy before the first fit."""
+        one = self._members.any()
+        return str(one.default_cold_start) if provides(one, DefaultColdStart) else "random"
 
     @property
     def joint_draws(self) -> bool:

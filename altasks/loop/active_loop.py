@@ -43,6 +43,7 @@ from altasks.loop.settings import (
     check_settings,
     default_cold_start,
     default_strategy,
+    for_bare_scores,
     kept_or_default,
     kept_or_default_acquisition,
     resolve_strategy,
@@ -67,7 +68,8 @@ class ActiveLoop:
             or None: in memory, gone with the process.
         acquisition: a function or its name. None takes what the store was made with, or else the
             task's default; so do the next two.
-        strategy: a strategy or its name; the default is the task's, or `"top_k"`.
+        strategy: a strategy or its name; the default is the task's, or `"top_k"`. It is `"top_k"`
+            too where only an acquisition function is named, since the task's may not read scores.
         cold_start: the strategy of asks before the first fit; the default is the task's, or
             `"random"`. It gets the scores of the task as it was given if it reads any; the
             defaults don't. Say `"top_k"` for a task that can be trained and was already. A task
@@ -134,7 +136,8 @@ class ActiveLoop:
         self.store: Store = open_store(store)
         # Not given by a queue, which may only collect answers; a task asks by the default.
         queue = named is None and task is None
-        self.strategy = named or kept_or_default(self.store, "strategy", default_strategy(task))
+        usual = default_strategy(task, acquisition)
+        self.strategy = named or kept_or_default(self.store, "strategy", usual)
         self.cold_start = first or kept_or_default(
             self.store, "cold_start", default_cold_start(task)
         )
@@ -168,6 +171,7 @@ class ActiveLoop:
         self._query_maker = QueryMaker(
             task, self.pool, self.store, self._fit_log, selector, self.cold_start,
             Costs(task, self.pool, costs, int(batch_size)), LabelCosts(task, self.store, costs),
+            named or for_bare_scores(self.strategy),
         )  # fmt: skip
         if provides(task, Trainable):
             self._fit_log.load_saved(self.store.state().last_fit)

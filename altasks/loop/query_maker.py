@@ -76,6 +76,7 @@ class QueryMaker:
         cold_start: Strategy,
         costs: Costs,
         label_costs: LabelCosts,
+        for_given: Strategy,
     ) -> None:
         self.task = task
         self.pool = pool
@@ -85,6 +86,7 @@ class QueryMaker:
         self.cold_start = cold_start
         self.costs = costs
         self.label_costs = label_costs
+        self.for_given = for_given
         self._recorded: dict[int, list[float]] = {}  # round -> costs of its query, as recorded
         self._recorded_upto = 0
 
@@ -234,9 +236,11 @@ class QueryMaker:
 
     def _selector_of(self, state: State, given: bool) -> Selector:
         selector = self.selector
-        if not given and self._is_cold(state):
+        if given:
+            return selector.with_strategy(self.for_given)
+        if self._is_cold(state):
             selector = selector.with_strategy(self.cold_start)
-        if given or not selector.reads_scores:
+        if not selector.reads_scores:
             return selector
         return selector.with_labels(lambda: self.store.labels().values)
 

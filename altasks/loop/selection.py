@@ -25,7 +25,7 @@ from altasks.strategies.budget import check_budget, select_within
 from altasks.strategies.wrapping import reads_scores, select_inside, wants
 
 #: The fields of `Candidates` that scoring can keep.
-_SCORED = frozenset({"embeddings", "mean_probs", "draws"})
+SCORED = frozenset({"embeddings", "mean_probs", "draws"})
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Selector:
     @property
     def reads_scores(self) -> bool:
         """Whether the strategy wants scores, or anything else that comes from the model."""
-        return reads_scores(self.strategy) or bool(self.strategy.needs & _SCORED)
+        return reads_scores(self.strategy) or bool(self.strategy.needs & SCORED)
 
     def score(self, ids: Sequence[str], round: int) -> Any:
         """Return `Scores` of some ids by the task as it is now."""
@@ -153,8 +153,8 @@ class Selector:
                 self.pool.subset(ids),
                 self.acquisition,
                 batch_size=self.batch_size,
-                keep=tuple(sorted(self.strategy.needs & _SCORED)),
-                keep_if_there=tuple(sorted(wants(self.strategy) & _SCORED)),
+                keep=tuple(sorted(self.strategy.needs & SCORED)),
+                keep_if_there=tuple(sorted(wants(self.strategy) & SCORED)),
                 progress=self.progress,
                 round=round,
                 acquisition_options=self.options,
@@ -183,7 +183,7 @@ class Selector:
             values, fields = np.zeros(len(ids)), {}
         else:
             values = scores.values
-            wanted_fields = (self.strategy.needs | wants(self.strategy)) & _SCORED
+            wanted_fields = (self.strategy.needs | wants(self.strategy)) & SCORED
             fields = {name: getattr(scores, name, None) for name in wanted_fields}
         fields |= self._beside_scores(ids, state, round)
         if wants(self.strategy) & HELD_OUT and (probs := fields.get("mean_probs")) is not None:

@@ -14,6 +14,7 @@ from altasks.abilities import (
 from altasks.errors import StoreError
 from altasks.loop.base import Store
 from altasks.loop.recipes import describe, is_recipe, remake_strategy, same
+from altasks.loop.selection import SCORED
 from altasks.registry import ACQUISITIONS
 from altasks.strategies.base import Strategy
 from altasks.strategies.wrapping import as_strategy
@@ -67,8 +68,14 @@ def kept_or_default_acquisition(
     return task.default_acquisition if provides(task, DefaultAcquisition) else None
 
 
-def default_strategy(task: Any) -> str:
-    """Return the name of the strategy of a task that is given none."""
+def default_strategy(task: Any, acquisition: Any = None) -> str:
+    """Return the name of the strategy of a task that is given none.
+
+    Whoever names an acquisition function means its highest scores: the task's own strategy may
+    look at other things.
+    """
+    if acquisition is not None:
+        return "top_k"
     named = task.default_strategy if provides(task, DefaultStrategy) else None
     return named or "top_k"
 
@@ -77,6 +84,15 @@ def default_cold_start(task: Any) -> str:
     """Return the name of the strategy before the first fit of a task that is given none."""
     named = task.default_cold_start if provides(task, DefaultColdStart) else None
     return named or "random"
+
+
+def for_bare_scores(strategy: Strategy) -> Strategy:
+    """Return what picks by scores made elsewhere, where `strategy` is not the caller's choice.
+
+    Such scores come without embeddings and probabilities, so it is the highest where those are
+    needed.
+    """
+    return resolve_strategy("top_k", "strategy") if strategy.needs & SCORED else strategy
 
 
 def check_settings(store: Store, settings: Mapping[str, Any], accept_changes: bool) -> None:

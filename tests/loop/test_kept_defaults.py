@@ -94,3 +94,34 @@ def test_another_choice_is_refused_as_before(tmp_path: Path) -> None:
         al.ActiveLoop(Numbers(), POOL, store=tmp_path / "a.db", strategy="power")
     with pytest.raises(StoreError, match=r"cold_start.*top_k"):
         al.ActiveLoop(Numbers(), POOL, store=tmp_path / "a.db", cold_start="top_k")
+
+
+def test_a_named_function_means_its_highest_scores() -> None:
+    loop = al.ActiveLoop(Later(), POOL, acquisition="entropy")
+    assert isinstance(loop.strategy, al.TopK)
+    assert isinstance(
+        al.ActiveLoop(Later(), POOL, acquisition="entropy", strategy="power").strategy, al.Power
+    )
+
+
+class Covers(Later):
+    """A task whose own strategy reads embeddings, which scores made elsewhere don't bring."""
+
+    default_strategy = "uncertainty_herding"
+
+    def embed(self, samples: list[float]) -> Any:
+        import torch
+
+        return torch.tensor([[one, 1.0] for one in samples])
+
+
+def test_scores_made_elsewhere_are_picked_from_the_top() -> None:
+    loop = al.ActiveLoop(Covers(), POOL)
+    assert isinstance(loop.strategy, al.UncertaintyHerding)
+    assert loop.ask(2, scores={"3": 0.5, "4": 0.9, "5": 0.1}).ids == ["4", "3"]
+
+
+def test_a_strategy_that_was_named_is_kept_to() -> None:
+    loop = al.ActiveLoop(Covers(), POOL, strategy="uncertainty_herding")
+    with pytest.raises(al.AltasksError, match="embeddings"):
+        loop.ask(2, scores={"3": 0.5, "4": 0.9, "5": 0.1})

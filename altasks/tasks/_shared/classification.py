@@ -24,7 +24,18 @@ class ClassificationTask(TrainerTask):
     A subclass sets `_classes` where it sets up its model.
     """
 
+    #: Before the first fit: the typical samples of the clusters of the pretrained embeddings.
+    default_cold_start = "typiclust"
+
     _classes: Classes
+
+    @property
+    def default_strategy(self) -> str:  # type: ignore[override]
+        """Uncertainty herding: never behind random labels in `docs/results`, and mostly first.
+
+        With several labels a sample nothing is as well measured: the highest scores.
+        """
+        return "top_k" if self.multi_label else "uncertainty_herding"
 
     @property
     def labels(self) -> list[Any]:
