@@ -61,6 +61,7 @@ class Arm:
 
     def __post_init__(self) -> None:
         """Make what is named, so that a misspelt name is an error before any work."""
+        _check_types(self)
         if isinstance(self.acquisition, str):
             ACQUISITIONS.get(self.acquisition)
         if not self.name:
@@ -147,6 +148,28 @@ class Arm:
             if getattr(self, kind) is not None:
                 parts.append(f"{kind}({_called(getattr(self, kind))})")
         return " + ".join(parts) or DEFAULT
+
+
+def _check_types(arm: Arm) -> None:
+    """Refuse what is no function, committee, options or name.
+
+    Raises:
+        InvalidInputError: naming the part.
+    """
+    if not (
+        arm.acquisition is None or isinstance(arm.acquisition, str) or callable(arm.acquisition)
+    ):
+        raise invalid("acquisition", "a function or its name", repr(arm.acquisition))
+    committee = arm.committee
+    if committee is not None and (isinstance(committee, type) or not hasattr(committee, "members")):
+        raise invalid(
+            "committee", "a committee, such as al.MCDropout(20)", repr(committee),
+            hint="By name: al.get_committee('mc_dropout')(20).",
+        )  # fmt: skip
+    if not isinstance(arm.acquisition_options, Mapping):
+        raise invalid("acquisition_options", "a dict", repr(arm.acquisition_options))
+    if not isinstance(arm.name, str):
+        raise invalid("name", "a text", repr(arm.name))
 
 
 def arms_of(given: Sequence[Arm | str] | Mapping[str, Arm | str] | Arm | str) -> list[Arm]:

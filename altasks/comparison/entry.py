@@ -15,6 +15,7 @@ from altasks._internal.numbers import require_whole
 from altasks.comparison.arms import DEFAULT, Arm, arms_of
 from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool
 from altasks.comparison.result import ComparisonResult
+from altasks.comparison.run import SHARED_FEATURES
 from altasks.comparison.settings import Settings, settings_of
 from altasks.comparison.watcher import Watcher, watcher_of
 from altasks.comparison.workers import Job, Watch, run_here, run_in_processes
@@ -196,16 +197,24 @@ def compare_problem(
     left = []
     for arm, seed in wanted:
         config = _config(about, arm, seed)
-        if rows.get(config) is None:
+        row = rows.get(config)
+        if row is None:
             left.append(Job(arm, seed, None if folder is None else _work(folder, config, rows)))
+        else:
+            _require_metric(metric, row["points"][0]["metrics"])
     watcher = watcher or Watcher()
     watcher.begin(len(wanted), len(left))
+
+    def watch(job: Job, point: Mapping[str, Any]) -> None:
+        _require_metric(metric, point["metrics"])  # at the first round, not after the last
+        watcher.point(job, point)
+
     done: Iterator[tuple[Job, dict[str, Any]]]
     if jobs == 1 or len(left) < 2:
-        done = run_here(problem, settings, left, watcher.point)
+        done = run_here(problem, settings, left, watch)
     else:
         make = make_problem or partial(_problem_of, _as_lists(problem))
-        done = run_in_processes(make, settings, left, watcher.point, min(jobs, len(left)))
+        done = run_in_processes(make, settings, left, watch, min(jobs, len(left)))
     try:
         with contextlib.closing(done) as finished:  # type: ignore[type-var]
             for job, values in finished:
@@ -220,8 +229,7 @@ def compare_problem(
             )
         raise
     if folder is not None:
-        with contextlib.suppress(OSError):  # there may be runs of another comparison
-            (folder / _UNFINISHED).rmdir()
+        _tidy(folder / _UNFINISHED)
     result = _result(rows, about, arms, settings, metric)
     if folder is not None:
         result.save(folder, title=title)
@@ -255,6 +263,12 @@ def _result(
         total=full[0]["points"][0]["labels"] if full else None,
         seeds=settings.seeds,
     )
+
+
+def _require_metric(metric: str | None, known: Mapping[str, float]) -> None:
+    """Refuse a metric that the task doesn't report."""
+    if metric is not None and metric not in known:
+        raise invalid("metric", f"one of {', '.join(known)}", repr(metric))
 
 
 def _shown(arm: Arm, row: Mapping[str, Any]) -> str:
@@ -294,6 +308,12 @@ def _work(folder: Path, config: Mapping[str, Any], rows: _Rows) -> Path:
     """Return where a run keeps its store: a folder of its own, of this version of the code."""
     digest = hashlib.blake2b(dumps([config, rows.code]).encode(), digest_size=8).hexdigest()
     return folder / _UNFINISHED / digest
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what runs shared, unless there are unfinished ones of another comparison."""
+    if folder.is_dir() and {one.name for one in folder.iterdir()} <= {SHARED_FEATURES}:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _as_lists(problem: Problem) -> dict[str, Any]:

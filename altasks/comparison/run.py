@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks._version import __version__
-from altasks.abilities import Evaluates, MainMetric, Trainable, provides
+from altasks.abilities import Evaluates, KeepsFeatures, MainMetric, Trainable, provides
 from altasks.comparison.arms import Arm
 from altasks.comparison.problem import Problem
 from altasks.comparison.settings import Settings
@@ -19,6 +19,9 @@ from altasks.report.results import ResultRows
 
 if TYPE_CHECKING:
     from altasks.loop.query import Query
+
+#: Where runs keep, beside their own folders, what frozen layers make of samples.
+SHARED_FEATURES = "frozen"
 
 #: Called with what was measured, after each round.
 Note = Callable[[Mapping[str, Any]], None]
@@ -82,6 +85,7 @@ def run_arm(
         costs=problem.costs,
         **arm.loop_settings(),
     ) as loop:
+        _share_features(task, folder)
         used = Arm(loop.acquisition, loop.strategy, cold_start=loop.cold_start)
         asked_by = used.name
         asked_before = loop.round
@@ -122,10 +126,13 @@ def run_arm(
     }
 
 
-def run_all_labels(problem: Problem, seed: int, *, note: Note | None = None) -> dict[str, Any]:
+def run_all_labels(
+    problem: Problem, seed: int, *, folder: Path | None = None, note: Note | None = None
+) -> dict[str, Any]:
     """Return what a fit to all labels that could be asked reaches, in the shape of `run_arm`."""
     split = problem.split(seed)
     task = _built(problem, seed, None)
+    _share_features(task, folder)
     begun = time.perf_counter()
     with ActiveLoop(task, split.pool, seed=seed, progress=False) as loop:
         loop.tell(split.labels)
@@ -145,6 +152,12 @@ def run_all_labels(problem: Problem, seed: int, *, note: Note | None = None) -> 
         "main_metric": _main_metric(task, metrics),
         "version": __version__,
     }
+
+
+def _share_features(task: Any, folder: Path | None) -> None:
+    """Let all runs share what the frozen part of the same network makes of the same samples."""
+    if folder is not None and provides(task, KeepsFeatures):
+        task.keep_features_in(folder.parent / SHARED_FEATURES)
 
 
 def _built(problem: Problem, seed: int, committee: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import queue
 import signal
@@ -22,7 +23,7 @@ from altasks.comparison.arms import Arm
 from altasks.comparison.problem import Problem
 from altasks.comparison.run import run_all_labels, run_arm
 from altasks.comparison.settings import Settings
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import AltasksError, InvalidInputError, invalid
 
 #: How often what other processes measured is shown, in seconds.
 _TICK = 0.2
@@ -58,7 +59,7 @@ def run_job(
     """Return what a job measures; an error says which job it was."""
     try:
         if job.arm is None:
-            return run_all_labels(problem, job.seed, note=note)
+            return run_all_labels(problem, job.seed, folder=job.folder, note=note)
         return run_arm(problem, settings, job.arm, job.seed, folder=job.folder, note=note)
     except Exception as error:
         error.add_note(f"This was in the run of {job.name}.")
@@ -189,6 +190,22 @@ def _end_with_parent(stop: Any) -> None:
 
 def _work(job: Job) -> dict[str, Any]:
     points = _HERE["points"]
-    return run_job(
-        _HERE["problem"], _HERE["settings"], job, lambda point: points.put((job, dict(point)))
-    )
+    try:
+        return run_job(
+            _HERE["problem"], _HERE["settings"], job, lambda point: points.put((job, dict(point)))
+        )
+    except Exception as error:
+        raise _sendable(error) from error
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error that another process can take: itself, or one with its words."""
+    try:
+        copy.copy(error)  # made anew from what is sent, as the other process does
+    except Exception:
+        kind = InvalidInputError if isinstance(error, AltasksError) else RuntimeError
+        made = kind(str(error) if isinstance(error, AltasksError) else f"{error!r}")
+        for note in getattr(error, "__notes__", ()):
+            made.add_note(note)
+        return made
+    return error

@@ -93,3 +93,15 @@ def test_arms_must_differ():
 def test_equal_arms_have_equal_recipes_whatever_their_names():
     assert al.Arm.parse("bald+power(beta=2)").recipe() == al.Arm("bald", al.Power(2)).recipe()
     assert al.Arm.parse("bald + power").recipe() != al.Arm.parse("bald + power(beta=2)").recipe()
+
+
+@pytest.mark.parametrize(
+    ("part", "odd"),
+    [
+        ("acquisition", 3), ("strategy", 3), ("cold_start", object()), ("committee", "mc_dropout"),
+        ("committee", al.MCDropout), ("acquisition_options", [1]), ("name", 3),
+    ],
+)  # fmt: skip
+def test_odd_parts_are_named(part, odd):
+    with pytest.raises(InvalidInputError, match=part):
+        al.Arm(**{part: odd})

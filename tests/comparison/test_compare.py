@@ -197,3 +197,28 @@ def test_an_error_says_in_which_run():
     with pytest.raises(InvalidInputError) as found:
         compared(build_task=build_task)
     assert "random, seed 1" in "".join(found.value.__notes__)
+
+
+def test_an_unknown_metric_is_refused_at_the_first_round(tmp_path):
+    with pytest.raises(InvalidInputError, match="metric"):
+        compared(metric="acuracy", out=tmp_path)
+    assert Centroids.fits == 1
+    compared(out=tmp_path)
+    done = Centroids.fits
+    with pytest.raises(InvalidInputError, match="metric"):
+        compared(metric="acuracy", out=tmp_path)
+    assert Centroids.fits == done
+
+
+def test_runs_share_what_frozen_layers_make(tmp_path):
+    places = []
+
+    class Keeps(Centroids):
+        def keep_features_in(self, folder):
+            places.append(folder)
+            folder.mkdir(parents=True, exist_ok=True)
+
+    compared(build_task=Keeps, out=tmp_path, seeds=1, budget=8)
+    shared = tmp_path / "unfinished" / "frozen"
+    assert places.count(shared) == 3  # two arms, and all labels
+    assert not shared.parent.exists()
