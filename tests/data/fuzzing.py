@@ -88,7 +88,7 @@ def edited_json(draw: Any, base: Any, values: st.SearchStrategy[Any]) -> Any:
         inside, key = places[draw(st.integers(0, len(places) - 1))]
         action = draw(st.sampled_from(["replace", "replace", "take out", "twice"]))
         if action == "replace":
-            inside[key] = draw(values)
+            inside[key] = copy.deepcopy(draw(values))  # `just` gives the same object each time
         elif action == "take out":
             del inside[key]
         elif isinstance(inside, list):

@@ -230,7 +230,9 @@ def test_coco(root):
             "bad_boxes": choices,
             "turned": st.sampled_from(["error", "stored", "upright"]),
             "skip_crowds": st.booleans(),
-            "names": st.none() | st.lists(st.sampled_from(["a", "b"]), max_size=2),
+            "names": st.none()
+            | st.just(["a", "b"])
+            | st.lists(st.sampled_from(["a", "b"]), max_size=2),
         }
     )
     fuzz(run, content, options, st.integers(0, 9).map(lambda i: i == 0))
