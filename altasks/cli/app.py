@@ -106,9 +106,9 @@ COMPARE.list_in(app)
 
 @app.command()
 def demo(
-    seeds: Annotated[int, typer.Option(min=1, help="How many paired repetitions.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="How many paired repetitions.")] = 3,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of asking after the start.")] = 6,
-    start: Annotated[int, typer.Option(min=2, help="Random labels to start from.")] = 24,
+    start: Annotated[int, typer.Option(min=2, help="Labels before the first fit.")] = 24,
     batch: Annotated[int, typer.Option(min=1, help="Labels asked for in each round.")] = 24,
     out: Annotated[
         Path, typer.Option(help="The folder of results; a repeated command continues there.")
@@ -117,7 +117,7 @@ def demo(
         int | None, typer.Option(min=1, help="Torch's threads; its own choice by default.")
     ] = None,
 ) -> None:
-    """Fine-tune a sentence encoder in the loop, BALD and random side by side (minutes)."""
+    """Fine-tune a sentence encoder in the loop: the default, BALD and random labels (minutes)."""
     from altasks.cli.demo.run import run_demo
     from altasks.cli.demo.settings import DemoSettings
 

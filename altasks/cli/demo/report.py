@@ -6,10 +6,18 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from altasks.cli.demo.settings import ARMS, DEFAULT_OUT, METRIC, METRICS, DemoSettings
+from altasks.cli.demo.settings import (
+    ARMS,
+    BASELINE,
+    DEFAULT_OUT,
+    METRIC,
+    METRICS,
+    DemoSettings,
+)
 from altasks.report import Comparison, bootstrap_mean, compare, plot_learning_curves
 
 if TYPE_CHECKING:
@@ -37,8 +45,9 @@ def report(
             for metric in METRICS:
                 measured[metric][arm].append(row[metric])
     curves = measured[METRIC]
-    result = compare(counts, curves["BALD"], curves["random"])
-    by_topic = compare(counts, measured["macro_f1"]["BALD"], measured["macro_f1"]["random"])
+    others = [arm for arm in ARMS if arm != BASELINE]
+    results = {arm: compare(counts, curves[arm], curves[BASELINE]) for arm in others}
+    by_topic = {arm: bootstrap_mean(np.mean(measured["macro_f1"][arm], 1)) for arm in ARMS}
     console.print()
     if settings.seeds > 1:
         table = Table(
@@ -56,10 +65,11 @@ def report(
             table.add_row(str(labels), *(cell.replace("[", r"\[") for cell in cells))
         console.print(table)
         console.print()
+    said = [line for arm in others for line in (*verdict(results[arm], settings.seeds, arm), "")]
+    areas = ", ".join(f"{arm} {area}" for arm, area in by_topic.items())
     for line in (
-        *verdict(result, settings.seeds),
-        "Macro F1, in which each topic counts the same, on average over the curve: BALD "
-        f"{by_topic.area}, random {by_topic.baseline_area}.",
+        *said,
+        f"Macro F1, in which each topic counts the same, on average over the curve: {areas}.",
         *advice(settings, out, seconds_per_seed),
     ):
         console.print(line, markup=False, highlight=False, soft_wrap=not console.is_terminal)
@@ -78,30 +88,30 @@ def report(
     return path
 
 
-def verdict(result: Comparison, seeds: int) -> list[str]:
-    """Return, in words, how BALD did against random, no better than the numbers say.
+def verdict(result: Comparison, seeds: int, arm: str) -> list[str]:
+    """Return, in words, how an arm did against random, no better than the numbers say.
 
     Example:
         >>> from altasks.report import compare
         >>> result = compare([10, 20], [[0.5, 0.6]], [[0.5, 0.7]])
-        >>> print(verdict(result, 1)[0])
-        Average accuracy over the curve: BALD 0.550, random 0.600: BALD is behind by 0.050.
+        >>> print(verdict(result, 1, "BALD")[0])
+        BALD: average accuracy over the curve 0.550, random's 0.600: behind by 0.050.
     """
     gap = result.difference.mean
     standing = (
         "level" if abs(gap) < 0.0005 else f"{'ahead' if gap > 0 else 'behind'} by {abs(gap):.3f}"
     )
     lines = [
-        f"Average accuracy over the curve: BALD {result.area}, random {result.baseline_area}: "
-        f"BALD is {standing}."
+        f"{arm}: average accuracy over the curve {result.area}, random's {result.baseline_area}: "
+        f"{standing}."
     ]
-    final = f"With {result.labels_total:.0f} labels: BALD {result.final}, random "
-    lines.append(final + f"{result.baseline_final}.")
+    final = f"With {result.labels_total:.0f} labels it has {result.final}, random "
+    final += f"{result.baseline_final}"
     if result.share_of_labels is None:
-        lines.append("BALD never reaches random's final accuracy.")
+        lines.append(f"{final}, which it never reaches.")
     else:
         lines.append(
-            f"BALD has random's final accuracy with {result.share_of_labels:.0%} of its labels "
+            f"{final}, which it reaches with {result.share_of_labels:.0%} of the labels "
             f"({result.labels_needed:.0f} of {result.labels_total:.0f})."
         )
     if seeds > 1:

@@ -1,4 +1,4 @@
-"""`altasks demo`: a sentence encoder fine-tuned in the loop, BALD and random side by side."""
+"""`altasks demo`: a sentence encoder fine-tuned in the loop, BALD and random beside the default."""
 
 from __future__ import annotations
 
@@ -79,10 +79,11 @@ def _introduce(console: Console, settings: DemoSettings, corpus: Utterances) -> 
         f"Which topic is a sentence about? {len(corpus.texts):,} sentences in "
         f"{len(corpus.topics)} topics of chatterbot-corpus (left out: {len(corpus.ambiguous)} that "
         "stand under several topics, and topics with fewer than 40 sentences).\n"
-        f"all-MiniLM-L6-v2 is fine-tuned on {counts[0]} random labels, then on {settings.batch} "
-        f"more in each of {settings.rounds} rounds: picked at random, or by BALD over "
-        f"{settings.passes} dropout masks on its head. {settings.test_share:.0%} of each topic "
-        "is held out to test on.\n",
+        f"all-MiniLM-L6-v2 is fine-tuned on {counts[0]} labels, then on {settings.batch} more in "
+        f"each of {settings.rounds} rounds, picked three ways: at random; by BALD over "
+        f"{settings.passes} dropout masks on its head, after a random start; and by altasks' "
+        "default, which begins with typical sentences (TypiClust) and goes on with uncertainty "
+        f"herding. {settings.test_share:.0%} of each topic is held out to test on.\n",
         markup=False,
         highlight=False,
         soft_wrap=not console.is_terminal,
@@ -92,7 +93,7 @@ def _introduce(console: Console, settings: DemoSettings, corpus: Utterances) -> 
 def _run_seed(
     console: Console, settings: DemoSettings, seed: int, corpus: Utterances, rows: ResultRows
 ) -> None:
-    """Run both arms with one seed, round by round, and keep what they measured."""
+    """Run every arm with one seed, round by round, and keep what they measured."""
     from altasks._version import __version__
     from altasks.data.split import stratified_split
     from altasks.tasks import FeatureCache
@@ -108,7 +109,7 @@ def _run_seed(
     with table:
         table.status("loading the model")
         pool = {str(row): corpus.texts[row] for row in kept}
-        features = FeatureCache()  # both arms have the same frozen layers
+        features = FeatureCache()  # all arms have the same frozen layers
         loops = {arm: _build_loop(settings, seed, corpus, pool, arm, features) for arm in ARMS}
         for labels in settings.label_counts:
             for arm, loop in loops.items():

@@ -9,10 +9,13 @@ from typing import Any
 #: Where the demo writes unless another folder is named.
 DEFAULT_OUT = Path("altasks-demo")
 
-#: Arm -> its acquisition function and strategy. Random reads no scores.
+#: What the others are compared with.
+BASELINE = "random"
+#: Arm -> the settings of its loop. The default has none, the first labels of the others are random.
 ARMS: dict[str, dict[str, Any]] = {
-    "random": {"strategy": "random"},
-    "BALD": {"acquisition": "bald", "strategy": "top_k"},
+    BASELINE: {"strategy": "random", "cold_start": "random"},
+    "BALD": {"acquisition": "bald", "strategy": "top_k", "cold_start": "random"},
+    "default": {},
 }
 
 #: The metric of the table, and the others that are kept: topics have very different sizes.
@@ -27,7 +30,7 @@ class DemoSettings:
     Attributes:
         seeds: how many paired repetitions.
         rounds: rounds of asking after the start.
-        start: random labels that both arms start from.
+        start: labels before the first fit.
         batch: labels asked for in each round.
         test_share: the share of each topic held out for testing.
         epochs: of each fit.
@@ -39,7 +42,7 @@ class DemoSettings:
         passes: of MC dropout, over the input of the head.
     """
 
-    seeds: int = 1
+    seeds: int = 3
     rounds: int = 6
     start: int = 24
     batch: int = 24

@@ -45,14 +45,21 @@ def reported(tmp_path, settings, curves):
 
 def test_one_seed_is_said_to_prove_nothing_and_how_to_run_more(tmp_path):
     pytest.importorskip("matplotlib")
-    settings = DemoSettings(rounds=2, start=10, batch=10)
+    settings = DemoSettings(seeds=1, rounds=2, start=10, batch=10)
     text, path = reported(
-        tmp_path, settings, {"random": [[0.2, 0.4, 0.6]], "BALD": [[0.2, 0.5, 0.7]]}
+        tmp_path,
+        settings,
+        {
+            "random": [[0.2, 0.4, 0.6]],
+            "BALD": [[0.2, 0.5, 0.7]],
+            "default": [[0.3, 0.5, 0.6]],
+        },
     )
-    assert "BALD is ahead by 0.075" in text
+    assert "BALD: average accuracy over the curve 0.475, random's 0.400: ahead by 0.075" in text
+    assert "default: average accuracy over the curve 0.475" in text
     assert "Macro F1" in text
-    assert "on average over the curve: BALD 0.237, random 0.200." in text
-    assert "with 83% of its labels (25 of 30)" in text
+    assert "on average over the curve: random 0.200, BALD 0.237, default 0.233." in text
+    assert "which it reaches with 83% of the labels (25 of 30)" in text
     assert "One seed proves nothing" in text
     assert "altasks demo --seeds 5 --rounds 2 --start 10 --batch 10 --out" in text
     assert "about 6 more minutes" in text
@@ -65,7 +72,7 @@ def test_five_seeds_have_intervals_and_a_verdict(tmp_path):
     settings = DemoSettings(seeds=5, rounds=1, start=10, batch=10)
     base = [[0.2, 0.4 + seed / 50] for seed in range(5)]
     better = [[low, high + 0.1] for low, high in base]
-    text, _ = reported(tmp_path, settings, {"random": base, "BALD": better})
+    text, _ = reported(tmp_path, settings, {"random": base, "BALD": better, "default": base})
     assert "mean [95% interval] over 5 seeds" in text
     assert str(bootstrap_mean([high for _, high in better])) in text
     assert "0.050 [0.050, 0.050]: better than random" in text
@@ -75,13 +82,14 @@ def test_five_seeds_have_intervals_and_a_verdict(tmp_path):
 def test_losing_is_said_as_plainly_as_winning():
     base = [[0.2, 0.6], [0.3, 0.7], [0.1, 0.8]]
     worse = [[low, high - 0.2] for low, high in base]
-    lines = " ".join(verdict(compare([10, 20], worse, base), 3))
-    assert "BALD is behind by 0.100" in lines
-    assert "BALD never reaches random's final accuracy." in lines
+    lines = " ".join(verdict(compare([10, 20], worse, base), 3, "BALD"))
+    assert "behind by 0.100" in lines
+    assert "which it never reaches." in lines
     assert "worse than random here" in lines
     mixed = [[0.2, 0.8], [0.3, 0.5], [0.1, 0.8]]
-    assert "not distinguishable from random" in " ".join(verdict(compare([10, 20], mixed, base), 3))
-    assert "BALD is level" in " ".join(verdict(compare([10, 20], base, base), 3))
+    mixed_lines = verdict(compare([10, 20], mixed, base), 3, "BALD")
+    assert "not distinguishable from random" in " ".join(mixed_lines)
+    assert ": level." in verdict(compare([10, 20], base, base), 3, "BALD")[0]
 
 
 def test_advice_ends_when_there_are_enough_seeds(tmp_path):
@@ -110,7 +118,7 @@ def test_more_labels_than_sentences_is_named(tmp_path):
 @pytest.mark.slow
 def test_the_demo_runs_shares_the_start_and_resumes(tmp_path):
     needs_demo()
-    settings = DemoSettings(rounds=1, start=12, batch=6, epochs=2, test_share=0.1)
+    settings = DemoSettings(seeds=1, rounds=1, start=12, batch=6, epochs=2, test_share=0.1)
     console = Console(file=io.StringIO(), width=100)
     picture = run_demo(settings, tmp_path, console=console)
     said = console.file.getvalue()
@@ -125,6 +133,7 @@ def test_the_demo_runs_shares_the_start_and_resumes(tmp_path):
     first = {arm: row["points"][0] for arm, row in rows.items()}
     assert first["random"]["asked"] == first["BALD"]["asked"]
     assert first["random"]["accuracy"] == first["BALD"]["accuracy"]
+    assert first["default"]["asked"] != first["BALD"]["asked"]
     assert rows["random"]["points"][1]["asked"] != rows["BALD"]["points"][1]["asked"]
 
     again = Console(file=io.StringIO(), width=100)
