@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +17,13 @@ from altasks.cli.demo.settings import (
     METRICS,
     DemoSettings,
 )
-from altasks.report import Comparison, bootstrap_mean, compare, plot_learning_curves
+from altasks.report import (
+    Comparison,
+    area_under_curve,
+    bootstrap_mean,
+    compare,
+    plot_learning_curves,
+)
 
 if TYPE_CHECKING:
     from altasks.report import ResultRows
@@ -47,7 +52,9 @@ def report(
     curves = measured[METRIC]
     others = [arm for arm in ARMS if arm != BASELINE]
     results = {arm: compare(counts, curves[arm], curves[BASELINE]) for arm in others}
-    by_topic = {arm: bootstrap_mean(np.mean(measured["macro_f1"][arm], 1)) for arm in ARMS}
+    by_topic = {
+        arm: bootstrap_mean(area_under_curve(counts, measured["macro_f1"][arm])) for arm in ARMS
+    }
     console.print()
     if settings.seeds > 1:
         table = Table(
