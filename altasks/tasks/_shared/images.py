@@ -58,8 +58,13 @@ class ToPixels:
 
     def __init__(self, size: tuple[int, int], mean: Sequence[float], std: Sequence[float]) -> None:
         self.size = size
+        self._given: list[list[Any]] = [list(size), list(mean), list(std)]
         self._mean = torch.tensor(mean).view(-1, 1, 1)
         self._std = torch.tensor(std).view(-1, 1, 1)
+
+    def settings(self) -> list[list[Any]]:
+        """Return size, means and standard deviations: all that decides the pixels."""
+        return self._given
 
     def __call__(self, image: Any) -> Tensor:
         """Return an RGB or L image as a float tensor `[channels, height, width]`."""
@@ -135,12 +140,22 @@ class ImageReader:
             UnreadableSampleError: naming every row that can't be read; once there is one, the
                 rest is only looked at.
         """
+        groups = in_batches(len(samples), batch_size)
+        yield from (one for one in self.some(samples, groups) if one is not None)
+
+    def some(
+        self, samples: Sequence[Any], groups: Sequence[Sequence[int]]
+    ) -> Iterator[Tensor | None]:
+        """Yield the pixels of each group of rows; None for a group without any.
+
+        Raises:
+            UnreadableSampleError: as `batches`.
+        """
         bad: dict[int, UnreadableSampleError] = {}
-        for start in range(0, len(samples), batch_size):
-            rows = range(start, min(start + batch_size, len(samples)))
+        for rows in groups:
             pixels = [made for made in self._read(samples, rows, bad) if made is not None]
             if not bad:
-                yield _stacked(pixels, start)
+                yield _stacked(pixels, rows) if pixels else None
         if bad:
             raise all_unreadable(bad)
 
@@ -221,6 +236,18 @@ class ImageRows(Sequence[Mapping[str, Any]]):
             return pixels
         return self._reader.pixels(self._reader.open(self._samples[row], row), row)
 
+    @property
+    def samples(self) -> Sequence[Any]:
+        """The images."""
+        return self._samples
+
+    def with_tickets(self, tickets: Tensor) -> list[dict[str, Any]]:
+        """Return rows that hold a ticket each instead of pixels, and no image at all."""
+        return [
+            {"pixel_values": ticket, "labels": target}
+            for ticket, target in zip(tickets, self._targets, strict=True)
+        ]
+
     def __getitem__(self, row: Any) -> Any:
         """Return a row as the collator takes it."""
         pixels = self._kept.get(row)
@@ -243,14 +270,24 @@ def _is_encoded(sample: Any) -> bool:
     return isinstance(sample, str | os.PathLike | bytes | bytearray | Mapping)
 
 
-def _stacked(pixels: Sequence[Tensor], start: int) -> Tensor:
+def in_batches(count: int, size: int) -> list[range]:
+    """Return the rows of each batch, in order.
+
+    Example:
+        >>> in_batches(5, 2)
+        [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _stacked(pixels: Sequence[Tensor], rows: Sequence[int]) -> Tensor:
     for row, one in enumerate(pixels):
         if one.shape != pixels[0].shape:
             raise invalid(
                 "transform",
                 f"tensors of one shape, {list(pixels[0].shape)} as before",
                 f"{list(one.shape)}",
-                where=f"row {start + row}",
+                where=f"row {rows[row]}",
                 hint="It has to bring every image to the same height and width.",
             )
     return torch.stack(list(pixels))

@@ -85,17 +85,22 @@ class TrainerTask(TrainedTask):
             torch.empty(0, self._head.in_features, device=self.device),
         )
 
-    def _members(self, committee: Committee | None) -> int:
-        return 1 if committee is None else committee.members
-
-    def _logits(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Return the model's logits for inputs that lie anywhere."""
+    def _moved(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return inputs on the model's device, floats in its type if that is of 16 bits."""
         moved = {name: values.to(self.device) for name, values in inputs.items()}
         if half := half_type(self.model):
             moved = {
                 name: values.to(half) if values.is_floating_point() else values
                 for name, values in moved.items()
             }
+        return moved
+
+    def _members(self, committee: Committee | None) -> int:
+        return 1 if committee is None else committee.members
+
+    def _logits(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return the model's logits for inputs that lie anywhere."""
+        moved = self._moved(inputs)
         precision = (
             nullcontext()
             if self.autocast is None
@@ -127,19 +132,29 @@ class TrainerTask(TrainedTask):
                 "a number of layers for a model with adapters, which are to be trained",
                 "'all'",
             )
-        keeps = self._keep_frozen is not False and self._reads_the_same()
-        return FrozenPart(
+        part = FrozenPart(
             self.model,
             self.frozen_layers,
             head=self._head,
             new=self._new_parameters,
-            cache=self._features if keeps else None,
+            cache=None if self._keep_frozen is False else self._features,
             insists=bool(self._keep_frozen),
+            varies=self._varies(),
         )
+        if not part.parameters():
+            raise invalid(
+                "frozen_layers",
+                "a part of the model that stays as it is",
+                "none: each fit draws all of its weights anew",
+                hint="Use redraw='head', or frozen_layers=0.",
+            )
+        return part
 
     def _train(self, rows: Any, held_out: Any, seed: int, *, weighted: bool) -> None:
         if self._frozen is not None:
             self._frozen.examine(lambda: self._logits(self._first_inputs(rows)))
+            rows = self._kept_rows(rows)
+            held_out = None if held_out is None else self._kept_rows(held_out)
         super()._train(rows, held_out, seed, weighted=weighted)
 
     def _first_inputs(self, rows: Any) -> dict[str, Tensor]:
@@ -220,9 +235,13 @@ class TrainerTask(TrainedTask):
         """Return the layer that makes the logits."""
         return find_head(self.model, self._outputs, name)
 
-    def _reads_the_same(self) -> bool:
-        """Return whether a sample becomes the same inputs each time, so that keeping pays."""
-        return True
+    def _kept_rows(self, rows: Any) -> Any:
+        """Return rows of a training set that need not be read, where what they become is kept."""
+        return rows
+
+    def _varies(self) -> bool:
+        """Return whether fits change samples at random, so that keeping doesn't pay there."""
+        return False
 
     def _units(self, rows: Sequence[Mapping[str, Any]]) -> int:
         """Return how many terms the mean loss over these rows averages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
@@ -14,16 +14,20 @@ from altasks._internal.extras import require
 from altasks._internal.frames import as_rows
 from altasks._internal.numbers import is_whole, require_whole
 from altasks.committees.base import Committee, CommitteeLogits
+from altasks.committees.bayes_by_backprop import BayesByBackprop
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import find_head
+from altasks.committees.mc_dropout import MCDropout
 from altasks.data.images import open_image
-from altasks.errors import invalid
+from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.class_bars import with_classes
 from altasks.tasks._shared.classes import Classes
 from altasks.tasks._shared.classification import ClassificationTask
 from altasks.tasks._shared.classifiers import class_names, is_multi_label, load_classifier
+from altasks.tasks._shared.frozen.tickets import tickets_of
+from altasks.tasks._shared.image_keys import key_maker
 from altasks.tasks._shared.images import (
     ImageReader,
     ImageRows,
@@ -32,6 +36,7 @@ from altasks.tasks._shared.images import (
     ToPixels,
     channels_of,
     find_processor,
+    in_batches,
     longest_side,
     plain_transform,
 )
@@ -225,13 +230,71 @@ class ImageClassification(ClassificationTask):
 
     def _draws(self, samples: Sequence[Any], committee: Committee | None) -> CommitteeLogits:
         parts = []
-        for batch in self._reader.batches(as_rows(samples), self.batch_size):
+        for batch in self._batches(as_rows(samples), committee):
             parts += self._run([batch], committee)  # its pixels are let go before the next are read
         if not parts:
             return self._none_drawn(committee)
         return CommitteeLogits(
             torch.cat([part.logits for part in parts]), torch.cat([part.features for part in parts])
         )
+
+    def _batches(self, samples: Sequence[Any], committee: Committee | None) -> Iterator[Tensor]:
+        """Yield batches of pixels; or of tickets, where what frozen layers make of all is kept."""
+        # Other committees may look at the pixels, as Views does.
+        looks = not isinstance(committee, MCDropout | BayesByBackprop | None)
+        keys = None if looks else self._keys(samples)
+        if keys is None:
+            yield from self._reader.batches(samples, self.batch_size)
+            return
+        assert self._frozen is not None
+        for rows in self._learned(samples, keys):
+            yield tickets_of([keys[row] for row in rows])
+            self._frozen.forget()
+
+    def _learned(self, samples: Sequence[Any], keys: Sequence[bytes]) -> Iterator[range]:
+        """Yield the rows of each batch once what the frozen part makes of them is known."""
+        assert self._frozen is not None
+        groups = in_batches(len(samples), self.batch_size)
+        unknown = set(self._frozen.unknown(keys))
+        wanted = [[row for row in rows if row in unknown] for rows in groups]
+        for rows, new, pixels in zip(
+            groups, wanted, self._reader.some(samples, wanted), strict=True
+        ):
+            if pixels is not None:
+                inputs = self._moved({"pixel_values": pixels})
+                self._frozen.learn([keys[row] for row in new], inputs)
+            yield rows
+
+    def _keys(self, samples: Sequence[Any]) -> list[bytes] | None:
+        """Return the key of each image; None where its pixels are needed all the same."""
+        make = None if self._frozen is None else key_maker(self._reader)
+        if make is None or self._frozen is None or not len(samples):
+            return None
+        if not self._frozen.is_examined:
+            try:
+                first = next(self._reader.batches(samples[:2], 2))
+            except UnreadableSampleError:
+                return None  # reading all of them names all that can't be read
+            self._frozen.examine(lambda: self._forward(first))
+        if not self._frozen.takes_tickets:
+            return None
+        keys = [make(sample) for sample in samples]
+        known = [key for key in keys if key is not None]
+        return known if len(known) == len(keys) else None
+
+    def _varies(self) -> bool:
+        return self.augment is not None
+
+    def _kept_rows(self, rows: Any) -> Any:
+        if self._varies() or self._frozen is None:
+            return rows
+        keys = self._keys(rows.samples)
+        if keys is None:
+            return rows
+        for _ in self._learned(rows.samples, keys):
+            pass
+        self._frozen.forget()
+        return rows if self._frozen.unknown(keys) else rows.with_tickets(tickets_of(keys))
 
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None

@@ -30,6 +30,7 @@ class FeatureCache:
 
     A text of L tokens takes L x d numbers (the first token's alone, or one vector, where the upper
     part reads no more): 5,000 questions of 13 tokens on average with the 384 of MiniLM, 100 MB.
+    An image takes what the layer before the head gives.
 
     Args:
         limit: bytes of memory.

@@ -16,6 +16,7 @@ from altasks.committees.modes import eager, evaluating
 from altasks.tasks._shared.frozen.batch import MASK, Extent, Field, batch_of, rows_of
 from altasks.tasks._shared.frozen.detour import Detour, logits_of, tensors_of
 from altasks.tasks._shared.frozen.plan import Answer, Plan, Unfit
+from altasks.tasks._shared.frozen.tickets import SHAPE, tickets_of
 
 #: Tokens of the rows that are tried, and columns of padding behind the longest.
 TRIED, PADDED = (8, 5, 3), 2
@@ -70,7 +71,7 @@ def _short(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a few short rows of a batch, padded on the side where it is."""
     extent = Extent.of(inputs, unpad=True)
     if extent is None or extent.length is None:
-        return {name: values[:2] for name, values in inputs.items()}
+        return two_rows(inputs)
     left = any(start > 0 for start, _ in extent.spans)
     columns = min(max(TRIED) + PADDED, max(stop - start for start, stop in extent.spans) + PADDED)
     rows = [row % len(extent.spans) for row in range(len(TRIED))]
@@ -88,6 +89,13 @@ def _short(model: nn.Module, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
             part[place, first : first + len(tokens)] = tokens
         made[name] = part
     return made
+
+
+def two_rows(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the first two rows of a batch; of one row, that twice, so that rows can be told."""
+    count = len(next(iter(inputs.values())))
+    chosen = torch.tensor([0, min(1, count - 1)])
+    return {name: values[chosen.to(values.device)] for name, values in inputs.items()}
 
 
 def _padding_id(model: nn.Module) -> int:
@@ -126,7 +134,15 @@ def _examined(
         if not trial.same(kept):
             raise Unfit("its upper part gives something else from what was kept")
         ignored = trial.not_looked_at(tensors)
-    return replace(plan, fields=fields, unpad=unpad, names=plan.names - ignored, ignored=ignored)
+        tickets = {field.per for field in fields} == {"sample"} and trial.takes_tickets(tensors)
+    return replace(
+        plan,
+        fields=fields,
+        unpad=unpad,
+        names=plan.names - ignored,
+        ignored=ignored,
+        tickets=tickets,
+    )
 
 
 def _watched(
@@ -229,6 +245,16 @@ class _Trial:
         if not fields:
             raise Unfit("nothing that it gives is read")
         return fields
+
+    def takes_tickets(self, tensors: Mapping[Any, Tensor]) -> bool:
+        """Return whether the logits are the same with a ticket in place of each sample."""
+        if len(self.inputs) != 1 or self.extent.length is not None:
+            return False
+        ((name, values),) = self.inputs.items()
+        if not values.is_floating_point() or tuple(values.shape[1:]) == SHAPE:
+            return False
+        tickets = tickets_of([bytes(16)] * len(values)).to(values)
+        return replace(self, inputs={name: tickets}).same(tensors)
 
     def not_looked_at(self, tensors: Mapping[Any, Tensor]) -> frozenset[str]:
         """Return the inputs that the network has no name for, and that change nothing.

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from altasks.committees.modes import every_mode_restored
 from altasks.tasks._shared.adapters import has_adapters
 from altasks.tasks._shared.checkpoints import head_parameters
 from altasks.tasks._shared.frozen.cache import FeatureCache
-from altasks.tasks._shared.frozen.exam import examine
+from altasks.tasks._shared.frozen.exam import examine, two_rows
 from altasks.tasks._shared.frozen.freeze import (
     Layers,
     frozen_parameters,
@@ -23,6 +24,7 @@ from altasks.tasks._shared.frozen.freeze import (
 )
 from altasks.tasks._shared.frozen.passes import Passes, at_rest, inputs_of
 from altasks.tasks._shared.frozen.plan import Plan, Unfit
+from altasks.tasks._shared.frozen.trunk import trunk_of
 from altasks.tasks._shared.frozen.weights import WatchedWeights, code_of, key_of
 from altasks.tasks._shared.wrappers import is_quantised
 
@@ -40,6 +42,7 @@ class FrozenPart:
         new: the names of parameters that each fit draws anew.
         cache: where their output is kept; None computes it in each pass.
         insists: whether the user asked for it to be kept, and is told if it can't be.
+        varies: whether fits change samples at random, so that what they make is not worth keeping.
 
     Raises:
         InvalidInputError: if the network has fewer layers.
@@ -54,12 +57,15 @@ class FrozenPart:
         new: frozenset[str] = frozenset(),
         cache: FeatureCache | None,
         insists: bool = False,
+        varies: bool = False,
     ) -> None:
         self.model = model
         self.layers = layers
         self.cache = cache
         self._head = head
         self._insists = insists
+        self._varies = varies
+        self._loose: dict[bytes, np.ndarray] = {}
         self._new = new
         self._plan: Plan | Unfit | None = None  # None: not tried yet
         self._tried_as: tuple[torch.dtype, torch.device] | None = None
@@ -80,22 +86,29 @@ class FrozenPart:
         """Why the frozen part can't be led past; None if it can, or was not tried yet."""
         return str(self._plan) if isinstance(self._plan, Unfit) else None
 
+    @property
+    def is_examined(self) -> bool:
+        """Whether the network was tried as it is now: of these numbers, on this device."""
+        return self._plan is not None and self._now() == self._tried_as
+
+    def _now(self) -> tuple[torch.dtype, torch.device] | None:
+        first = next(self.model.parameters(), None)
+        return None if first is None else (first.dtype, first.device)
+
     def examine(self, run: Callable[[], Any]) -> None:
         """Find out how the frozen part is led past, once, by the inputs of a pass.
 
         Args:
             run: calls the network once with a batch.
         """
-        first = next(self.model.parameters(), None)
-        now = None if first is None else (first.dtype, first.device)
-        if self._plan is not None and now == self._tried_as:
+        if self.is_examined:
             return
-        self._tried_as, self._weights = now, None
+        self._tried_as, self._weights = self._now(), None
         inputs = inputs_of(self.model, run)
         try:
-            end, before = self._modules()
             if inputs is None:
                 raise Unfit("it isn't called with its inputs by name")
+            end, before = self._modules(inputs)
             self._plan = examine(self.model, end, before, inputs)
         except Unfit as unfit:
             self._plan = unfit
@@ -107,7 +120,7 @@ class FrozenPart:
                     stacklevel=2,
                 )
 
-    def _modules(self) -> tuple[nn.Module, list[nn.Module]]:
+    def _modules(self, inputs: Mapping[str, Tensor]) -> tuple[nn.Module, list[nn.Module]]:
         """Return the last module of the frozen part, and those before it that can be skipped."""
         if has_adapters(self.model) or is_quantised(self.model):
             raise Unfit("it has adapters, or quantised weights")
@@ -120,7 +133,9 @@ class FrozenPart:
             trunk = getattr(self.model, "base_model_prefix", "")
             part = getattr(self.model, trunk, None) if trunk else None
             if not isinstance(part, nn.Module) or not head_parameters(self.model):
-                raise Unfit("it doesn't name its trunk (base_model_prefix)")
+                if self._head is None:
+                    raise Unfit("it doesn't name its trunk (base_model_prefix)")
+                return trunk_of(self.model, self._head, two_rows(inputs))
             if not any(name.startswith(f"{trunk}.") for name in self._new):
                 return part, []
             count = len(layers_of(self.model)[1])  # a new pooler, say, is trained with the head
@@ -136,23 +151,55 @@ class FrozenPart:
         """
         reads = self._plan.reads if isinstance(self._plan, Plan) else []
         # Tables that layers share (relative positions) are read by frozen ones too: they stay.
-        with without_gradient([*self.parameters(), *reads]), self.led_past(alone=alone):
+        with (
+            without_gradient([*self.parameters(), *reads]),
+            self.led_past(alone=alone, keep=not self._varies),
+        ):
             yield
 
     @contextmanager
-    def led_past(self, *, alone: bool = True) -> Iterator[None]:
+    def led_past(self, *, alone: bool = True, keep: bool = True) -> Iterator[Passes | None]:
         """Run passes of the network with the frozen part at rest, and not run for what is known.
 
         Args:
             alone: as in `fitting`; if not, everything runs.
+            keep: whether what is made is kept.
         """
         with every_mode_restored(self.model), ExitStack() as stack:
             if isinstance(self._plan, Plan) and alone:
-                passes = Passes(self.model, self._plan, self.cache, self._kind)
+                cache = self.cache if keep else None
+                passes = Passes(self.model, self._plan, cache, self._kind, self._loose)
                 stack.enter_context(passes.attached())
+                yield passes
             else:
                 stack.enter_context(at_rest(self.model, self._resting()))
-            yield
+                yield None
+
+    # For samples that need not be read when their key is known.
+
+    @property
+    def takes_tickets(self) -> bool:
+        """Whether a pass may be given keys (`tickets_of`) in place of samples."""
+        return isinstance(self._plan, Plan) and self._plan.tickets and self.cache is not None
+
+    def unknown(self, keys: Sequence[bytes]) -> list[int]:
+        """Return the places of the keys under which nothing is kept."""
+        with self.led_past() as passes:
+            assert passes is not None
+            return passes.unknown(keys)
+
+    def learn(self, keys: Sequence[bytes], inputs: Mapping[str, Tensor]) -> bool:
+        """Keep what the frozen part makes of samples under their keys; return whether it is kept.
+
+        What finds no room is held until `forget`.
+        """
+        with self.led_past() as passes:
+            assert passes is not None
+            return passes.learn(keys, inputs)
+
+    def forget(self) -> None:
+        """Let go of what found no room."""
+        self._loose.clear()
 
     def _kind(self) -> str:
         """Return a name for the frozen part: weights, code, and what is kept of its output."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from altasks.tasks._shared.frozen.cache import FeatureCache
 from altasks.tasks._shared.frozen.detour import Detour, tensors_of
 from altasks.tasks._shared.frozen.plan import Plan
 from altasks.tasks._shared.frozen.rows import Rows
+from altasks.tasks._shared.frozen.tickets import keys_on
 from altasks.tasks._shared.frozen.weights import key_of
 
 
@@ -35,6 +37,7 @@ class Passes:
         plan: how it is led past.
         cache: where its output is kept; None computes it in each pass.
         kind: names the frozen part, asked for if there is a cache.
+        loose: rows that found no room there, by key.
     """
 
     def __init__(
@@ -43,13 +46,15 @@ class Passes:
         plan: Plan,
         cache: FeatureCache | None,
         kind: Callable[[], str],
+        loose: dict[bytes, np.ndarray],
     ) -> None:
         self._model, self._plan, self._cache = model, plan, cache
         self._kind = None if cache is None else kind()
+        self._loose = loose
         self._detour: Detour = plan.detour()
         self._inside = False  # of a pass that computes what isn't known
         self._skipping = False
-        self._rows: dict[tuple[str, np.dtype], Rows] = {}
+        self._rows: tuple[torch.dtype, Rows] | None = None
 
     @contextmanager
     def attached(self) -> Iterator[None]:
@@ -101,6 +106,8 @@ class Passes:
     def _output(self, inputs: dict[str, Tensor]) -> tuple[dict[Any, Tensor], int | None]:
         """Return what the frozen part makes of a batch, and how many columns it has."""
         plan, fields = self._plan, self._plan.fields
+        if plan.tickets and (given := keys_on(next(iter(inputs.values())))) is not None:
+            return self._of_tickets(given, inputs), None
         extent = Extent.of(inputs, unpad=plan.unpad)
         if extent is None or self._cache is None or not self._is_usual(inputs, extent):
             made = self._computed(inputs)
@@ -126,6 +133,47 @@ class Passes:
         known = [one for one in rows if one is not None]
         return batch_of(known, fields, extent, like), extent.length
 
+    def _of_tickets(self, keys: Sequence[bytes], inputs: Mapping[str, Tensor]) -> dict[Any, Tensor]:
+        """Return what is kept under some keys as one batch."""
+        like = _types(self._plan, inputs)
+        found = self._found(keys, like)
+        rows = [row for row in found if row is not None]
+        if len(rows) < len(keys):
+            raise TrainingError(
+                "What the frozen part made of a sample is gone, while it was being used. Was its "
+                "file changed or removed? Run it again, or use keep_frozen=False."
+            )
+        assert self._cache is not None
+        self._cache.found += len(rows)
+        return batch_of(rows, self._plan.fields, Extent(None, [(0, 0)] * len(rows)), like)
+
+    def _found(self, keys: Sequence[bytes], like: Mapping[Any, Tensor]) -> list[np.ndarray | None]:
+        rows = self._store(like).find(keys)
+        return [
+            self._loose.get(key) if row is None else row
+            for key, row in zip(keys, rows, strict=True)
+        ]
+
+    def unknown(self, keys: Sequence[bytes]) -> list[int]:
+        """Return the places of the keys under which nothing is kept."""
+        first = next(self._model.parameters())
+        rows = self._found(keys, _types(self._plan, {"weights": first}))
+        return [place for place, row in enumerate(rows) if row is None]
+
+    def learn(self, keys: Sequence[bytes], inputs: Mapping[str, Tensor]) -> bool:
+        """Keep what the frozen part makes of samples; return whether all of it is kept."""
+        assert self._cache is not None
+        store = self._store(_types(self._plan, inputs))
+        rows = rows_of(self._computed(inputs), self._plan.fields, [(0, 0)] * len(keys))
+        rows = [row.astype(store.dtype, copy=False) for row in rows]
+        store.add(keys, rows)
+        self._cache.computed += len(rows)
+        kept = [row is not None for row in store.find(keys)]
+        self._loose.update(
+            {key: row for key, row, one in zip(keys, rows, kept, strict=True) if not one}
+        )
+        return all(kept)
+
     def _is_usual(self, inputs: Mapping[str, Tensor], extent: Extent) -> bool:
         """Return whether a batch is of the kind that was tried."""
         kinds = {field.per for field in self._plan.fields}
@@ -134,11 +182,21 @@ class Passes:
         return "first" not in kinds or all(start == 0 for start, _ in extent.spans)
 
     def _computed(self, inputs: Mapping[str, Tensor]) -> dict[Any, Tensor]:
-        """Return what comes out of the frozen part, at rest; the upper part isn't run."""
+        """Return what comes out of the frozen part, at rest; the upper part isn't run.
+
+        What is kept is computed in the network's own precision, whatever that of the pass is: so a
+        fit in mixed precision and a prediction without find the same numbers.
+        """
+        own = self._cache is not None
+        run: Callable[..., Any] = self._model
+        if own:  # accelerate wraps mixed precision around the forward
+            run = self._model.__dict__.get("_original_forward", self._model.forward)
+        device = next(iter(inputs.values())).device.type
+        precision = torch.autocast(device, enabled=False) if own else nullcontext()
         self._inside = True
         try:
-            with torch.no_grad(), evaluating(self._model):
-                return tensors_of(self._detour.reach(lambda: self._model(**inputs)))
+            with torch.no_grad(), evaluating(self._model), precision:
+                return tensors_of(self._detour.reach(partial(run, **inputs)))
         finally:
             self._inside = False
 
@@ -147,18 +205,13 @@ class Passes:
         assert self._cache is not None
         assert self._kind is not None
         working = next(iter(like.values()))
-        device = working.device.type
-        precision = (
-            str(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else "own"
-        )
-        # NumPy has no bfloat16; in float32 nothing of it is lost.
-        half = working.dtype == torch.bfloat16
-        dtype = np.dtype(np.float32 if half else str(working.dtype).removeprefix("torch."))
-        key = (precision, dtype)
-        if key not in self._rows:
-            kind = key_of([self._kind, precision, device, str(working.dtype)])
-            self._rows[key] = self._cache.rows(kind, dtype)
-        return self._rows[key]
+        if self._rows is None or self._rows[0] != working.dtype:
+            # NumPy has no bfloat16; in float32 nothing of it is lost.
+            half = working.dtype == torch.bfloat16
+            dtype = np.dtype("float32" if half else str(working.dtype).removeprefix("torch."))
+            kind = key_of([self._kind, working.device.type, str(working.dtype)])
+            self._rows = working.dtype, self._cache.rows(kind, dtype)
+        return self._rows[1]
 
 
 def _types(plan: Plan, inputs: Mapping[str, Tensor]) -> dict[Any, Tensor]:

@@ -68,6 +68,7 @@ class Plan:
         reads: the parameters that its output depends on.
         names: the inputs of the network.
         ignored: those among what it is called with that it doesn't look at.
+        tickets: whether its one input may be a ticket, whose shape nothing looks at.
     """
 
     end: nn.Module
@@ -77,6 +78,7 @@ class Plan:
     reads: list[nn.Parameter]
     names: frozenset[str]
     ignored: frozenset[str]
+    tickets: bool = False
 
     def filler(
         self, rows: int, columns: int | None, value: float = 0.0
