@@ -197,11 +197,13 @@ def compare_problem(
     left = []
     for arm, seed in wanted:
         config = _config(about, arm, seed)
-        row = rows.get(config)
+        row, work = rows.get(config), None if folder is None else _work(folder, config, rows)
         if row is None:
-            left.append(Job(arm, seed, None if folder is None else _work(folder, config, rows)))
-        else:
-            _require_metric(metric, row["points"][0]["metrics"])
+            left.append(Job(arm, seed, work))
+            continue
+        _require_metric(metric, row["points"][0]["metrics"])
+        if work is not None:  # of a process that was killed between the row and this
+            shutil.rmtree(work, ignore_errors=True)
     watcher = watcher or Watcher()
     watcher.begin(len(wanted), len(left))
 

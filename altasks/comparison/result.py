@@ -184,7 +184,13 @@ class ComparisonResult:
             seeds=len(self.seeds),
             last=f"{self.counts[-1]:g} {self.unit}",
             unit=self.unit,
+            flat=self._flat_score(),
         )
+
+    def _flat_score(self) -> float | None:
+        """Return the one score that all curves have everywhere; None where any differs."""
+        found = {float(value) for curve in self.curves.values() for value in curve.ravel()}
+        return found.pop() if len(found) == 1 else None
 
     # For people and for other programs.
 

@@ -122,7 +122,7 @@ def _checked(settings: Settings) -> Settings:
         name = "cost_budget" if settings.by_cost else "budget"
         raise invalid(
             name,
-            f"more than the first {settings.initial:g}, which are alike for most arms",
+            f"more than the {settings.initial:g} that are asked before any fit",
             f"{settings.budget:g}",
             hint="Give a smaller initial= or batch=.",
         )

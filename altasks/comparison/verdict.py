@@ -19,6 +19,7 @@ def verdict_of(
     seeds: int,
     last: str,
     unit: str,
+    flat: float | None = None,
 ) -> str:
     """Return whether asking pays, and with what.
 
@@ -29,7 +30,14 @@ def verdict_of(
         seeds: how many there were.
         last: the end of the curve: `"200 labels"`.
         unit: what is saved: `"labels"`.
+        flat: the score of all arms in all rounds, where it never changes.
     """
+    if flat is not None:
+        return (
+            f"Nothing can be told on this data: {metric} is {number(flat)} for every arm in every "
+            "round, so the model learns nothing that is measured. Train it longer, or measure "
+            "something else."
+        )
     best = max(arms, key=lambda arm: arm.ahead.mean)
     standing = f"{sure_of(best.ahead)} {metric}"
     if seeds == 1:

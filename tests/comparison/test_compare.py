@@ -222,3 +222,14 @@ def test_runs_share_what_frozen_layers_make(tmp_path):
     shared = tmp_path / "unfinished" / "frozen"
     assert places.count(shared) == 3  # two arms, and all labels
     assert not shared.parent.exists()
+
+
+def test_what_a_killed_process_left_of_a_finished_run_goes(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *args, **kwargs: None)
+        compared(out=tmp_path, seeds=1, budget=8)
+    assert (tmp_path / "unfinished").exists()
+    done = Centroids.fits
+    compared(out=tmp_path, seeds=1, budget=8)
+    assert Centroids.fits == done
+    assert not (tmp_path / "unfinished").exists()

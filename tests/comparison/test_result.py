@@ -113,6 +113,11 @@ def test_few_seeds_are_said_to_be_few():
     assert "5 seeds may tell" in three.verdict
 
 
+def test_a_model_that_learns_nothing_tells_nothing():
+    flat = result_of({"random": [[0.0] * 3] * 3, "margin": [[0.0] * 3] * 3}, metric="map50")
+    assert "Nothing can be told on this data: map50 is 0.000 for every arm" in flat.verdict
+
+
 def test_runs_by_cost_are_read_at_common_costs():
     def run(spent, scores):
         return [
