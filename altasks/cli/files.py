@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from altasks.errors import InvalidInputError, invalid
 
@@ -91,14 +93,14 @@ def _same_place(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines to a temporary file beside `path`, then rename it into place."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a temporary file beside `path`, and rename it into place once all is written."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                file.write(line + "\n")
+        with os.fdopen(handle, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files private; what a user writes gets the permissions of any new file.
@@ -109,6 +111,13 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines to a temporary file beside `path`, then rename it into place."""
+    with written_whole(path) as file:
+        for line in lines:
+            file.write(f"{line}\n".encode())
 
 
 def keep_lines(path: Path, lines: Iterable[str], *, force: bool, argument: str = "--out") -> None:

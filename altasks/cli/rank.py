@@ -10,18 +10,17 @@ from rich.console import Console
 
 from altasks.abilities import DefaultAcquisition, provides
 from altasks.cli.files import keep_lines
-from altasks.cli.labelled import leave_out_labelled
+from altasks.cli.labelled import leave_out_labelled, read_as_data
 from altasks.cli.option_names import option_names
 from altasks.cli.partial import Partial
 from altasks.cli.rank_checks import check_no_sample, check_request
 from altasks.cli.rank_options import SHARED
-from altasks.cli.rank_picks import named_strategy, pick
+from altasks.cli.rank_picks import fitting_strategy, named_strategy, pick, strategies_that_can
 from altasks.cli.rank_scores import score_pool
 from altasks.cli.rank_summary import Printer, Queue, note_passed_over, note_unreadable, summarise
 from altasks.cli.rankers.base import Ranker, RankRequest
 from altasks.cli.rankers.find import find_ranker
 from altasks.errors import invalid
-from altasks.loop.settings import default_strategy
 
 if TYPE_CHECKING:
     from altasks.data import Pool
@@ -46,25 +45,37 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
         pool = ranker.read(request)
         note_passed_over(show, pool)
         check_no_sample(request, pool)
-        left, labelled = leave_out_labelled(pool, request, show)
+        labelled = leave_out_labelled(pool, request, ranker)
+        left = labelled.left
     with option_names(flags, otherwise="--model"):
         task = ranker.build(request)
+
+    from altasks.loop.candidates import OF_LABELLED, SCORED, reads
+
     with option_names(flags):
-        strategy = strategy or named_strategy(default_strategy(task, request.acquisition))
+        strategy = fitting_strategy(request, task, strategy, show)
+        read = reads(strategy)
+        data = read_as_data(labelled, pool, request, ranker, read & OF_LABELLED, show)
         scorer = ranker.scorer(request, task)
         acquisition = request.acquisition
         if acquisition is None and provides(task, DefaultAcquisition):
             acquisition = task.default_acquisition
-        kept = Partial(request, ranker, str(acquisition))
-        scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
+        kept = Partial(request, ranker, str(acquisition), read & SCORED)
+        with strategies_that_can(task):
+            scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
         with kept.kept_on_error(scores, left):  # scoring may have taken hours
-            picks = pick(request, task, pool, labelled, strategy, scores)
+            picks = pick(request, task, data, strategy, scores)
             queue = describe_picks(ranker, task, left, picks, scores, request.samples_at_once)
     # The path is checked again, and the rows are kept elsewhere if they can't be written there.
     lines = (json.dumps(row, ensure_ascii=False) for row in queue.rows)
     keep_lines(request.out, lines, force=request.force)
     kept.remove()
-    summarise(show, request, queue, scores, str(acquisition), scorer)
+    summarise(show, request, queue, scores, str(acquisition), scorer, spread="embeddings" in read)
+    if "labelled_embeddings" in read and not data.ids:
+        show(
+            "These picks keep away from each other. Give --labelled, so that they keep away from "
+            "what is labelled already, too."
+        )
     note_unreadable(show, scores, len(left))
     draw_sheet(show, request, ranker, task, left, queue)
 

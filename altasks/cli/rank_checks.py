@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from altasks.cli.files import check_distinct, check_target
-from altasks.cli.partial import partial_path, read_queue
+from altasks.cli.partial import is_kept, partial_path
+from altasks.cli.partial_arrays import arrays_path
 from altasks.cli.rankers.base import Ranker, RankRequest
 from altasks.errors import invalid
 from altasks.registry import get_acquisition
@@ -38,14 +39,19 @@ def check_request(request: RankRequest, ranker: Ranker) -> None:
         if option.name != "sheet" and isinstance(request.value(option), Path)
     }
     check_distinct(
-        {"--out": request.out, "--out (its .partial)": partial_path(request.out), "--sheet": sheet},
+        {
+            "--out": request.out,
+            "--out (its .partial)": partial_path(request.out),
+            "--out (its .partial.npz)": arrays_path(request.out),
+            "--sheet": sheet,
+        },
         {
             "--pool": request.pool,
             "--labelled": request.labelled,
             "--model": None if request.model is None else Path(request.model),
             **paths,
         },
-        replaceable=lambda path: read_queue(path) is not None,
+        replaceable=is_kept,
     )
     check_target(request.out, force=request.force)
     if sheet is not None:
@@ -69,7 +75,7 @@ def check_no_sample(request: RankRequest, pool: Pool) -> None:
         InvalidInputError: naming it.
     """
     folder = request.pool.resolve()
-    for path in (request.out, partial_path(request.out)):
+    for path in (request.out, partial_path(request.out), arrays_path(request.out)):
         if folder in path.resolve().parents:
             name = path.resolve().relative_to(folder).as_posix()
             if name in pool:

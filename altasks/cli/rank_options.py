@@ -25,7 +25,8 @@ SHARED: tuple[RankOption[Any], ...] = (
     RankOption(
         "--labelled",
         Path,
-        "A table with an id column, or one id a line: samples to leave out. A queue is one.",
+        "Samples to leave out: a table with ids, or one id a line. A queue is one. Strategies that"
+        " read labelled samples read these, and those in it that the pool lacks.",
         None,
     ),
     RankOption("--skip-unreadable", bool, "Leave out files that can't be read.", False),

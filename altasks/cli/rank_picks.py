@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from altasks.abilities import Costs, Embeds, provides
+from altasks.abilities import (
+    Costs,
+    Embeds,
+    JointDraws,
+    StreamingPredictor,
+    provides,
+)
 from altasks.cli.rankers.base import RankRequest
-from altasks.errors import invalid
-from altasks.registry import get_strategy
+from altasks.errors import AltasksError, InvalidInputError, invalid
+from altasks.registry import STRATEGIES, get_strategy
 
 if TYPE_CHECKING:
-    from altasks.data import Pool
+    from altasks.cli.labelled import LabelledData
     from altasks.scoring import Scores
+
+#: Fields of `Candidates` that are read from predictions.
+_PROBS = frozenset({"mean_probs", "draws"})
 
 
 def named_strategy(name: str | None) -> Any:
@@ -38,48 +48,115 @@ def named_strategy(name: str | None) -> Any:
         ) from error
 
 
+def fitting_strategy(
+    request: RankRequest, task: Any, strategy: Any, show: Callable[[str], None]
+) -> Any:
+    """Return the strategy to pick by: the one that is named, or the task's own if that can work.
+
+    Args:
+        request: its `strategy` is the name, if one was given.
+        task: with its default.
+        strategy: the one that is named; None for the task's own.
+        show: prints one line.
+
+    Raises:
+        InvalidInputError: for a named one that needs embeddings, of a task without.
+    """
+    from altasks.loop.settings import default_strategy
+
+    usual = default_strategy(task, request.acquisition)
+    chosen = named_strategy(usual) if strategy is None else strategy
+    lacking = chosen.needs & _never_there(task)
+    if not lacking:
+        return chosen
+    if strategy is None:
+        show(
+            f"Note: {usual}, the strategy of {request.task}, needs {_listed(lacking)}, which this "
+            "task doesn't have; the samples with the highest scores are picked instead (top_k)."
+        )
+        return named_strategy("top_k")
+    if lacking <= _PROBS:
+        return chosen  # scoring refuses it, and says why
+    raise invalid(
+        "--strategy",
+        "one that does without embeddings",
+        f"{request.strategy!r}, and {request.task} has none",
+        hint=_advice(_never_there(task) | {"embeddings"}),
+    )
+
+
+@contextmanager
+def strategies_that_can(task: Any) -> Iterator[None]:
+    """Name the strategies that can work where scoring finds that it can't keep what one needs."""
+    try:
+        yield
+    except InvalidInputError as error:
+        said = str(error)
+        if said.startswith("keep:"):
+            lacking = {"draws"} if "joint" in said else _PROBS
+            lacking = {"embeddings"} if "`embed`" in said else lacking
+            error.add_note(_advice(_never_there(task) | lacking))
+        raise
+
+
+def _never_there(task: Any) -> frozenset[str]:
+    """Return the fields of `Candidates` that a task can't have, before it predicts anything.
+
+    Embeddings may still come with predictions where it has no `embed`.
+    """
+    found: set[str] = set()
+    if not provides(task, Embeds):
+        found |= {"labelled_embeddings", "pending_embeddings"}
+    if provides(task, StreamingPredictor):
+        found |= _PROBS
+    if provides(task, JointDraws) and not task.joint_draws:
+        found.add("draws")
+    return frozenset(found)
+
+
+def _advice(lacking: Collection[str]) -> str:
+    """Return which strategies need none of some fields, and no settings."""
+    able = []
+    for name in STRATEGIES:
+        try:
+            made = named_strategy(name)
+        except AltasksError:  # one that needs settings, or a package that can't be loaded
+            continue
+        if not made.needs & {*lacking}:
+            able.append(name)
+    return f"Strategies that can work here: {', '.join(able)}."
+
+
+def _listed(names: Collection[str]) -> str:
+    return " and ".join(name.replace("_", " ") for name in sorted(names))
+
+
 def pick(
-    request: RankRequest,
-    task: Any,
-    pool: Pool,
-    labelled: Sequence[str],
-    strategy: Any,
-    scores: Scores,
+    request: RankRequest, task: Any, labelled: LabelledData, strategy: Any, scores: Scores
 ) -> list[str]:
     """Return the ids that the strategy picks, checked before they are written.
 
     Raises:
-        InvalidInputError: for a strategy that needs what the task doesn't have, or that returns
-            something else than distinct ids of the pool.
+        InvalidInputError: for a strategy that returns something else than distinct ids of the pool.
     """
     from altasks._internal.random import derive_rng
-    from altasks.scoring.embeddings import embed_samples
-    from altasks.strategies import Candidates
+    from altasks.loop.candidates import CandidateMaker
     from altasks.strategies.wrapping import select_inside
 
-    beside: dict[str, Any] = {}
-    for name, ids in (("labelled_embeddings", labelled), ("pending_embeddings", ())):
-        if name in strategy.needs:
-            if not provides(task, Embeds):
-                raise invalid(
-                    "--strategy",
-                    "one that does without embeddings",
-                    f"{request.strategy!r}, and {request.task} has none",
-                )
-            beside[name] = embed_samples(
-                task, pool, ids, batch_size=request.samples_at_once, width_of=scores.ids[0]
-            )
+    pool = labelled.pool
+    costs = None
     if "costs" in strategy.needs:
-        beside["costs"] = [
-            float(task.cost(pool[name])) if provides(task, Costs) else 1.0 for name in scores.ids
-        ]
-    candidates = Candidates(
+        costs = {
+            name: float(task.cost(pool[name])) if provides(task, Costs) else 1.0
+            for name in scores.ids
+        }
+    maker = CandidateMaker(task, pool, strategy, request.seed, request.samples_at_once)
+    candidates = maker.make(
         scores.ids,
-        scores.values,
-        embeddings=scores.embeddings,
-        mean_probs=scores.mean_probs,
-        draws=scores.draws,
-        **beside,
+        scores,
+        labelled=set(labelled.ids),
+        costs=costs,
+        labels=lambda: labelled.labels,
     )
     count = min(request.number, len(scores))
     return select_inside(strategy, candidates, count, derive_rng(request.seed, "rank"))

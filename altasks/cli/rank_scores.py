@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from altasks.cli.partial import Partial
 from altasks.cli.rank_summary import Printer, unreadable_lines
 from altasks.cli.rankers.base import RankRequest
-from altasks.errors import ScoringInterruptedError, UnreadableSampleError
+from altasks.errors import ScoringInterruptedError, UnreadableSampleError, invalid
 
 if TYPE_CHECKING:
     from altasks.data import Pool
@@ -30,57 +31,80 @@ def score_pool(
         ScoringInterruptedError: on Ctrl-C, once what was scored is kept.
         UnreadableSampleError: for samples that can't be read, likewise.
     """
-    from altasks.scoring import KEEPABLE, Scores, score
-    from altasks.strategies.wrapping import wants
+    from altasks.scoring import KEEPABLE, score
 
-    keep = set(strategy.needs) & set(KEEPABLE)
-    # Embeddings and probabilities are not kept, so what the strategy needs them of is read anew.
-    done = {} if keep else kept.read(pool)
-    left = pool.subset([name for name in pool.ids if name not in done]) if done else pool
-    if done:
+    needs = set(strategy.needs) & set(KEEPABLE)
+    done = kept.read_scores(pool, needs)
+    taken = set(done.ids)
+    left = pool.subset([name for name in pool.ids if name not in taken]) if taken else pool
+    if taken:
         show(
-            f"Going on from {kept.path}, which has the scores of {len(done):,} of {len(pool):,} "
+            f"Going on from {kept.path}, which has the scores of {len(taken):,} of {len(pool):,} "
             "samples. Remove that file to score all of them again."
         )
+    elif kept.read(pool):
+        show(
+            f"{kept.path} has scores, but {kept.arrays_path.name} not what the strategy reads "
+            "beside them: all samples are scored again."
+        )
     if not len(left):
-        return Scores(list(pool.ids), _values(pool.ids, done))
+        return done
     try:
         found = score(
             task,
             left,
             acquisition,
             batch_size=request.samples_at_once,
-            keep=keep,
-            keep_if_there=wants(strategy) & set(KEEPABLE),
+            keep=needs,
+            keep_if_there=kept.asked,
             round=0,
             unreadable="skip" if request.skip_unreadable else "error",
         )
     except (ScoringInterruptedError, UnreadableSampleError) as error:
-        if done and request.skip_unreadable and isinstance(error, UnreadableSampleError):
+        if taken and request.skip_unreadable and isinstance(error, UnreadableSampleError):
             # None of the rest can be read, which is no error beside those that were.
-            return _joined(pool, done, None, skipped=error.skipped)
-        raise _keep_partial(error, _joined(pool, done, error.partial), pool, kept) from error
-    return _joined(pool, done, found) if done else found
+            return replace(done, skipped=error.skipped)
+        together = _joined(pool, done, error.partial, kept)
+        raise _keep_partial(error, together, pool, kept) from error
+    return _joined(pool, done, found, kept)
 
 
-def _values(ids: Sequence[str], value_of: Mapping[str, float]) -> Any:
+def _joined(pool: Pool, done: Scores, found: Any, kept: Partial) -> Scores:
+    """Return old and new scores in the pool's order; `found` may be None.
+
+    Raises:
+        InvalidInputError: if what is kept beside them can't be of one model.
+    """
     import numpy as np
 
-    return np.array([value_of[name] for name in ids], dtype=np.float64)
+    from altasks.scoring import KEEPABLE, Scores
 
+    if found is None or not len(done):
+        return done if found is None else found
+    there = {*done.ids, *found.ids}
+    ids = [name for name in pool.ids if name in there]
+    row_of = {name: row for row, name in enumerate(ids)}
+    parts = [(np.array([row_of[name] for name in one.ids]), one) for one in (done, found)]
 
-def _joined(
-    pool: Pool, done: Mapping[str, float], found: Any, *, skipped: Mapping[str, str] | None = None
-) -> Scores:
-    """Return old and new scores in the pool's order; `found` may be None."""
-    from altasks.scoring import Scores
+    def joined(name: str) -> Any:
+        arrays = [getattr(one, name) for _, one in parts]
+        widths = {None if array is None else array.shape[1:] for array in arrays}
+        if len(widths) > 1:
+            raise invalid(
+                "--model",
+                "the one whose scores were kept",
+                f"{name} of other shapes",
+                hint=f"Remove {kept.path} to score all samples again.",
+            )
+        if arrays[0] is None:
+            return None
+        whole = np.empty((len(ids), *arrays[0].shape[1:]), np.result_type(*arrays))
+        for (rows, _), array in zip(parts, arrays, strict=True):
+            whole[rows] = array
+        return whole
 
-    value_of = dict(done)
-    if found is not None:
-        value_of |= dict(zip(found.ids, found.values.tolist(), strict=True))
-    ids = [name for name in pool.ids if name in value_of]
-    left_out = skipped or ({} if found is None else found.skipped)
-    return Scores(ids, _values(ids, value_of), skipped=left_out)
+    fields = {name: joined(name) for name in ("values", *KEEPABLE)}
+    return Scores(ids, **fields, skipped=found.skipped)
 
 
 def _keep_partial(

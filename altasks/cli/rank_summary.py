@@ -71,18 +71,31 @@ def summarise(
     scores: Scores,
     acquisition: str,
     scorer: Scorer | None,
+    *,
+    spread: bool = False,
 ) -> None:
-    """Print how the scores spread, what is among the picks, and why the first are first."""
+    """Print how the scores spread, what is among the picks, and why the first are first.
+
+    Args:
+        show: prints one line.
+        request: as it was made.
+        queue: the picks.
+        scores: of all.
+        acquisition: what made them.
+        scorer: with lines of its own, if any.
+        spread: whether the strategy reads embeddings too, and orders without scores.
+    """
     values = scores.values.tolist()
     rows = queue.rows
     show(f"Scored {len(scores):,} samples by {acquisition}: {_spread(values)}")
     for line in () if scorer is None else scorer.lines():
         show(line)
     if len(values) > 1 and min(values) == max(values):
+        left = "the picks lie far apart, no more" if spread else "the queue is drawn by chance"
         show(
             f"Warning: all {len(values):,} samples have the same score, {values[0]:.4g}, so the "
-            "scores order nothing and the queue is drawn by chance. Look at the model and at "
-            "--acquisition before you pay for labels."
+            f"scores order nothing and {left}. Look at the model and at --acquisition before you "
+            "pay for labels."
         )
     if len(rows) < request.number:
         show(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")

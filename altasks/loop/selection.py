@@ -13,19 +13,16 @@ from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
-from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, provides
+from altasks.abilities import DrawsByRound, ReadsLabels, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
-from altasks.loop.held_out import HELD_OUT, are_classes, held_out
+from altasks.loop.candidates import SCORED, CandidateMaker
 from altasks.loop.unreadable import to_skip
 from altasks.registry import get_acquisition
-from altasks.strategies.base import Candidates, PricesGains, Strategy
+from altasks.strategies.base import PricesGains, Strategy
 from altasks.strategies.budget import check_budget, select_within
 from altasks.strategies.wrapping import reads_scores, select_inside, wants
-
-#: The fields of `Candidates` that scoring can keep.
-SCORED = frozenset({"embeddings", "mean_probs", "draws"})
 
 
 @dataclass(frozen=True)
@@ -179,18 +176,21 @@ class Selector:
         called where a strategy reads what is held out of them.
         """
         rng = derive_rng(self.seed, "ask", round)
-        if scores is None:
-            values, fields = np.zeros(len(ids)), {}
-        else:
-            values = scores.values
-            wanted_fields = (self.strategy.needs | wants(self.strategy)) & SCORED
-            fields = {name: getattr(scores, name, None) for name in wanted_fields}
-        fields |= self._beside_scores(ids, state, round)
-        if wants(self.strategy) & HELD_OUT and (probs := fields.get("mean_probs")) is not None:
-            fields |= self._held_out(state, labels, fields.get("labelled_embeddings"), probs, round)
-        if costs:
-            fields["costs"] = [costs[name] for name in ids]
-        candidates = Candidates(ids, values, **fields)
+        maker = CandidateMaker(
+            self.task, self.pool, self.strategy, self.seed, self.batch_size, self.calibration
+        )
+        try:
+            candidates = maker.make(
+                ids,
+                scores,
+                labelled=state.labelled,
+                pending=state.pending,
+                round=round,
+                costs=costs,
+                labels=labels,
+            )
+        except UnreadableSampleError as error:
+            raise to_skip(error, error.skipped) from error
         if wanted.cost is None:
             assert wanted.n is not None
             # A strategy's picks are written to the store, for good: they are checked first.
@@ -204,83 +204,9 @@ class Selector:
         if scores is None:
             return picks, [None] * len(picks)
         chosen = set(picks)
-        value = {name: float(v) for name, v in zip(ids, values, strict=True) if name in chosen}
+        values = zip(ids, scores.values, strict=True)
+        value = {name: float(v) for name, v in values if name in chosen}
         return picks, [value[name] for name in picks]
-
-    def _beside_scores(self, ids: Sequence[str], state: State, round: int) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
-        needs = self.strategy.needs
-        if "labelled_embeddings" in needs:
-            fields["labelled_embeddings"] = self._embed(
-                [name for name in self.pool.ids if name in state.labelled], ids[0]
-            )
-        if "pending_embeddings" in needs:
-            fields["pending_embeddings"] = self._embed(state.pending, ids[0])
-        known = needs | wants(self.strategy)
-        if "labelled_probs" in known:
-            labelled = [name for name in self.pool.ids if name in state.labelled]
-            fields["labelled_probs"] = self._mean_probs(labelled, ids[0], round)
-        if "pending_probs" in known:
-            fields["pending_probs"] = self._mean_probs(state.pending, ids[0], round)
-        return fields
-
-    def _held_out(
-        self,
-        state: State,
-        labels: Callable[[], Mapping[str, Any]],
-        embeddings: Any,
-        mean_probs: np.ndarray,
-        round: int,
-    ) -> dict[str, Any]:
-        """Return what a last layer refitted by folds says of the labelled samples, if it can."""
-        ids = [name for name in self.pool.ids if name in state.labelled]
-        known = labels()
-        values = [known.get(name) for name in ids]
-        if embeddings is None or not are_classes(values):
-            return {}
-        rng = derive_rng(self.seed, "held out", round)
-        probs, right = held_out(embeddings, values, ids, mean_probs, rng)
-        return {"held_out_probs": probs, "held_out_labels": right}
-
-    def _mean_probs(self, ids: Sequence[str], other: str, round: int) -> Any:
-        """Return `[len(ids), C]` mean probabilities; `other` is a candidate."""
-        from altasks.scoring import score
-
-        # Of no samples, the number of classes still has to be known, as in `_embed`.
-        names = list(ids) or [other]
-        try:
-            scores = score(
-                self.task,
-                self.pool.subset(names),
-                self.acquisition,
-                batch_size=self.batch_size,
-                keep=("mean_probs",),
-                progress=False,
-                round=round,
-                acquisition_options=self.options,
-                calibration=self.calibration,
-            )
-        except UnreadableSampleError as error:
-            raise to_skip(error, error.skipped) from error
-        assert scores.mean_probs is not None
-        return scores.mean_probs[: len(ids)]
-
-    def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
-        """Return `[len(ids), d]`, by batches; `other` is a candidate."""
-        if not provides(self.task, Embeds):
-            raise InvalidInputError(
-                f"task: the strategy {type(self.strategy).__name__} reads the embeddings of what "
-                "is labelled and asked, and the loop has no task with embed() to make them. Give "
-                "one, or another strategy."
-            )
-        from altasks.scoring.embeddings import embed_samples
-
-        try:
-            return embed_samples(
-                self.task, self.pool, ids, batch_size=self.batch_size, width_of=other
-            )
-        except UnreadableSampleError as error:
-            raise to_skip(error, error.skipped) from error
 
     def describe(self, ids: Sequence[str], round: int) -> dict[str, Any]:
         """Return the task's description of each id, as JSON; empty if it has none."""

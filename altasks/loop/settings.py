@@ -13,8 +13,8 @@ from altasks.abilities import (
 )
 from altasks.errors import StoreError
 from altasks.loop.base import Store
+from altasks.loop.candidates import SCORED
 from altasks.loop.recipes import describe, is_recipe, remake_strategy, same
-from altasks.loop.selection import SCORED
 from altasks.registry import ACQUISITIONS
 from altasks.strategies.base import Strategy
 from altasks.strategies.wrapping import as_strategy

@@ -40,7 +40,8 @@ class Lengths:
         return al.Categorical(np.array([[p, 1 - p] for p in share]))
 
     def embed(self, samples):
-        return np.array([[float(len(text))] for text in samples], np.float32)
+        angles = [1.7 * len(text) for text in samples]
+        return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], np.float32)
 
 
 @pytest.fixture
@@ -145,8 +146,105 @@ def test_scores_that_no_longer_hold_are_made_again(change, rank, interrupted, mo
 def test_a_strategy_that_needs_more_than_scores_scores_again(rank, interrupted):
     result = rank(strategy="k_center")
     assert result.exit_code == 0, result.output
+    assert "all samples are scored again" in " ".join(result.output.split())
     assert len(Lengths.seen) >= 10
     assert not interrupted.exists()
+
+
+@pytest.mark.parametrize("strategy", ["badge", "uncertainty_herding", "batch_bald"])
+def test_what_a_strategy_reads_beside_the_scores_is_kept(strategy, rank, pool, tmp_path):
+    assert rank(strategy=strategy, number=5).exit_code == 130
+    arrays = tmp_path / "queue.jsonl.partial.npz"
+    assert arrays.exists()
+    texts = {row["id"]: row["text"] for row in read(pool)}
+    # What comes between may move the rows, and a second interruption keeps what the first had.
+    write(pool, {"more": "y" * 40, **texts, "last": "stop again"})
+    assert rank(strategy=strategy, number=5).exit_code == 130
+    write(pool, {"more": "y" * 40, **texts, "last": "goes well"})
+    result = rank(strategy=strategy, number=5)
+    assert result.exit_code == 0, result.output
+    assert "10 of 11 samples" in result.output
+    assert sorted(Lengths.seen) == ["goes well"]
+    assert not arrays.exists()
+    assert not (tmp_path / "queue.jsonl.partial").exists()
+    rank(strategy=strategy, number=5, out=tmp_path / "fresh.jsonl")
+    assert len(Lengths.seen) == 11
+    assert (tmp_path / "queue.jsonl").read_bytes() == (tmp_path / "fresh.jsonl").read_bytes()
+    rank(number=5, out=tmp_path / "top.jsonl")
+    assert (tmp_path / "queue.jsonl").read_bytes() != (tmp_path / "top.jsonl").read_bytes()
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def flip(path):
+    """Change a number inside an array, which its checksum finds."""
+    content = path.read_bytes()
+    at = content.index(b"embeddings.npy") + 160
+    path.write_bytes(content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :])
+
+
+def pickled(path):
+    np.savez(path, checks=np.array([{}], dtype=object), asked=np.array(["embeddings"]))
+
+
+def fewer(path):
+    np.savez(path, checks=np.array([b"0" * 16]), asked=np.array(["embeddings", "mean_probs"]))
+
+
+def bare(path):
+    with path.open("wb") as file:
+        np.save(file, np.arange(3.0))
+
+
+@pytest.mark.parametrize("damage", [cut, flip, pickled, fewer, bare, Path.unlink])
+def test_damaged_arrays_are_made_again(damage, rank, pool, tmp_path):
+    assert rank(strategy="badge").exit_code == 130
+    damage(tmp_path / "queue.jsonl.partial.npz")
+    texts = {row["id"]: row["text"] for row in read(pool)}
+    write(pool, {**texts, "last": "goes well"})
+    result = rank(strategy="badge")
+    assert result.exit_code == 0, result.output
+    assert len(Lengths.seen) == 10
+    # Of one that can't be opened nobody knows whose it is.
+    assert damage in (cut, bare) or list(tmp_path.glob("queue.jsonl.*")) == []
+
+
+def test_arrays_of_another_strategy_serve_if_they_are_all_that_is_read(rank, pool, tmp_path):
+    assert rank(strategy="badge").exit_code == 130  # keeps embeddings and probabilities
+    texts = {row["id"]: row["text"] for row in read(pool)}
+    write(pool, {**texts, "last": "goes well"})
+    for strategy, scored in (("density_weighted", 2), ("batch_bald", 10)):
+        out = tmp_path / f"{strategy}.jsonl"
+        for end in ("", ".npz"):
+            kept = tmp_path / f"queue.jsonl.partial{end}"
+            (tmp_path / f"{out.name}.partial{end}").write_bytes(kept.read_bytes())
+        result = rank(strategy=strategy, out=out)
+        assert result.exit_code == 0, result.output
+        assert len(Lengths.seen) == scored
+
+
+def test_without_room_for_arrays_the_scores_are_kept(rank, tmp_path, monkeypatch):
+    def full(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("altasks.cli.partial.write_arrays", full)
+    result = rank(strategy="badge")
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert "No space left on device" in said
+    assert "The scores are in" in said
+    assert len(read(tmp_path / "queue.jsonl.partial")) == 8
+
+
+def test_arrays_that_are_none_of_ours_are_left_alone(rank, pool, tmp_path):
+    texts = {row["id"]: row["text"] for row in read(pool)}
+    write(pool, {**texts, "last": "fine"})
+    theirs = tmp_path / "queue.jsonl.partial.npz"
+    np.savez(theirs, mine=np.arange(3))
+    assert rank(strategy="badge").exit_code == 0
+    assert list(np.load(theirs)) == ["mine"]
 
 
 def test_samples_left_out_afterwards_need_no_other_scored_again(rank, pool, tmp_path):

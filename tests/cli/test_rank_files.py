@@ -28,12 +28,16 @@ class Vowels:
         self.power = float(Path(model).read_text())
 
     def predict(self, samples):
-        texts = [one.read_text() if isinstance(one, Path) else str(one) for one in samples]
+        texts = read_texts(samples)
         share = [sum(char in "aeiou" for char in text) / (len(text) + 1) for text in texts]
         return al.Categorical([[p**self.power / 2, 1 - p**self.power / 2] for p in share])
 
     def embed(self, samples):
-        return np.array([[len(text), text.count("e")] for text in samples], np.float16)
+        return np.array([[len(text), text.count("e")] for text in read_texts(samples)], np.float16)
+
+
+def read_texts(samples):
+    return [one.read_text() if isinstance(one, Path) else str(one) for one in samples]
 
 
 TEXTS = ["a card", "been lost", "rate", "top up", "why", "exchange", "queue", "my"]
@@ -185,6 +189,176 @@ def test_labelled_samples_are_read_as_data(files):
     )
     picks = al.KCenter().select(candidates, 2, rng=derive_rng(0, "rank"))
     assert [row["id"] for row in read(files / "queue.jsonl")] == picks
+
+
+def candidates_of(left, labelled, scores, **more):
+    task = Vowels.__new__(Vowels)
+    return al.Candidates(
+        scores.ids,
+        scores.values,
+        embeddings=scores.embeddings,
+        mean_probs=scores.mean_probs,
+        labelled_embeddings=task.embed(labelled),
+        pending_embeddings=task.embed(TEXTS[:1])[:0],
+        **more,
+    )
+
+
+def picks_of(files, strategy, labelled, left=None, **more):
+    """Return what a strategy picks from Python, two of those that are left."""
+    from altasks._internal.random import derive_rng
+
+    left = left or {f"k{i}": text for i, text in enumerate(TEXTS)}
+    keep = ["embeddings", "mean_probs"]
+    task = Vowels(files / "model.txt")
+    scores = al.score(task, left, "entropy", keep=keep, progress=False)
+    candidates = candidates_of(left, labelled, scores, **more)
+    return strategy.select(candidates, 2, rng=derive_rng(0, "rank"))
+
+
+OLD = ["eee", "tree", "a", "xyz", "noodle soup", "eel"]
+
+
+def table(path, header, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+def test_labelled_samples_that_are_not_in_the_pool_are_read_as_data(files):
+    """A table of texts without ids, as it is trained on."""
+    old = table(files / "old.csv", ["text", "class"], [[text, "x"] for text in OLD])
+    result = rank(files, strategy="k_center", number=2, labelled=old)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.output.split())
+    assert "6 samples in" in said
+    assert "they count as labelled" in said
+    assert "None of the pool's samples is left out" in said
+    picks = picks_of(files, al.KCenter(), OLD)
+    assert [row["id"] for row in read(files / "queue.jsonl")] == picks
+    # A strategy that reads nothing of them has no use for the file.
+    result = rank(files, "--force", strategy="top_k", labelled=old)
+    assert result.exit_code == 2
+    assert "--labelled: expected a column 'key' or 'id'" in " ".join(result.output.split())
+
+
+def test_labelled_samples_in_and_beside_the_pool_count_both(files):
+    rows = [["k0", TEXTS[0]], *([f"old{i}", text] for i, text in enumerate(OLD))]
+    old = table(files / "old.csv", ["key", "text"], rows)
+    result = rank(files, strategy="k_center", number=2, labelled=old)
+    assert result.exit_code == 0, result.output
+    assert "beside 1 that are" in " ".join(result.output.split())
+    left = {f"k{i}": text for i, text in enumerate(TEXTS) if i}
+    picks = picks_of(files, al.KCenter(), [TEXTS[0], *OLD], left)
+    assert [row["id"] for row in read(files / "queue.jsonl")] == picks
+    assert rank(files, "--force", labelled=old).exit_code == 0
+    strangers = table(files / "strangers.csv", ["key", "text"], rows[1:])
+    result = rank(files, "--force", strategy="top_k", labelled=strangers)
+    assert result.exit_code == 2
+    assert "6 ids that are not in it, such as 'old0'" in " ".join(result.output.split())
+
+
+def test_ids_that_stand_for_no_sample_are_refused_whatever_the_strategy(files):
+    (files / "others.txt").write_text("old0\nold1\n")
+    result = rank(files, strategy="k_center", labelled=files / "others.txt")
+    assert result.exit_code == 2
+    assert "2 ids that are not in it, such as 'old0'" in " ".join(result.output.split())
+    (files / "some.txt").write_text("old0\nk1\n")
+    result = rank(files, strategy="k_center", labelled=files / "some.txt")
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 ids in" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("header", [["text", "label"], ["key", "text", "label"], ["key", "label"]])
+def test_labels_say_how_sure_the_model_may_be(header, files):
+    """Herding takes its temperature from them, as in a loop."""
+    from altasks._internal.random import derive_rng
+    from altasks.loop.held_out import held_out
+
+    rows = [[f"k{i}", text, "ab"[i % 2]] for i, text in enumerate(TEXTS[:6])]
+    where = [["key", "text", "label"].index(name) for name in header]
+    old = table(files / "old.csv", header, [[row[at] for at in where] for row in rows])
+    result = rank(files, strategy="uncertainty_herding", number=2, labelled=old)
+    assert result.exit_code == 0, result.output
+    assert "Give --labelled" not in result.output
+    inside = "key" in header
+    left = {f"k{i}": text for i, text in enumerate(TEXTS) if not inside or i >= 6}
+    ids = [f"k{i}" if inside else f"old.csv:{i}" for i in range(6)]
+    task = Vowels(files / "model.txt")
+    probs, right = held_out(
+        task.embed(TEXTS[:6]),
+        [row[2] for row in rows],
+        ids,
+        al.score(task, left, "entropy", keep=["mean_probs"], progress=False).mean_probs,
+        derive_rng(0, "held out", 0),
+    )
+    more = {"held_out_probs": probs, "held_out_labels": right}
+    picks = picks_of(files, al.UncertaintyHerding(), TEXTS[:6], left, **more)
+    assert [row["id"] for row in read(files / "queue.jsonl")] == picks
+
+
+def test_a_folder_of_labelled_files_is_read_too(files):
+    pool = files / "texts"
+    (pool / "done").mkdir(parents=True)
+    elsewhere = files / "elsewhere"
+    elsewhere.mkdir()
+    for i, text in enumerate(TEXTS):
+        (pool / ("done" if i < 2 else "") / f"{i}.txt").write_text(text)
+        (elsewhere / f"{i}.txt").write_text(text)
+    given = {"pool": pool, "strategy": "k_center", "number": 2}
+    for folder, left in ((pool / "done", 6), (elsewhere, 8)):
+        found = rank_folder(files, "--force", labelled=folder, **given)
+        assert found.exit_code == 0, found.output
+        assert f"Scored {left} samples" in found.output
+    assert "8 samples in" in " ".join(found.output.split())
+    refused = rank_folder(files, "--force", labelled=elsewhere, pool=pool)
+    assert refused.exit_code == 2
+    assert "a folder with none of its samples" in " ".join(refused.output.split())
+
+
+def rank_folder(files, *options, **given):
+    named = {"task": "vowels", "model": files / "model.txt", "out": files / "queue.jsonl", **given}
+    words = [word for name, value in named.items() for word in (f"--{name}", str(value))]
+    return CliRunner().invoke(app, ["rank", *words, *options])
+
+
+def test_without_labelled_samples_a_line_says_what_they_would_change(files):
+    result = rank(files, strategy="uncertainty_herding", number=2)
+    assert result.exit_code == 0, result.output
+    assert "Give --labelled" in result.output
+    assert "Give --labelled" not in rank(files, "--force").output
+
+
+class Plain(Vowels):
+    """Embeds nothing, whatever its default wants."""
+
+    default_strategy = "uncertainty_herding"
+    embed = None
+
+
+def test_a_default_that_cannot_work_gives_way_to_the_highest_scores(files, monkeypatch):
+    monkeypatch.setitem(TASKS._targets, "vowels", Plain)
+    result = rank(files, number=3)
+    assert result.exit_code == 0, result.output
+    assert "Note: uncertainty_herding, the strategy of vowels, needs" in result.output
+    ids = [row["id"] for row in read(files / "queue.jsonl")]
+    monkeypatch.setitem(TASKS._targets, "vowels", Vowels)
+    assert rank(files, "--force", strategy="top_k", number=3).exit_code == 0
+    assert ids == [row["id"] for row in read(files / "queue.jsonl")]
+
+
+@pytest.mark.parametrize("strategy", ["uncertainty_herding", "badge"])
+def test_a_named_strategy_that_cannot_work_names_those_that_can(strategy, files, monkeypatch):
+    monkeypatch.setitem(TASKS._targets, "vowels", Plain)
+    result = rank(files, strategy=strategy)
+    assert result.exit_code == 2
+    said = " ".join(result.output.split())
+    assert "--strategy: expected" in said
+    able = said.partition("Strategies that can work here: ")[2]
+    assert "top_k" in able
+    assert "batch_bald" in able
+    assert "k_center" not in able
+    assert "badge" not in able
 
 
 FULL = """
