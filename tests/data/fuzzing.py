@@ -22,7 +22,7 @@ LOG = os.environ.get("ALTASKS_FUZZ_LOG", os.devnull)
 
 
 def fuzz(run: Callable[..., Any], *strategies: st.SearchStrategy[Any], examples: int = 60) -> None:
-    """Run on drawn inputs: `examples` of them, or batches of 200 until the time is up.
+    """Run on drawn inputs: `examples` of them, or batches of 50 until the time is up.
 
     Each batch has its number for seed, so that what fails fails again.
 
@@ -37,7 +37,7 @@ def fuzz(run: Callable[..., Any], *strategies: st.SearchStrategy[Any], examples:
 
         @seed(batch)
         @settings(
-            max_examples=200 if SECONDS else examples,
+            max_examples=50 if SECONDS else examples,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
