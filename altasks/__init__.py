@@ -17,6 +17,7 @@ _HOMES = {
         for package, table in (
             ("acquisition", _registry.ACQUISITIONS),
             ("committees", _registry.COMMITTEES),
+            ("loop.stopping", _registry.STOPPING_RULES),
             ("oracles", _registry.ORACLES),
             ("strategies", _registry.STRATEGIES),
             ("tasks", _registry.TASKS),
@@ -56,6 +57,7 @@ _HOMES = {
     "get_oracle": "altasks.registry",
     "get_picture": "altasks.registry",
     "get_reader": "altasks.registry",
+    "get_stopping_rule": "altasks.registry",
     "get_strategy": "altasks.registry",
     "get_task": "altasks.registry",
     "read": "altasks.data",

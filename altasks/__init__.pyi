@@ -53,6 +53,14 @@ from altasks.loop import (
     ActiveLoop as ActiveLoop,
     Query as Query,
 )
+from altasks.loop.stopping import (
+    Budget as Budget,
+    ClassificationChange as ClassificationChange,
+    OverallUncertainty as OverallUncertainty,
+    Plateau as Plateau,
+    StabilisingPredictions as StabilisingPredictions,
+    Target as Target,
+)
 from altasks.oracles import (
     Simulated as Simulated,
 )
@@ -70,6 +78,7 @@ from altasks.registry import (
     get_oracle as get_oracle,
     get_picture as get_picture,
     get_reader as get_reader,
+    get_stopping_rule as get_stopping_rule,
     get_strategy as get_strategy,
     get_task as get_task,
 )
@@ -143,9 +152,11 @@ __all__ = [
     "BayesByBackprop",
     "Bernoulli",
     "BoxViews",
+    "Budget",
     "CRNN",
     "Candidates",
     "Categorical",
+    "ClassificationChange",
     "ClusterMargin",
     "Consensus",
     "DensityWeighted",
@@ -171,6 +182,8 @@ __all__ = [
     "Normal",
     "OCR",
     "ObjectDetection",
+    "OverallUncertainty",
+    "Plateau",
     "Pool",
     "Power",
     "Prediction",
@@ -185,8 +198,10 @@ __all__ = [
     "Simulated",
     "SoftRank",
     "Softmax",
+    "StabilisingPredictions",
     "Strategy",
     "Subsampled",
+    "Target",
     "Task",
     "TemperatureScaling",
     "Tesseract",
@@ -217,6 +232,7 @@ __all__ = [
     "get_oracle",
     "get_picture",
     "get_reader",
+    "get_stopping_rule",
     "get_strategy",
     "get_task",
     "label_cardinality_inconsistency",

@@ -349,6 +349,20 @@ RANKERS = Registry(
     },
 )
 
+#: When a loop has asked enough.
+STOPPING_RULES = Registry(
+    "stopping rule",
+    "altasks.stopping_rules",
+    {
+        "budget": "altasks.loop.stopping.rules:Budget",
+        "classification_change": "altasks.loop.stopping.rules:ClassificationChange",
+        "overall_uncertainty": "altasks.loop.stopping.rules:OverallUncertainty",
+        "plateau": "altasks.loop.stopping.rules:Plateau",
+        "stabilising_predictions": "altasks.loop.stopping.rules:StabilisingPredictions",
+        "target": "altasks.loop.stopping.rules:Target",
+    },
+)
+
 #: A file format, read into samples with their labels.
 READERS = Registry(
     "reader",
@@ -420,6 +434,11 @@ def get_reader(name: str) -> Any:
 def get_picture(name: str) -> Any:
     """Return the function that draws samples of the task called `name`."""
     return PICTURES.get(name)
+
+
+def get_stopping_rule(name: str) -> Any:
+    """Return the class of stopping rules called `name`, such as `"plateau"`."""
+    return STOPPING_RULES.get(name)
 
 
 def get_oracle(name: str) -> Any:

@@ -20,6 +20,7 @@ PAGES = {
     "altasks.pictures": "own_picture.md",
     "altasks.rankers": "own_ranker.md",
     "altasks.readers": "own_reader.md",
+    "altasks.stopping_rules": "own_stopping_rule.md",
     "altasks.strategies": "own_strategy.md",
     "altasks.tasks": "own_task.md",
 }

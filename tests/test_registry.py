@@ -17,6 +17,7 @@ TABLES = (
     "PICTURES",
     "RANKERS",
     "READERS",
+    "STOPPING_RULES",
     "STRATEGIES",
     "TASKS",
 )

@@ -15,6 +15,7 @@ PACKAGES = (
     "altasks",
     "altasks.acquisition",
     "altasks.committees",
+    "altasks.loop.stopping",
     "altasks.oracles",
     "altasks.strategies",
     "altasks.tasks",

@@ -32,6 +32,7 @@ from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
 from altasks.loop.query_maker import QueryMaker
+from altasks.loop.random_share import Estimate, Estimator, check_share
 from altasks.loop.recipes import (
     calibration_recipe,
     committee_recipe,
@@ -48,6 +49,9 @@ from altasks.loop.settings import (
     kept_or_default_acquisition,
     resolve_strategy,
 )
+from altasks.loop.stopping.base import Stop
+from altasks.loop.stopping.observer import Observer
+from altasks.loop.stopping.stopper import Stopper
 from altasks.registry import get_acquisition
 
 if TYPE_CHECKING:
@@ -83,6 +87,8 @@ class ActiveLoop:
         acquisition_options: keyword arguments of the acquisition function.
         calibration: what predictions go through before they are scored, as in `altasks.score`: a
             temperature, or a `HeldOutTemperature`, which is fitted anew before each scoring.
+        random_share: which share of each batch is drawn at random, in [0, 1); not of cold starts.
+            They give `estimates` of the model without a test set, and show whether asking pays.
         costs: what labelling a sample costs, for `ask(cost=...)`: a dict from id to number, or a
             function of the sample; None: `task.cost(sample)`, or 1 without one.
         accept_changes: go on with another seed, strategy or acquisition function than the store
@@ -120,6 +126,7 @@ class ActiveLoop:
         work_dir: Path | str | None = None,
         acquisition_options: Mapping[str, Any] | None = None,
         calibration: Any = None,
+        random_share: float = 0.0,
         costs: Mapping[str, float] | Callable[[Any], float] | None = None,
         accept_changes: bool = False,
     ) -> None:
@@ -157,6 +164,9 @@ class ActiveLoop:
         }
         if task is not None:
             settings["calibration"] = calibration_recipe(check_calibration(calibration))
+        share = check_share(random_share)
+        if task is not None or share:
+            settings["random_share"] = share
         check_settings(self.store, settings, accept_changes)
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
@@ -172,7 +182,13 @@ class ActiveLoop:
             task, self.pool, self.store, self._fit_log, selector, self.cold_start,
             Costs(task, self.pool, costs, int(batch_size)), LabelCosts(task, self.store, costs),
             named or for_bare_scores(self.strategy),
+            share,
         )  # fmt: skip
+        self._estimator = Estimator(task, self.pool, self.store, self._fit_log)
+        observer = Observer(
+            task, self.pool, self.store, self._fit_log, self.seed, int(batch_size), calibration
+        )
+        self._stopper = Stopper(task, self.store, observer, self._query_maker)
         if provides(task, Trainable):
             self._fit_log.load_saved(self.store.state().last_fit)
 
@@ -213,6 +229,20 @@ class ActiveLoop:
     def rounds(self) -> list[Round]:
         """The records of `run`, of this process and of earlier ones."""
         return [Round(round=number, **row) for number, row in self.store.rounds().items()]
+
+    @property
+    def random_asked(self) -> list[str]:
+        """The ids that were drawn at random by `random_share`, in the order asked."""
+        return [name for names in self._estimator.drawn().values() for name in names]
+
+    @property
+    def estimates(self) -> list[Estimate]:
+        """How good each model was on the random share of the labels after it, oldest first.
+
+        They are unbiased for the samples that were open when they were drawn: the model had not
+        been trained on them, and nothing but chance picked them. One estimate is of few samples.
+        """
+        return self._estimator.estimates()
 
     def history(self, id: str | None = None) -> list[Event]:
         """Return every label, correction and skip (of one sample), in the order they came."""
@@ -363,7 +393,9 @@ class ActiveLoop:
                 f"task: expected one with fit(), found {type(self.task).__name__}. Train it "
                 "yourself and ask(n, scores=al.score(...))."
             )
-        return self._fit_log.fit(self.store.state())
+        state = self.store.state()
+        self._estimator.measure(state)
+        return self._fit_log.fit(state)
 
     def restore(self) -> LoggedFit | None:
         """Bring the task to the last fit, and return that; None if there is none.
@@ -403,7 +435,7 @@ class ActiveLoop:
         per_cost: bool = False,
         test: Any = None,
         target: Mapping[str, float] | tuple[str, float] | None = None,
-        stop: Callable[[list[Round]], bool] | None = None,
+        stop: Any = None,
         initial: float | None = None,
     ) -> Iterator[Round]:
         """Ask, let `oracle` answer, fit, evaluate, and again: yields each completed round.
@@ -433,7 +465,9 @@ class ActiveLoop:
                 all are reached: `<=` for errors (`cer`, `wer`, `rmse`, `nll`; also as
                 `rmse_<name>`, `member_cer`, and other usual names of errors), `>=` for
                 everything else.
-            stop: called with all rounds so far after each; True stops.
+            stop: a stopping rule (`altasks.loop.stopping`), the name of one, a function that is
+                called with all rounds so far after each and says True to stop, or a list of these,
+                of which the first that says so stops. `should_stop(stop)` then says why.
             initial: how much to ask the first time, before any fit, in the unit of the batch;
                 by default a batch.
 
@@ -462,7 +496,34 @@ class ActiveLoop:
             target = dict([target])
         if target is not None and test is None:
             raise invalid("target", "a test set to measure it on", "test=None")
-        return Driver(self, oracle, plan, test=test, target=target, stop=stop).rounds()
+        stops = self._stopper.for_run(stop, test)
+        return Driver(self, oracle, plan, test=test, target=target, stop=stops).rounds()
+
+    def should_stop(self, rule: Any = "stabilising_predictions") -> Stop:
+        """Return whether enough has been asked, and why, from what the store holds.
+
+        Rules that compare predictions have the model of the last fit predict a drawn part of the
+        pool, the stop set, and keep what it said in the store: call this after each fit, and the
+        answer is the same in a process that was started anew. See `docs/how-to/when_to_stop.md`.
+
+        Args:
+            rule: a stopping rule, the name of one, a function of the rounds, or a list of these.
+
+        Returns:
+            True or false, with a `reason` and the name of the `rule` that stops.
+
+        Raises:
+            InvalidInputError: for what is no rule, or one that this task can't be judged by.
+            UnknownNameError: for a name that isn't registered.
+
+        Example:
+            >>> loop = ActiveLoop(None, ["a", "b"])
+            >>> from altasks import Budget
+            >>> answer = loop.should_stop(Budget(samples=1))
+            >>> bool(answer), answer.reason
+            (False, '0 of 1 samples asked.')
+        """
+        return self._stopper.should_stop(rule, self.rounds)
 
     def close(self) -> None:
         """Close the store."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from altasks.loop.base import AskedSample, State, Store
 from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.fit_log import FitLog
 from altasks.loop.query import Query
+from altasks.loop.random_share import draw_share, mixing_rng, share_rng
 from altasks.loop.recipes import strategy_recipe
 from altasks.loop.selection import AskRequest, Selector
 from altasks.loop.unreadable import read_samples
@@ -77,6 +78,7 @@ class QueryMaker:
         costs: Costs,
         label_costs: LabelCosts,
         for_given: Strategy,
+        random_share: float = 0.0,
     ) -> None:
         self.task = task
         self.pool = pool
@@ -87,6 +89,7 @@ class QueryMaker:
         self.costs = costs
         self.label_costs = label_costs
         self.for_given = for_given
+        self.random_share = random_share
         self._recorded: dict[int, list[float]] = {}  # round -> costs of its query, as recorded
         self._recorded_upto = 0
 
@@ -126,9 +129,9 @@ class QueryMaker:
             prices = open_now.costs
             if not prices and "costs" in selector.strategy.needs:
                 prices = dict(zip(left, self.costs_of(left).tolist(), strict=True))
-            picks, values = selector.pick(
-                left, wanted, number, state, table, prices, lambda: self.store.labels().values
-            )
+            cold = given is None and self._is_cold(state)
+            drawn = [] if cold else self._drawn_at_random(left, wanted, open_now.costs, number)
+            picks, values = self._pick(selector, left, wanted, number, state, table, prices, drawn)
             # Before anything is written: what can't be handed out isn't asked.
             samples = read_samples(self.pool, picks, asked=False)
             described = {} if self._is_cold(state) else selector.describe(picks, number)
@@ -144,6 +147,8 @@ class QueryMaker:
             }
             if made is not None and made.round != number:
                 how["scored_for_round"] = made.round
+            if drawn:
+                how["random"] = drawn
             costs: dict[str, float] = {}
             if wanted.cost is not None:
                 costs = {name: open_now.costs[name] for name in picks}
@@ -152,6 +157,56 @@ class QueryMaker:
                 how["costs"] = list(costs.values())
             if self.store.record_ask(number, asked, how):
                 return self.query(number, asked, samples, costs, note, open_now.over_budget)
+
+    def _drawn_at_random(
+        self, ids: Sequence[str], wanted: AskRequest, costs: Mapping[str, float], number: int
+    ) -> list[str]:
+        """Return the random share of a query. A cold start has none: no model could be measured."""
+        if not self.random_share:
+            return []
+        rng = share_rng(self.selector.seed, number)
+        return draw_share(ids, wanted, costs, self.random_share, rng)
+
+    def _pick(
+        self,
+        selector: Selector,
+        ids: Sequence[str],
+        wanted: AskRequest,
+        number: int,
+        state: State,
+        table: Any,
+        prices: Mapping[str, float],
+        drawn: Sequence[str],
+    ) -> tuple[list[str], list[float | None]]:
+        """Return the picks of the strategy, with what was drawn at random among them."""
+
+        def labels() -> Mapping[str, Any]:
+            return self.store.labels().values
+
+        if not drawn:
+            return selector.pick(ids, wanted, number, state, table, prices, labels)
+        random = set(drawn)
+        rows = [row for row, name in enumerate(ids) if name not in random]
+        known = {} if table is None else dict(zip(ids, table.values.tolist(), strict=True))
+        if wanted.n is not None:
+            less = replace(wanted, n=max(0, min(int(wanted.n), len(ids)) - len(drawn)))
+        else:
+            assert wanted.cost is not None
+            less = replace(
+                wanted, cost=max(0.0, wanted.cost - math.fsum(prices[name] for name in drawn))
+            )
+        picks: list[str] = []
+        if rows and (less.n or less.cost):
+            rest = [ids[row] for row in rows]
+            narrower = None if table is None else table.take(np.array(rows))
+            some = {name: prices[name] for name in rest} if prices else {}
+            picks, _ = selector.pick(rest, less, number, state, narrower, some, labels)
+        # Among the others, so that whoever stops half-way through a query has labelled its share.
+        order = mixing_rng(selector.seed, number).permutation(len(picks) + len(drawn))
+        mixed = list(picks)
+        for place, name in zip(sorted(order[: len(drawn)].tolist()), drawn, strict=True):
+            mixed.insert(place, name)
+        return mixed, [known.get(name) for name in mixed]
 
     def _score(
         self, selector: Selector, ids: list[str], state: State, made: _Scored | None

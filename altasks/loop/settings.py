@@ -25,6 +25,7 @@ _WHY = {
     "cold_start": "it decides the first asks",
     "acquisition": "its scores decide the asks",
     "calibration": "scores are made of calibrated predictions",
+    "random_share": "it decides how many are drawn at random",
     "committee": "its opinions decide the scores",
     "batch_size": "this committee draws anew for each batch",
     "costs": "they decide what a budget buys",

@@ -189,6 +189,7 @@ def mark_calls(marks: Marks) -> None:
         (SQLStore, "log_fit", "log"),
         (WorkFolder, "prune", "log"),
         (SQLStore, "record_round", "record"),
+        (SQLStore, "put", "record"),
         (al.ActiveLoop, "ask", "ask"),
     ):
         setattr(owner, name, _wrap(getattr(owner, name), marks, phase))

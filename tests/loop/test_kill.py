@@ -39,6 +39,9 @@ def outcome(url: str) -> dict[str, Any]:
             number: (row["ids"], row["labelled"], row["metrics"], row["cost"])
             for number, row in store.rounds().items()
         },
+        # What stopping rules and the random share rest on.
+        "seen": store.get("stopping"),
+        "estimates": store.get("estimates"),
         "fits": [(fit.round, fit.seed, fit.labels_hash, fit.n_labels) for fit in store.fits()],
     }
 
@@ -137,8 +140,15 @@ def memory_folder(tmp_path: Path) -> Iterator[Path]:
         ({"warm_start": False, "budget": 21}, 60),
         ({"warm_start": True, "budget": 21}, 60),
         ({"plan": {"cost_budget": 40, "cost_batch": 13, "per_cost": True}}, 54),
+        (
+            {
+                "plan": {"budget": 21, "batch": 6, "initial": 9, "stop": "overall_uncertainty"},
+                "options": {"random_share": 0.34},
+            },
+            68,
+        ),
     ],
-    ids=["again", "warm", "by cost"],
+    ids=["again", "warm", "by cost", "stopping"],
 )
 def test_a_run_killed_at_every_step(
     server: Server, memory_folder: Path, options: dict[str, Any], steps: int
