@@ -92,7 +92,7 @@ def read(path):
 def test_the_queue_is_what_python_gives(
     flags, options, committee, acquisition, rank, model, pool, tmp_path
 ):
-    result = rank(*flags, **options)
+    result = rank(*flags, strategy="top_k", **options)
     assert result.exit_code == 0, result.output
     task = al.ImageClassification(model, committee=committee)
     scores = al.score(task, al.as_pool(pool, suffixes=IMAGE_SUFFIXES), acquisition, progress=False)
@@ -138,7 +138,7 @@ def test_unreadable_files_are_named_and_the_rest_is_kept(rank, pool, tmp_path):
     partial = read(tmp_path / "queue.jsonl.partial")
     assert len(partial) == 12
     assert [row["score"] for row in partial] == sorted((r["score"] for r in partial), reverse=True)
-    skipped = rank("--skip-unreadable", number=14)
+    skipped = rank("--skip-unreadable", number=14, strategy="top_k")
     assert skipped.exit_code == 0, skipped.output
     assert "2 of 14 samples can't be read" in skipped.output
     assert "empty.png" in skipped.output
