@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -90,7 +90,15 @@ class TemperatureScaling:
         return scaled  # type: ignore[return-value]
 
     @classmethod
-    def fit(cls, prediction: Prediction, targets: Any, *, by: Criterion = "nll") -> Self:
+    def fit(
+        cls,
+        prediction: Prediction,
+        targets: Any,
+        *,
+        by: Criterion = "nll",
+        smooth: bool = False,
+        among: Sequence[float] | None = None,
+    ) -> Self:
         """Return the temperature under which a prediction suits what is right best.
 
         The samples must be others than those the model was trained on, of which it is too sure.
@@ -105,10 +113,16 @@ class TemperatureScaling:
                 `Bernoulli`; -1 where it isn't known.
             by: `"nll"`, or `"ece"`, the calibration error in 15 bins of about as many rows: of the
                 temperatures tried the best one, of equals the nearest to 1.
+            smooth: with `"nll"`: what is right counts as right by (n + 1) / (n + 2), n rows (for
+                independent labels, decisions), and the rest as the other classes, alike. These
+                are the targets of Platt (1999), "Probabilistic Outputs for Support Vector
+                Machines": few rows may all be predicted right, and then the surest is likeliest.
+            among: the temperatures to choose from; None searches.
 
         Raises:
             UnsupportedPredictionError: for any other prediction.
-            InvalidInputError: for targets that don't fit, or another `by`.
+            InvalidInputError: for targets that don't fit, another `by`, or no temperature to
+                choose from.
 
         Example:
             >>> from altasks import Categorical
@@ -121,14 +135,19 @@ class TemperatureScaling:
             raise invalid("by", "'nll' or 'ece'", f"{by!r}")
         units = probabilities(prediction, "fit")
         known, right = check_targets(units, targets)  # before anything is scaled
+        loss: Callable[[float], float]
         if by == "nll":
-            return cls(_least(_Likelihood(units, known, right), refine=True))
-        return cls(
-            _least(
-                lambda one: calibration_error(cls(one)(units), targets, equal_mass=True),
-                refine=False,
-            )
-        )
+            loss = _Likelihood(units, known, right, smooth)
+        else:
+
+            def loss(one: float) -> float:
+                return calibration_error(cls(one)(units), targets, equal_mass=True)
+
+        if among is None:
+            return cls(_least(loss, _evenly(_TRIED[by]), refine=by == "nll"))
+        if not len(among):
+            raise invalid("among", "at least one temperature", "none")
+        return cls(_least(loss, [cls(float(one)).temperature for one in among], refine=False))
 
 
 def _scaled(units: Categorical | Bernoulli, temperature: float) -> Tensor:
@@ -147,10 +166,14 @@ def _scaled(units: Categorical | Bernoulli, temperature: float) -> Tensor:
 class _Likelihood:
     """The mean negative log likelihood of what is right, under a temperature."""
 
-    def __init__(self, units: Categorical | Bernoulli, known: Tensor, right: Tensor) -> None:
+    def __init__(
+        self, units: Categorical | Bernoulli, known: Tensor, right: Tensor, smooth: bool
+    ) -> None:
         self.units, self.known, self.right = units, known, right
         self.labels = isinstance(units, Bernoulli)
         self.count = int(known.sum()) if self.labels else len(known)
+        # What is right counts by this much, and each other class by a share of the rest.
+        self.weight = (self.count + 1) / (self.count + 2) if smooth else 1.0
         self._logits: list[Tensor] | None = None
 
     def __call__(self, temperature: float) -> float:
@@ -162,11 +185,16 @@ class _Likelihood:
                 scaled = torch.sigmoid(logits / temperature).mean(1)  # rows x C
                 known, right = self.known[part], self.right[part]
                 chance = torch.where(right == 1, scaled, 1 - scaled)[known]
+                others = _log(1 - chance).sum() if self.weight < 1 else 0.0
             else:
                 right = self.right[part, None]
                 scaled = torch.softmax(logits / temperature, 2).mean(1)
                 chance = scaled.gather(1, right)
-            total -= float(chance.clamp_min(torch.finfo(torch.float64).tiny).log().sum())
+                others = 0.0
+                if self.weight < 1:
+                    logs = _log(scaled)
+                    others = (logs.sum() - logs.gather(1, right).sum()) / (scaled.shape[1] - 1)
+            total -= float(self.weight * _log(chance).sum() + (1 - self.weight) * others)
         return total / self.count
 
     def _blocks(self) -> list[Tensor] | Any:
@@ -188,26 +216,31 @@ class _Likelihood:
                 yield block.clamp_min(_LEAST).log()
 
 
-def _least(loss: Callable[[float], float], *, refine: bool) -> float:
+def _log(probs: Tensor) -> Tensor:
+    return probs.clamp_min(torch.finfo(torch.float64).tiny).log()
+
+
+def _evenly(count: int) -> list[float]:
+    """Return temperatures over the whole range, evenly spaced in their logarithm, 1 among them."""
+    step = math.log(HIGHEST / LOWEST) / (count - 1)
+    grid = [math.exp(math.log(LOWEST) + i * step) for i in range(count)]
+    grid[count // 2] = 1.0  # both ends are equally far from it
+    return grid
+
+
+def _least(loss: Callable[[float], float], tried: Sequence[float], *, refine: bool) -> float:
     """Return the temperature of the least loss; of equals the nearest to 1.
 
     Of one model the likelihood has one minimum (it is convex in 1/T), of a committee it may have
     several, so the whole range is looked at before the best place is searched.
     """
-    tried = _TRIED["nll" if refine else "ece"]
-    # 1 is one of them: the logarithms of both ends are equally far from 0.
-    grid = [
-        math.exp(math.log(LOWEST) + i * math.log(HIGHEST / LOWEST) / (tried - 1))
-        for i in range(tried)
-    ]
-    grid[tried // 2] = 1.0
-    losses = [loss(one) for one in grid]
+    losses = [loss(one) for one in tried]
     least = min(losses)
     close = [i for i, one in enumerate(losses) if one <= least + 1e-12 * abs(least)]
-    best = min(close, key=lambda i: abs(i - tried // 2))
+    best = min(close, key=lambda i: abs(math.log(tried[i])))
     if not refine or len(close) > 1:
-        return grid[best]
-    return _golden(loss, grid[max(best - 1, 0)], grid[min(best + 1, tried - 1)])
+        return tried[best]
+    return _golden(loss, tried[max(best - 1, 0)], tried[min(best + 1, len(tried) - 1)])
 
 
 def _golden(loss: Callable[[float], float], low: float, high: float) -> float:

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks.calibration import TemperatureScaling
+from altasks.predictions import Categorical
 from altasks.strategies._arrays import Rows
 from altasks.strategies.base import Array
 
 #: The temperatures tried, from 10^-1 to 10^1; 1 is among them.
 GRID = np.logspace(-1, 1, 41)
-#: A probability of 0 counts as this much, lest one sample decide alone.
-_LEAST = 1e-12
 #: Rows that are further from a sum of 1 are no distributions: independent labels.
 _OFF = 0.05
 #: Numbers in a block of work.
@@ -35,21 +35,14 @@ def fit_temperature(probs: Array, labels: Array) -> float:
     Returns:
         The temperature, the one nearest to 1 of equals; 1 where nothing is labelled.
     """
-    right = labels if isinstance(labels, Tensor) else torch.from_numpy(np.array(labels))
-    right = right.cpu().to(torch.int64)
     source = Rows(probs)
-    logs = source.slice(0, len(source), torch.float64).cpu().clamp_min(_LEAST).log()
-    if not len(logs) or logs.shape[1] < 2:
+    if not len(source) or source.width < 2:
         return 1.0
-    targets = torch.full_like(logs, 1 / (len(logs) + 2) / (logs.shape[1] - 1))
-    targets.scatter_(1, right[:, None], (len(logs) + 1) / (len(logs) + 2))
-    losses = np.array([_loss(logs / temperature, targets) for temperature in GRID.tolist()])
-    best = np.flatnonzero(losses <= losses.min() * (1 + 1e-12))
-    return float(GRID[best[np.abs(np.log(GRID[best])).argmin()]])
-
-
-def _loss(logits: Tensor, targets: Tensor) -> float:
-    return -float((targets * torch.log_softmax(logits, 1)).sum())
+    wide = source.slice(0, len(source), torch.float64).cpu()[:, None]  # L x 1 x C
+    right = labels if isinstance(labels, Tensor) else np.array(labels)
+    # Past the door: rows in half precision sum to 1 as well as they can.
+    units = Categorical._trusted(wide, None)
+    return TemperatureScaling.fit(units, right, smooth=True, among=GRID.tolist()).temperature
 
 
 def margins(probs: Array, temperature: float) -> np.ndarray | None:

@@ -47,6 +47,42 @@ def test_fit_equals_a_search_over_logits(labels, members, too_sure):
         assert found.temperature == pytest.approx(math.exp(best.x), rel=1e-4)
 
 
+@pytest.mark.parametrize("labels", [False, True], ids=["classes", "labels"])
+def test_smoothed_targets_among_a_few_equal_a_plain_loop(labels):
+    """Platt's targets, written out row by row."""
+    grid = [0.25, 0.5, 1.0, 2.0, 4.0]
+    for seed in range(6):
+        logits, right = logits_and_targets(seed, n=7, members=2, labels=labels)
+        kind = al.Bernoulli if labels else al.Categorical
+        prediction = kind.from_logits(logits)
+        weight = (right.size + 1) / (right.size + 2)
+
+        def loss(temperature, logits=logits, right=right, kind=kind, weight=weight):
+            p = kind.from_logits(logits / temperature).mean_probs.numpy()
+            total = 0.0
+            for row, truth in enumerate(right):
+                if labels:
+                    for q, yes in zip(p[row], truth, strict=True):
+                        hit, miss = (q, 1 - q) if yes else (1 - q, q)
+                        total -= weight * np.log(hit) + (1 - weight) * np.log(miss)
+                else:
+                    others = np.delete(np.log(p[row]), truth)
+                    total -= weight * np.log(p[row, truth]) + (1 - weight) * others.mean()
+            return total
+
+        found = al.TemperatureScaling.fit(prediction, right, smooth=True, among=grid)
+        assert found.temperature == min(grid, key=loss)
+
+
+def test_all_right_is_no_reason_to_be_certain():
+    few = al.Categorical([[0.9, 0.1], [0.2, 0.8]])
+    assert al.TemperatureScaling.fit(few, [0, 1], smooth=True).temperature > 0.5
+    with pytest.raises(InvalidInputError, match="among"):
+        al.TemperatureScaling.fit(few, [0, 1], among=[])
+    with pytest.raises(InvalidInputError, match="temperature"):
+        al.TemperatureScaling.fit(few, [0, 1], among=[1.0, 0.0])
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("labels", [False, True], ids=["classes", "labels"])
 def test_scaling_equals_divided_logits(labels, dtype):
