@@ -26,7 +26,8 @@ class ArmResult:
         last: the score at the last count.
         to_reach: share of the score with all labels -> count at which the average curve is there;
             None where it never is. Empty if that score wasn't measured.
-        share: with what share of the labels it has random's last score; None if it never does.
+        share: with what share of the labels that random needs for its last score the arm has that;
+            above 1 where it needs more, None if it never does.
         asking: seconds that finding a batch took, on average; NaN if not known.
     """
 

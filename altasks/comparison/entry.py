@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from altasks._internal.jsonable import dumps
 from altasks._internal.numbers import require_whole
 from altasks.comparison.arms import DEFAULT, Arm, arms_of
-from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool
+from altasks.comparison.kept_runs import KeptRuns
+from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool, problem_of_lists
 from altasks.comparison.result import ComparisonResult
-from altasks.comparison.run import SHARED_FEATURES
 from altasks.comparison.settings import Settings, settings_of
 from altasks.comparison.watcher import Watcher, watcher_of
 from altasks.comparison.workers import Job, Watch, run_here, run_in_processes
-from altasks.data import Pool
 from altasks.errors import invalid
 from altasks.loop.fit_log import check_test
-from altasks.report.results import MEASURED, ResultRows, code_version
-
-#: The parts whose change makes a row a row of another version.
-_CODE = (
-    *(f"altasks.{part}" for part in MEASURED),
-    *(f"altasks.comparison.{part}" for part in ("arms", "problem", "run", "settings")),
-)
-#: Where runs that are not finished keep their stores, inside the folder of results.
-_UNFINISHED = "unfinished"
 
 
 def compare(
@@ -186,9 +173,7 @@ def compare_problem(
     """
     jobs = require_whole("jobs", jobs, 1)
     folder = None if out is None else Path(out)
-    # Rows of this call alone where nothing is kept.
-    rows = _Rows(None if folder is None else folder / "results.jsonl")
-    about = {"problem": problem.recipe(), **settings.recipe()}
+    kept = KeptRuns(folder, problem.recipe(), settings.recipe())
     wanted: list[tuple[Arm | None, int]] = [
         (arm, seed)
         for seed in settings.seeds  # so that a comparison that is cut short has compared all arms
@@ -196,14 +181,12 @@ def compare_problem(
     ]
     left = []
     for arm, seed in wanted:
-        config = _config(about, arm, seed)
-        row, work = rows.get(config), None if folder is None else _work(folder, config, rows)
+        row = kept.get(arm, seed)
         if row is None:
-            left.append(Job(arm, seed, work))
-            continue
-        _require_metric(metric, row["points"][0]["metrics"])
-        if work is not None:  # of a process that was killed between the row and this
-            shutil.rmtree(work, ignore_errors=True)
+            left.append(Job(arm, seed, kept.work(arm, seed)))
+        else:
+            _require_metric(metric, row["points"][0]["metrics"])
+            kept.clear(arm, seed)  # of a process that was killed between the row and this
     watcher = watcher or Watcher()
     watcher.begin(len(wanted), len(left))
 
@@ -215,40 +198,32 @@ def compare_problem(
     if jobs == 1 or len(left) < 2:
         done = run_here(problem, settings, left, watch)
     else:
-        make = make_problem or partial(_problem_of, _as_lists(problem))
+        make = make_problem or partial(problem_of_lists, problem.as_lists())
         done = run_in_processes(make, settings, left, watch, min(jobs, len(left)))
     try:
         with contextlib.closing(done) as finished:  # type: ignore[type-var]
             for job, values in finished:
-                rows.add(_config(about, job.arm, job.seed), values)
-                if job.folder is not None:
-                    shutil.rmtree(job.folder, ignore_errors=True)
+                kept.add(job.arm, job.seed, values)
+                kept.clear(job.arm, job.seed)
                 watcher.done(job, values)
     except KeyboardInterrupt as error:
         if folder is not None:
-            error.add_note(
-                f"What is finished is in {rows.path}; the same command goes on from there."
-            )
+            error.add_note(f"What is finished is in {folder}; the same command goes on from there.")
         raise
-    if folder is not None:
-        _tidy(folder / _UNFINISHED)
-    result = _result(rows, about, arms, settings, metric)
+    kept.tidy()
+    result = _result(kept, arms, settings, metric)
     if folder is not None:
         result.save(folder, title=title)
     return result
 
 
 def _result(
-    rows: _Rows,
-    about: Mapping[str, Any],
-    arms: Sequence[Arm],
-    settings: Settings,
-    metric: str | None,
+    kept: KeptRuns, arms: Sequence[Arm], settings: Settings, metric: str | None
 ) -> ComparisonResult:
     """Return the result that the rows make."""
 
     def row(arm: Arm | None, seed: int) -> Mapping[str, Any]:
-        found = rows.get(_config(about, arm, seed))
+        found = kept.get(arm, seed)
         assert found is not None
         return found
 
@@ -276,56 +251,3 @@ def _require_metric(metric: str | None, known: Mapping[str, float]) -> None:
 def _shown(arm: Arm, row: Mapping[str, Any]) -> str:
     """Return an arm's name; of the default one, what that was."""
     return f"{DEFAULT}: {row['asked_by']}" if arm.name == DEFAULT else arm.name
-
-
-class _Rows:
-    """Rows in a file, or in memory where there is none."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.code = code_version(*_CODE)
-        self._file = None if path is None else ResultRows(path, code=self.code)
-        self._memory: dict[str, Mapping[str, Any]] = {}
-
-    def get(self, config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return the row of a configuration, or None."""
-        return self._memory.get(dumps(config)) if self._file is None else self._file.get(config)
-
-    def add(self, config: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        """Keep a row."""
-        if self._file is None:
-            self._memory[dumps(config)] = values
-        else:
-            self._file.add(config, values)
-
-
-def _config(about: Mapping[str, Any], arm: Arm | None, seed: int) -> dict[str, Any]:
-    """Return what a run is the result of."""
-    if arm is None:
-        return {"arm": "all labels", "seed": seed, "problem": about["problem"]}
-    return {"arm": arm.recipe(), "seed": seed, **about}
-
-
-def _work(folder: Path, config: Mapping[str, Any], rows: _Rows) -> Path:
-    """Return where a run keeps its store: a folder of its own, of this version of the code."""
-    digest = hashlib.blake2b(dumps([config, rows.code]).encode(), digest_size=8).hexdigest()
-    return folder / _UNFINISHED / digest
-
-
-def _tidy(folder: Path) -> None:
-    """Remove what runs shared, unless there are unfinished ones of another comparison."""
-    if folder.is_dir() and {one.name for one in folder.iterdir()} <= {SHARED_FEATURES}:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _as_lists(problem: Problem) -> dict[str, Any]:
-    """Return a problem with its samples read, as another process can be given it."""
-    ids = list(problem.pool.ids)
-    given = {name: getattr(problem, name) for name in problem.__dataclass_fields__}
-    return {**given, "pool": (ids, [problem.pool[name] for name in ids], problem.pool.positional)}
-
-
-def _problem_of(given: Mapping[str, Any]) -> Problem:
-    ids, samples, positional = given["pool"]
-    pool = Pool(ids, samples.__getitem__, positional=positional, in_memory=True)
-    return Problem(**{**given, "pool": pool})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,12 @@ class Problem:
             return len(self.labels)
         return len(_rows(list(self.labels.values()), self.test_share, 0)[0])
 
+    def as_lists(self) -> dict[str, Any]:
+        """Return the problem with its samples read, as another process can be given it."""
+        ids = list(self.pool.ids)
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**given, "pool": (ids, [self.pool[name] for name in ids], self.pool.positional)}
+
     def recipe(self) -> dict[str, Any]:
         """Return what the problem is known by, so that a row is found again: data and task."""
         digest = hashlib.blake2b(digest_size=8)
@@ -122,6 +128,13 @@ class Problem:
             "data": digest.hexdigest(),
             "test": test,
         }
+
+
+def problem_of_lists(given: Mapping[str, Any]) -> Problem:
+    """Return the problem that `Problem.as_lists` took apart."""
+    ids, samples, positional = given["pool"]
+    pool = Pool(ids, samples.__getitem__, positional=positional, in_memory=True)
+    return Problem(**{**given, "pool": pool})
 
 
 def labelled_pool(samples: Any, labels: Any) -> tuple[Pool, dict[str, Any]]:

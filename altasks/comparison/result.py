@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +13,7 @@ from altasks._internal.extras import require
 from altasks._internal.metric_names import less_is_better
 from altasks.comparison.arm_result import ArmResult
 from altasks.comparison.arms import RANDOM
-from altasks.comparison.text import aligned, chance, number, seconds, share_of, sure_of
+from altasks.comparison.text import aligned, as_csv, chance, number, seconds, share_of, sure_of
 from altasks.comparison.verdict import verdict_of
 from altasks.errors import MissingExtraError, invalid
 from altasks.report.curves import Comparison, Interval, area_under_curve, compare, labels_to_reach
@@ -141,9 +139,18 @@ class ComparisonResult:
             p_holm=p_holm,
             last=self._flipped(beside.final),
             to_reach=self._to_reach(curve),
-            share=beside.share_of_labels,
+            share=self._share_needed(curve),
             asking=float(np.mean(asking)) if asking else float("nan"),
         )
+
+    def _share_needed(self, curve: np.ndarray) -> float | None:
+        """Return with what share of the labels that random needs for its last score it is there."""
+        sign = -1.0 if self.less_is_better else 1.0
+        random = sign * self.curves[RANDOM].mean(0)
+        mine = labels_to_reach(self.counts, sign * curve, float(random[-1]))
+        # Random may have had that score before its last count.
+        others = labels_to_reach(self.counts, random, float(random[-1]))
+        return None if mine is None or others is None else mine / others
 
     def _ahead(self, name: str) -> np.ndarray:
         """Return `[S]`: by how much an arm is ahead on average over its curve, for each seed."""
@@ -335,13 +342,3 @@ class ComparisonResult:
         except MissingExtraError:
             return written
         return written
-
-
-def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as a CSV; what a row lacks is empty."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    file = io.StringIO(newline="")
-    writer = csv.DictWriter(file, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()

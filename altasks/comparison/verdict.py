@@ -75,6 +75,8 @@ def verdict_of(
 def _saving(share: float | None, last: str, unit: str) -> str:
     if share is None:
         return f"yet it never has random's score at {last}"
+    if share > 1.005:
+        return f"random's score at {last} with {share - 1:.0%} more {unit}"
     if share > 0.995:
         return f"random's score at {last} with as many {unit}"
     return f"random's score at {last} with {1 - share:.0%} fewer {unit}"

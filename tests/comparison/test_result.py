@@ -116,6 +116,13 @@ def test_few_seeds_are_said_to_be_few():
 def test_a_model_that_learns_nothing_tells_nothing():
     flat = result_of({"random": [[0.0] * 3] * 3, "margin": [[0.0] * 3] * 3}, metric="map50")
     assert "Nothing can be told on this data: map50 is 0.000 for every arm" in flat.verdict
+    assert flat.arms[1].share == 1
+
+
+def test_what_random_reached_early_is_not_saved():
+    result = result_of({"random": [[0.5, 0.7, 0.7]] * 2, "margin": [[0.5, 0.7, 0.9]] * 2})
+    assert result.arms[1].share == 1
+    assert result.rows()[1]["saved"] == 0
 
 
 def test_runs_by_cost_are_read_at_common_costs():
