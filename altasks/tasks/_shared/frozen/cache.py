@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,6 +87,17 @@ class FeatureCache:
     def __deepcopy__(self, memo: dict[int, Any]) -> FeatureCache:
         """Return this one: a copy of a task finds what the task found."""
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how another process makes one like this, which finds what is in its folder."""
+        make = partial(
+            type(self),
+            self.limit,
+            disk_limit=self.disk_limit,
+            dtype=self.dtype,
+            folder=self._folder,
+        )
+        return make, ()
 
     @property
     def memory(self) -> int:

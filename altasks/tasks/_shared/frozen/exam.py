@@ -43,7 +43,12 @@ def examine(
     Raises:
         Unfit: saying what stands in the way.
     """
-    with evaluating(model), eager(model), _every_gradient(model):
+    with (
+        torch.inference_mode(False),
+        evaluating(model),
+        eager(model),
+        _every_gradient(model),
+    ):
         try:
             return _examined(model, end, before, _short(model, inputs))
         except Unfit:

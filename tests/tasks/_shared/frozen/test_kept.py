@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 
 import numpy as np
@@ -338,6 +339,27 @@ def test_a_loop_gives_it_a_place_among_its_weights(make, tmp_path):
         loop.ask(2)
     assert again.computed == 0
     assert again.found > 0
+
+
+def test_a_copy_of_a_task_finds_what_the_task_found(make, tmp_path):
+    cache = al.FeatureCache(folder=tmp_path, limit=2**20)
+    task = make(keep_frozen=cache)
+    before = _probs(task, TEXTS)
+    with torch.inference_mode():
+        assert torch.equal(_probs(copy.deepcopy(task), TEXTS), before)
+    assert cache.computed == len(TEXTS)
+    make_again, arguments = cache.__reduce__()
+    again = make_again(*arguments)
+    assert (again.limit, again.folder) == (cache.limit, cache.folder)
+
+
+def test_a_network_met_in_inference_mode_is_led_past(make):
+    cache = al.FeatureCache()
+    task = make("mpnet", keep_frozen=cache)
+    with torch.inference_mode():
+        before = _probs(task, TEXTS)
+    assert torch.allclose(_probs(task, TEXTS), before)
+    assert cache.found == cache.computed == len(TEXTS)
 
 
 def test_the_limits_are_kept(make):
