@@ -157,6 +157,7 @@ def test_equal_scores_are_warned_of(files):
 
 EMBEDDING = ["k_center", "typiclust", "prob_cover", "facility_location", "lcmd", "max_det", "k_dpp"]
 MORE = ["badge", "cluster_margin", "density_weighted", "power", "balanced:k_center"]
+MORE += ["max_herding", "uncertainty_herding"]
 
 
 @pytest.mark.parametrize("strategy", EMBEDDING + MORE)
