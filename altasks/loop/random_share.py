@@ -111,14 +111,16 @@ class Estimator:
     def __init__(self, task: Any, pool: Pool, store: Store, fit_log: FitLog) -> None:
         self.task, self.pool, self.store, self.fit_log = task, pool, store, fit_log
         self._warned = False
+        self._drawn: dict[int, list[str]] = {}  # round -> what was drawn at random, as recorded
+        self._upto = 0  # the last round that was read
 
     def drawn(self) -> dict[int, list[str]]:
-        """Return what was drawn at random, by round."""
-        return {
-            number: list(how["random"])
-            for number, how in self.store.asks().items()
-            if how.get("random")
-        }
+        """Return what was drawn at random, by round; each record is read once."""
+        for number, how in self.store.asks(after=self._upto).items():
+            if how.get("random"):
+                self._drawn[number] = list(how["random"])
+            self._upto = max(self._upto, number)
+        return dict(self._drawn)
 
     def estimates(self) -> list[Estimate]:
         """Return what was measured, oldest first."""
