@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 #: Two boxes are the same from this overlap (intersection over union) on.
 OVERLAP = 0.5
@@ -94,6 +93,8 @@ def _numbers(before: Sequence[Any], now: Sequence[Any]) -> Agreement:
 
 def _text(before: Sequence[Any], now: Sequence[Any]) -> Agreement:
     """Return 1 less the edits between all readings by the characters of the longer ones."""
+    from rapidfuzz.distance import Levenshtein  # at first use: it takes long to import
+
     edits = sum(Levenshtein.distance(a, b) for a, b in zip(before, now, strict=True))
     length = sum(max(len(a), len(b)) for a, b in zip(before, now, strict=True))
     changed = sum(a != b for a, b in zip(before, now, strict=True))
