@@ -58,13 +58,17 @@ def leave_out_labelled(pool: Pool, request: RankRequest, ranker: Ranker) -> Labe
     That is the ids of a table or a list, or of a folder's samples those that lie in the pool's.
 
     Raises:
-        InvalidInputError: for a file that can't be read, or if no sample is left.
+        InvalidInputError: for a file that can't be read, a folder beside a pool that is a file, or
+            if no sample is left.
     """
     path = request.labelled
     if path is None:
         return Labelled(pool)
     named = True
     unfit: InvalidInputError | None = None
+    if path.is_dir() and not request.pool.is_dir():
+        hint = f"A folder can be labelled beside a folder; {str(request.pool)!r} is a file."
+        raise invalid("--labelled", "an existing file", f"the folder {str(path)!r}", hint=hint)
     if path.is_dir():
         read = ranker.read(replace(request, pool=path))
         names = _names_in(path, read, pool, request.pool)
