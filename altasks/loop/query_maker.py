@@ -294,7 +294,7 @@ class QueryMaker:
         if given:
             return selector.with_strategy(self.for_given)
         if self._is_cold(state):
-            selector = selector.with_strategy(self.cold_start)
+            selector = selector.with_strategy(self.cold_start, untrained=True)
         if not selector.reads_scores:
             return selector
         return selector.with_labels(lambda: self.store.labels().values)

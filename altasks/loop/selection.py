@@ -13,7 +13,7 @@ from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
-from altasks.abilities import DrawsByRound, ReadsLabels, StartsRounds, provides
+from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, provides
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
@@ -86,6 +86,8 @@ class Selector:
         batch_size: samples per call of the task.
         progress: as in `altasks.score`.
         calibration: as in `altasks.score`.
+        untrained: whether the model has learned nothing yet: a strategy that wants its embeddings
+            alone is then given those, and no prediction is made.
     """
 
     task: Any
@@ -97,10 +99,17 @@ class Selector:
     batch_size: int
     progress: bool | None
     calibration: Any = None
+    untrained: bool = False
 
-    def with_strategy(self, strategy: Strategy) -> Selector:
+    def with_strategy(self, strategy: Strategy, *, untrained: bool = False) -> Selector:
         """Return the same with another strategy."""
-        return replace(self, strategy=strategy)
+        return replace(self, strategy=strategy, untrained=untrained)
+
+    @property
+    def _only_embeds(self) -> bool:
+        reads = (self.strategy.needs | wants(self.strategy)) & SCORED
+        alone = reads == {"embeddings"} and not reads_scores(self.strategy)
+        return self.untrained and alone and provides(self.task, Embeds)
 
     def with_labels(self, labels: Callable[[], Mapping[str, Any]]) -> Selector:
         """Return the same with the options that the function makes of the labels there are.
@@ -145,6 +154,8 @@ class Selector:
                 "no task to make them. Give ask(n, scores=...), a task, or strategy='random'."
             )
         try:
+            if self._only_embeds:
+                return self._embedded(ids)
             return score(
                 self.task,
                 self.pool.subset(ids),
@@ -159,6 +170,33 @@ class Selector:
             )
         except UnreadableSampleError as error:
             raise to_skip(error, error.skipped) from error
+
+    def _embedded(self, ids: Sequence[str]) -> Any:
+        """Return `Scores` that are all 0, with embeddings."""
+        from tqdm.auto import tqdm
+
+        from altasks.scoring import Scores
+        from altasks.scoring.embeddings import embed_samples
+
+        blocks = []
+        bad: dict[str, str] = {}
+        hidden = None if self.progress is None else not self.progress
+        with tqdm(total=len(ids), desc="embedding", unit="sample", disable=hidden) as bar:
+            for start in range(0, len(ids), self.batch_size):
+                part = ids[start : start + self.batch_size]
+                try:
+                    blocks.append(
+                        embed_samples(
+                            self.task, self.pool, part, batch_size=len(part), width_of=part[0]
+                        )
+                    )
+                except UnreadableSampleError as error:  # all of them are named at the end
+                    bad |= error.skipped
+                bar.update(len(part))
+        if bad:
+            rows = {row: bad[name] for row, name in enumerate(ids) if name in bad}
+            raise UnreadableSampleError("samples can't be read", rows, skipped=bad)
+        return Scores(list(ids), np.zeros(len(ids)), embeddings=np.concatenate(blocks))
 
     def pick(
         self,
@@ -201,7 +239,7 @@ class Selector:
             picks = select_within(
                 self.strategy, candidates, wanted.cost, rng=rng, per_cost=dense
             ).picks
-        if scores is None:
+        if scores is None or self._only_embeds:
             return picks, [None] * len(picks)
         chosen = set(picks)
         values = zip(ids, scores.values, strict=True)

@@ -125,3 +125,17 @@ def test_a_strategy_that_was_named_is_kept_to() -> None:
     loop = al.ActiveLoop(Covers(), POOL, strategy="uncertainty_herding")
     with pytest.raises(al.AltasksError, match="embeddings"):
         loop.ask(2, scores={"3": 0.5, "4": 0.9, "5": 0.1})
+
+
+def test_an_untrained_model_embeds_and_predicts_nothing() -> None:
+    class Silent(Covers):
+        default_cold_start = "typiclust"
+
+        def predict(self, samples: list[float]) -> al.Categorical:
+            raise AssertionError("asked for a prediction before any fit")
+
+    query = al.ActiveLoop(Silent(), POOL, batch_size=3, progress=False).ask(4)
+    assert len(set(query.ids)) == 4
+    assert query.scores == [None] * 4
+    picks = al.ActiveLoop(Silent(), POOL, batch_size=20, progress=False).ask(4).ids
+    assert picks == query.ids

@@ -158,3 +158,18 @@ def test_labelled_samples_that_are_gone_are_named_by_a_fit():
     with pytest.raises(UnreadableSampleError, match=r"'s2': OSError: truncated\. They are lab"):
         lazy.fit()
     assert lazy.labels == {"s0": "x", "s2": "y"}
+
+
+@pytest.mark.parametrize("batch_size", [2, 32])
+def test_embeddings_before_the_first_fit_name_all_that_cannot_be_read(batch_size):
+    class Learns(Fragile):
+        default_cold_start = "typiclust"
+
+        def fit(self, samples, labels, *, seed):
+            """Learn nothing."""
+
+    loop = al.ActiveLoop(Learns(), POOL, batch_size=batch_size)
+    with pytest.raises(UnreadableSampleError, match=r"loop\.skip\(\['s2', 's5'\]\)") as caught:
+        loop.ask(3)
+    loop.skip(caught.value.skipped)
+    assert len(loop.ask(3).ids) == 3
