@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
+_POINTS: dict[str, Any] = {"markersize": 5, "linewidth": 2}
+
 
 def plot_learning_curves(
     path: Path | str,
@@ -55,56 +57,38 @@ def plot_learning_curves(
         InvalidInputError: if there are no arms or a shape doesn't fit.
     """
     require("matplotlib", "plots", "Drawing learning curves")
-    # The object interface: pyplot would choose a backend and keep figures for the whole process.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     if not arms:
         raise invalid("arms", "at least one named set of curves", "none")
     counts = np.asarray(labels, dtype=np.float64)
-    figure = Figure(figsize=(7.2, 4.5), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _figure(7.2, 4.5)
     for place, (name, scores) in enumerate(arms.items()):
         curves = np.asarray(scores, dtype=np.float64)
         if curves.ndim != 2 or curves.shape[1] != len(counts) or not len(curves):
             raise invalid(
                 f"arms[{name!r}]", f"shape [S, {len(counts)}], S >= 1", f"{list(curves.shape)}"
             )
-        colour = COLOURS[place % len(COLOURS)]
-        axes.plot(
-            counts,
-            curves.mean(axis=0),
-            color=colour,
-            marker=MARKERS[place % len(MARKERS)],
-            markersize=5,
-            linewidth=2,
-            label=_literal(name),
-        )
+        style = _style(place)
+        axes.plot(counts, curves.mean(axis=0), **style, **_POINTS, label=_literal(name))
         if len(curves) > 1:
             bands = [bootstrap_mean(curves[:, b], level=level) for b in range(len(counts))]
             axes.fill_between(
                 counts,
                 [band.low for band in bands],
                 [band.high for band in bands],
-                color=colour,
+                color=style["color"],
                 alpha=0.15,
                 linewidth=0,
             )
     if reference is not None:
         name, height = reference
         axes.axhline(height, color="0.5", linewidth=1, linestyle="--", label=_literal(name))
-    axes.set_xlabel(_literal(unit))
-    axes.set_ylabel(_literal(metric))
-    axes.set_title(_literal(title), loc="left")
     if len(counts) <= 12:
         axes.set_xticks(counts)
     else:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="best")
-    return _written(figure, path, axes, note)
+    return _written(figure, axes, path, (_literal(unit), _literal(metric)), title, note)
 
 
 def plot_calibration(
@@ -135,15 +119,9 @@ def plot_calibration(
         InvalidInputError: if there are no arms or a shape doesn't fit.
     """
     require("matplotlib", "plots", "Drawing calibration curves")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not arms:
         raise invalid("arms", "at least one named set of shares", "none")
-    figure = Figure(figsize=(5, 4.8), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="as promised")
+    figure, axes = _promised()
     for place, (name, values) in enumerate(arms.items()):
         shares = np.atleast_2d(np.asarray(values, dtype=np.float64))
         if shares.ndim != 2 or shares.shape[1] != len(levels) or not len(shares):
@@ -152,24 +130,9 @@ def plot_calibration(
                 f"shape [{len(levels)}] or [S, {len(levels)}], S >= 1",
                 f"{list(np.shape(values))}",
             )
-        axes.plot(
-            levels,
-            shares.mean(axis=0),
-            color=COLOURS[place % len(COLOURS)],
-            marker=MARKERS[place % len(MARKERS)],
-            markersize=5,
-            linewidth=2,
-            label=_literal(name),
-        )
-    axes.set_xlabel("level of the interval")
-    axes.set_ylabel("share of truths inside")
-    axes.set_title(_literal(title), loc="left")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1)
-    axes.set_aspect("equal")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="upper left")
-    return _written(figure, path, axes, note)
+        axes.plot(levels, shares.mean(axis=0), **_style(place), **_POINTS, label=_literal(name))
+    said = ("level of the interval", "share of truths inside")
+    return _written(figure, axes, path, said, title, note)
 
 
 def plot_reliability(
@@ -198,40 +161,55 @@ def plot_reliability(
         InvalidInputError: if there are no arms.
     """
     require("matplotlib", "plots", "Drawing reliability")
+    if not arms:
+        raise invalid("arms", "at least one named reliability", "none")
+    figure, axes = _promised()
+    for place, (name, found) in enumerate(arms.items()):
+        style = _style(place)
+        label = _literal(f"{name} (error {found.error():.3f})")
+        axes.plot(found.confidence, found.accuracy, color=style["color"], linewidth=2, label=label)
+        areas = 20 + 280 * found.count / found.count.sum()
+        axes.scatter(found.confidence, found.accuracy, s=areas, **style, zorder=3)
+    return _written(figure, axes, path, ("probability", "share that is right"), title, note)
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure of some inches, and its axes."""
+    # The object interface: pyplot would choose a backend and keep figures for the whole process.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not arms:
-        raise invalid("arms", "at least one named reliability", "none")
-    figure = Figure(figsize=(5, 4.8), dpi=150, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    return figure, figure.add_subplot()
+
+
+def _promised() -> tuple[Any, Any]:
+    """Return a square figure of shares against shares, with the diagonal where they are equal."""
+    figure, axes = _figure(5, 4.8)
     axes.plot([0, 1], [0, 1], color="0.6", linewidth=1, linestyle="--", label="as promised")
-    for place, (name, found) in enumerate(arms.items()):
-        colour = COLOURS[place % len(COLOURS)]
-        label = _literal(f"{name} (error {found.error():.3f})")
-        axes.plot(found.confidence, found.accuracy, color=colour, linewidth=2, label=label)
-        axes.scatter(
-            found.confidence,
-            found.accuracy,
-            s=20 + 280 * found.count / found.count.sum(),
-            color=colour,
-            marker=MARKERS[place % len(MARKERS)],
-            zorder=3,
-        )
-    axes.set_xlabel("probability")
-    axes.set_ylabel("share that is right")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
+    return figure, axes
+
+
+def _style(place: int) -> dict[str, str]:
+    """Return the colour and marker of an arm, by its place among them."""
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+def _written(
+    figure: Any,
+    axes: Any,
+    path: Path | str,
+    axis_labels: tuple[str, str],
+    title: str,
+    note: str,
+) -> Path:
+    """Finish a figure, its frame open above and to the right, and write it."""
+    axes.set(xlabel=axis_labels[0], ylabel=axis_labels[1])
     axes.set_title(_literal(title), loc="left")
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
-    axes.set_aspect("equal")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="upper left")
-    return _written(figure, path, axes, note)
-
-
-def _written(figure: Any, path: Path | str, axes: Any, note: str) -> Path:
-    """Write a figure, its frame open above and to the right."""
+    axes.legend(frameon=False, loc="best")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if note:
