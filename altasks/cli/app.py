@@ -113,17 +113,15 @@ def demo(
     out: Annotated[
         Path, typer.Option(help="The folder of results; a repeated command continues there.")
     ] = Path("altasks-demo"),
-    threads: Annotated[
-        int | None, typer.Option(min=1, help="Torch's threads; its own choice by default.")
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Runs at once. [default: one for each core, at most 4]"),
     ] = None,
 ) -> None:
     """Fine-tune a sentence encoder in the loop: the default, BALD and random labels (minutes)."""
-    from altasks.cli.demo.run import run_demo
-    from altasks.cli.demo.settings import DemoSettings
+    from altasks.cli.demo import DemoSettings, run_demo
 
-    run_demo(
-        DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, threads=threads
-    )
+    run_demo(DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, jobs=jobs)
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from altasks.cli.stamps import stamp
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
-    from altasks.comparison import Problem, Settings
+    from altasks.comparison import ComparisonResult, Problem, Settings
     from altasks.data import LabelledPool
 
 #: What the options of rankers are called here.
@@ -130,14 +130,19 @@ def run_compare(order: CompareOrder, console: Console | None = None) -> None:
             watcher=progress,
             title=f"{request.task}: {request.pool.name}",
         )
+    show_result(show, result, request.out)
+
+
+def show_result(show: Printer, result: ComparisonResult, out: Path) -> None:
+    """Show table and verdict, and say where they are saved."""
     show("")
     for line in result.table().splitlines():
         show(line)
     show("")
     show(result.verdict)
     show("")
-    show(f"Table, points, picture and rows are in {request.out}.")
-    if not (request.out / "curves.png").is_file():
+    show(f"Table, points, picture and rows are in {out}.")
+    if not (out / "curves.png").is_file():
         show("There is no picture, for want of matplotlib: pip install 'altasks[plots]'")
 
 

@@ -36,11 +36,14 @@ MEASURED = (
 #: Raise it when this file or the task changes what is measured.
 VERSION = 1
 #: arm -> acquisition and strategy
-ARMS: dict[str, tuple[str | None, str]] = {
-    "random": (None, "random"),
-    "margin": ("margin", "top_k"),
-    "entropy": ("entropy", "top_k"),
-    "bald": ("bald", "top_k"),
+ARMS: dict[str, tuple[str | None, str, str]] = {
+    "random": (None, "random", "random"),
+    "margin": ("margin", "top_k", "random"),
+    "entropy": ("entropy", "top_k", "random"),
+    "bald": ("bald", "top_k", "random"),
+    "typiclust": (None, "typiclust", "typiclust"),
+    "herding": (None, "uncertainty_herding", "random"),
+    "herding_from_typiclust": (None, "uncertainty_herding", "typiclust"),  # the default
 }
 TEST, RATE, PASSES = 1_500, 2e-3, 20
 
@@ -89,7 +92,7 @@ def read() -> tuple[dict[str, np.ndarray], dict[str, int], tuple[list[np.ndarray
 def run(data: Any, setting: Setting, arm: str, seed: int) -> dict[str, Any]:
     """Run one arm with one seed to the budget."""
     pool, labels, test = data
-    acquisition, strategy = ARMS[arm]
+    acquisition, strategy, cold_start = ARMS[arm]
     task = al.ImageClassification(
         network(seed),
         labels=list(range(10)),
@@ -105,7 +108,13 @@ def run(data: Any, setting: Setting, arm: str, seed: int) -> dict[str, Any]:
         },
     )
     loop = al.ActiveLoop(
-        task, pool, acquisition=acquisition, strategy=strategy, seed=seed, batch_size=500
+        task,
+        pool,
+        acquisition=acquisition,
+        strategy=strategy,
+        cold_start=cold_start,
+        seed=seed,
+        batch_size=500,
     )
     curve: dict[str, list[float]] = {"labels": [], "accuracy": [], "seconds": []}
     for done in loop.run(

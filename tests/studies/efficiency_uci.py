@@ -4,7 +4,7 @@
     python tests/studies/efficiency_uci.py --budget 200 --pool 8000 --arms random lcmd max_det
     python tests/studies/efficiency_uci.py --table
 
-Each run (a set, an arm, a seed) is an `ActiveLoop` from 20 random rows by tens to 100; a net with
+Each run (a set, an arm, a seed) is an `ActiveLoop` from 20 rows (random ones, unless the arm says otherwise) by tens to 100; a net with
 one hidden layer of 50 and dropout, 20 masks of it for a committee, is fitted anew each round: the
 same settings for all sets and arms. Steps and rate were chosen by how well random and LCMD learn,
 on rows held out of the training part of standard split 0 of concrete and energy. A quarter of the
@@ -43,14 +43,19 @@ MEASURED = (
 VERSION = 1
 UCI = ("concrete", "energy", "kin8nm", "power-plant")
 SETS = (*UCI, "varying-noise")
-#: arm -> acquisition and strategy
+#: arm -> acquisition, strategy and cold start
 ARMS = {
-    "random": (None, "random"),
-    "variance": ("variance", "top_k"),
-    "epistemic_variance": ("epistemic_variance", "top_k"),
-    "bald": ("bald", "top_k"),
-    "lcmd": (None, "lcmd"),
-    "max_det": (None, "max_det"),
+    "random": (None, "random", "random"),
+    "variance": ("variance", "top_k", "random"),
+    "epistemic_variance": ("epistemic_variance", "top_k", "random"),
+    "bald": ("bald", "top_k", "random"),
+    "lcmd": (None, "lcmd", "random"),
+    "max_det": (None, "max_det", "random"),
+    "herding": ("epistemic_variance", "uncertainty_herding", "random"),
+    "herding_from_herding": ("epistemic_variance", "uncertainty_herding", "max_herding"),
+    "lcmd_from_herding": (None, "lcmd", "max_herding"),
+    "max_det_from_herding": (None, "max_det", "max_herding"),
+    "lcmd_from_k_center": (None, "lcmd", "k_center"),
 }
 #: What the made-up set is for: not another table, but what each of these asks for.
 NOISE_ARMS = ("random", "variance", "epistemic_variance", "bald")
@@ -108,7 +113,7 @@ def read(folder: Path, name: str, setting: dict[str, Any], seed: int) -> Data:
 
 def run(data: Data, setting: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
     """Run one arm with one seed to the budget."""
-    acquisition, strategy = ARMS[arm]
+    acquisition, strategy, cold_start = ARMS[arm]
     task = al.Regression(
         features=data.pool.shape[1],
         dropout=setting["dropout"],
@@ -121,7 +126,7 @@ def run(data: Data, setting: dict[str, Any], arm: str, seed: int) -> dict[str, A
         data.pool,
         acquisition=acquisition,
         strategy=strategy,
-        cold_start="random",
+        cold_start=cold_start,
         seed=seed,
     )
     truth = {str(row): float(value) for row, value in enumerate(data.labels)}

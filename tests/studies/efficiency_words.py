@@ -54,6 +54,8 @@ MORE_ARMS: dict[str, tuple[Any, Any, str]] = {
     "mnlp_from_typiclust": ("mnlp", "top_k", "typiclust"),
     "mnlp_then_core_set": ("mnlp", al.Hybrid("k_center", 4), "random"),
     "margin_power": ("margin", al.Power(2), "random"),
+    "herding": ("mnlp", "uncertainty_herding", "typiclust"),
+    "herding_per_word": ("mnlp", al.UncertaintyHerding(per_cost=True), "typiclust"),
     "by_span": ("by_span", "top_k", "random"),
     "by_span_from_typiclust": ("by_span", "top_k", "typiclust"),
     "random_bayes": (None, "random", "random"),

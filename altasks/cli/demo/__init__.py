@@ -1,1 +1,0 @@
-"""`altasks demo`: active learning beside random labels, on built-in data."""
