@@ -4,11 +4,12 @@
     python tests/studies/efficiency_uci.py --budget 200 --pool 8000 --arms random lcmd max_det
     python tests/studies/efficiency_uci.py --table
 
-Each run (a set, an arm, a seed) is an `ActiveLoop` from 20 rows (random ones, unless the arm says otherwise) by tens to 100; a net with
-one hidden layer of 50 and dropout, 20 masks of it for a committee, is fitted anew each round: the
-same settings for all sets and arms. Steps and rate were chosen by how well random and LCMD learn,
-on rows held out of the training part of standard split 0 of concrete and energy. A quarter of the
-rows, at most 1,000, is held out by each seed; of the rest at most 1,500 (`--pool`) are the pool.
+Each run (a set, an arm, a seed) is an `ActiveLoop` from 20 rows (random ones, unless the arm says
+otherwise) by tens to 100; a net with one hidden layer of 50 and dropout, 20 masks of it for a
+committee, is fitted anew each round: the same settings for all sets and arms. Steps and rate were
+chosen by how well random and LCMD learn, on rows held out of the training part of standard split 0
+of concrete and energy. A quarter of the rows, at most 1,000, is held out by each seed; of the rest
+at most 1,500 (`--pool`) are the pool.
 The made-up set is tested against its truth, without the noise. A run is a row in `docs/results/`,
 keyed by its configuration and the version of the code; a row that is there is not run again. The
 data is not part of the project: `--data` is a folder of sets with `data.txt` and `index_*.txt`, as
