@@ -345,6 +345,17 @@ class TellsTargets(Protocol):
 
 
 @runtime_checkable
+class StreamsTargets(Protocol):
+    """The same for samples that are predicted in pieces: no prediction of a whole one is made."""
+
+    def iter_targets(
+        self, samples: Sequence[Any], labels: Sequence[Any]
+    ) -> Iterator[tuple[int, Prediction, Tensor | np.ndarray]]:
+        """Yield (index into samples, some units of it, their targets), each unit once."""
+        ...
+
+
+@runtime_checkable
 class ReportsClassWeights(Protocol):
     """Functions with `class_weights=` can weigh rare classes by what has been labelled."""
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-import torch
-
 from altasks._internal.numbers import require_whole
-from altasks.calibration.targets import targets_of
+from altasks.abilities import StreamsTargets, provides
+from altasks.calibration.drawn_units import DrawnUnits
+from altasks.calibration.targets import probabilities, targets_of
 from altasks.calibration.temperature import Criterion, TemperatureScaling
 from altasks.errors import invalid
-from altasks.predictions import Prediction
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +21,9 @@ class HeldOutTemperature:
     For `al.score(calibration=...)` and `ActiveLoop(calibration=...)`: wherever a pool is scored,
     the task as it is then predicts these samples first, and `TemperatureScaling.fit` finds its
     temperature. Classification needs nothing more; a task of many units says by `targets`
-    (`altasks.abilities.TellsTargets`) which column is right for each unit.
+    (`altasks.abilities.TellsTargets`) which column is right for each unit: the built-in ones do,
+    for words, boxes and pixels. Of more than 100,000 units as many are drawn, always the same.
+    Regressions and readings (OCR) have no probabilities of classes, so they can't be scaled.
 
     Args:
         samples: as the task's `predict` takes them. They must not be in its pool: labels that it
@@ -62,14 +63,23 @@ class HeldOutTemperature:
         require_whole("batch_size", self.batch_size, 1)
 
     def fit_to(self, task: Any) -> TemperatureScaling:
-        """Return the temperature of the task as it is now."""
-        found: list[Prediction] = []
-        targets = []
+        """Return the temperature of the task as it is now.
+
+        Raises:
+            UnsupportedPredictionError: for a task whose predictions hold no probabilities of
+                classes.
+            InvalidInputError: for a task that doesn't say which column a label is, or labels of
+                which nothing is known.
+        """
+        drawn = DrawnUnits()
         for start in range(0, len(self.samples), self.batch_size):
             part = slice(start, start + self.batch_size)
             samples, labels = list(self.samples[part]), list(self.labels[part])
-            prediction: Prediction = task.predict(samples)
-            found.append(prediction)
-            targets.append(torch.as_tensor(targets_of(task, samples, labels, prediction)))
-        whole = type(found[0]).cat(found)
-        return TemperatureScaling.fit(whole, torch.cat(targets), by=self.by)
+            if provides(task, StreamsTargets):
+                for _, piece, targets in task.iter_targets(samples, labels):
+                    drawn.add(probabilities(piece, "HeldOutTemperature"), targets)
+                continue
+            prediction = task.predict(samples)
+            units = probabilities(prediction, "HeldOutTemperature")
+            drawn.add(units, targets_of(task, samples, labels, prediction))
+        return TemperatureScaling.fit(*drawn.all(), by=self.by)

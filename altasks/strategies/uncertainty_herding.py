@@ -19,6 +19,8 @@ from altasks.strategies.facility_location import COVERING, priced
 
 #: Scores below the first share count as the lowest, above the second as the highest.
 _TAILS = (0.01, 0.99)
+#: Beside a largest score of 1, one that is below 0 by less than this is 0 but for rounding.
+_ROUNDING = 1e-6
 
 
 class UncertaintyHerding:
@@ -40,11 +42,16 @@ class UncertaintyHerding:
       (1999), is less noisy where labels are few. T is 1 where nothing is held out.
 
     **Where there is not one distribution a sample** (several labels, numbers, words, boxes, pixels)
-    U is the sample's score, by the acquisition function: (v - low) / (high - low), cut to 0 and 1,
-    where `low` and `high` are the scores' 1% and 99% quantiles (the least and the largest, where
-    those are equal). A weight has to be at least 0, which log probabilities are not; and a sum over
-    boxes has no bound, so that without a cut one crowded image would outweigh the pool. Scores that
-    are all equal weigh 1.
+    U is the sample's score, by the acquisition function: v / high, at most 1, where `high` is the
+    scores' 99% quantile (the largest, where that is 0). A sum over boxes has no bound, and without
+    the cut one crowded image would outweigh the pool. Nothing is subtracted, since 0 means sure, in
+    `entropy`, `margin`, `mnlp`, `bald` and all the others that come with altasks: where a model is
+    about equally unsure of all, U is about the same, and coverage decides. So the temperature works
+    here too, if predictions are scaled before they are scored, `ActiveLoop(calibration=
+    HeldOutTemperature(samples, labels))`: one well above 1 makes the mean margin over words, boxes
+    or pixels nearly flat. Scores that go below 0 have no such zero, and a weight has to be at least
+    0: for them U is (v - low) / (high - low), cut to 0 and 1, with the 1% quantile as `low`.
+    Scores that are all equal weigh 1.
 
     With U the same everywhere, which is what equal scores and no probabilities come to, or U 0
     everywhere, this is `MaxHerding`: take that before there is a model. Equal gains, and what is
@@ -175,14 +182,20 @@ def scaled_scores(values: np.ndarray) -> np.ndarray:
 
     Example:
         >>> import numpy as np
+        >>> scaled_scores(np.array([0.0, 1.0, 2.0])).round(2).tolist()
+        [0.0, 0.51, 1.0]
         >>> scaled_scores(np.array([-4.0, -2.0, 0.0])).round(2).tolist()
         [0.0, 0.5, 1.0]
     """
+    if not len(values) or values.min() == values.max():
+        return np.ones(len(values))
     values = values / max(np.abs(values).max(), np.finfo(np.float64).tiny)  # lest a range overflow
     low, high = np.quantile(values, _TAILS)
-    if low == high:
-        low, high = values.min(), values.max()
-    if low == high:
+    if values.min() >= -_ROUNDING:
+        low = 0.0
+    if low >= high:
+        low, high = min(low, values.min()), values.max()
+    if low >= high:
         return np.ones(len(values))
     scaled: np.ndarray = np.clip((values - low) / (high - low), 0, 1)
     return scaled

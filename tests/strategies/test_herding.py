@@ -221,8 +221,7 @@ def test_equals_the_double_loop_beyond_the_front(in_type):
     covered = np.exp(-(2 - 2 * (pool @ start.T)) / 0.3**2).max(1)
     weights = np.clip(candidates.values, 0.2, 0.7)
     strategy = al.UncertaintyHerding(radius=0.3, uncertainty="score")
-    low, high = np.quantile(weights, (0.01, 0.99))
-    scaled = np.clip((weights - low) / (high - low), 0, 1)
+    scaled = np.minimum(weights / np.quantile(weights, 0.99), 1)
     for name in select(strategy, replace(candidates, values=weights), 12):
         row = candidates.ids.index(name)
         gains = np.maximum(similar - covered, 0) @ scaled
@@ -279,6 +278,57 @@ def test_temperature_by_which_the_held_out_labels_are_likely():
         )
 
 
+def weights_of(values) -> list[float]:
+    """U of scores, from the definition, one by one."""
+    ordered = sorted(values)
+    if ordered[0] == ordered[-1]:
+        return [1.0] * len(ordered)
+    largest = max(abs(value) for value in ordered)
+
+    def quantile(share):
+        place = share * (len(ordered) - 1)
+        left, right = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+        return left / largest + (place - int(place)) * (right / largest - left / largest)
+
+    signed = ordered[0] < -1e-6 * largest
+    low, high = quantile(0.01) if signed else 0.0, quantile(0.99)
+    if low >= high:
+        low, high = min(low, ordered[0] / largest), ordered[-1] / largest
+    return [min(max((value / largest - low) / (high - low), 0.0), 1.0) for value in values]
+
+
+@pytest.mark.parametrize("kind", POOLS)
+@pytest.mark.parametrize("shift", [0.0, 5.0, -0.4, -3.0])
+def test_scores_as_weights_equal_the_double_loop(kind, shift):
+    """Of scores from 0 on nothing is subtracted: 0 means sure. Others have no such zero."""
+    for seed in range(4):
+        candidates = scattered(seed, 12 + seed, kind, COVERING)
+        given = replace(candidates, values=candidates.values + shift)
+        weights = np.array(weights_of(given.values.tolist()))
+        expected = double_loop(given, 6, seed, radius=0.3, weights=weights)
+        strategy = al.UncertaintyHerding(radius=0.3, uncertainty="score")
+        assert select(strategy, given, 6, seed) == expected
+
+
+def test_rounding_below_zero_is_zero():
+    candidates = make_candidates(COVERING, 40)
+    values = np.where(np.arange(40) % 5 == 0, 0.0, 5 + candidates.values)
+    below = np.where(values == 0, -1e-9, values)
+    strategy = al.UncertaintyHerding(radius=0.3)
+    assert select(strategy, replace(candidates, values=values), 9) == (
+        select(strategy, replace(candidates, values=below), 9)
+    )
+
+
+def test_scores_that_are_about_equal_leave_coverage_to_decide():
+    """As those of a model that is about equally unsure of all: once it is scaled down, say."""
+    candidates = make_candidates(COVERING, 60)
+    flat = replace(candidates, values=1 + 1e-9 * candidates.values)
+    strategy = al.UncertaintyHerding(radius=1.0)
+    assert select(strategy, flat, 12) == select(al.MaxHerding(1.0), candidates, 12)
+    assert select(strategy, candidates, 12) != select(strategy, flat, 12)
+
+
 @pytest.mark.parametrize(
     "values", [[-700.0, -2.0, -1.0], [0.0, 3.0, 1e300], [-1e308, 0.0, 1e308], [0.0, 0.0, 1.0]]
 )
@@ -302,12 +352,12 @@ def test_a_sample_of_the_pool_is_drawn_by_priority():
     """Of a large pool the uncertain samples stand for it, and heavy ones are never missed."""
     candidates = make_candidates(COVERING, 3_000, dim=3)
     values = np.full(3_000, 0.001)
-    rare = np.arange(0, 3_000, 100)
+    rare = np.arange(0, 3_000, 50)
     values[rare] = 1.0
-    values[0], values[1] = 2.0, 0.0  # the quantiles lie inside
+    values[0], values[1] = 2.0, 0.0  # the quantile lies inside
     given = replace(candidates, values=values)
-    strategy = al.UncertaintyHerding(radius=0.01, exact_up_to=100, sample=60)
-    found = {candidates.ids.index(name) for name in select(strategy, given, 30)}
+    strategy = al.UncertaintyHerding(radius=0.01, exact_up_to=100, sample=120)
+    found = {candidates.ids.index(name) for name in select(strategy, given, 60)}
     assert found == set(rare.tolist())
 
 

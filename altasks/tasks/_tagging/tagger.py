@@ -183,6 +183,33 @@ class WordTagger(TrainerTask):
             texts.append(members)
         return Transcripts(texts)
 
+    def targets(
+        self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
+    ) -> Tensor:
+        """Return the column of the right tag of each word, `[M]`, for calibration.
+
+        Args:
+            samples: as `predict` takes them.
+            labels: one for each, as `fit` takes them.
+            prediction: of these samples.
+
+        Raises:
+            InvalidInputError: for a label that can't be one, or a prediction of other samples.
+        """
+        rows, given = paired(samples, labels)
+        columns = [
+            column
+            for row, (sample, label) in enumerate(zip(rows, given, strict=True))
+            for tags in self._tags_of(sample, label, f"row {row}")
+            for column in self._tagset.encode(tags, f"row {row}")
+        ]
+        units = prediction.units if isinstance(prediction, Ragged) else prediction
+        if len(units) != len(columns):
+            raise invalid(
+                "prediction", f"that of these samples, of {len(columns)} words", f"{prediction!r}"
+            )
+        return torch.tensor(columns, dtype=torch.int64)
+
     def check_samples(self, samples: Sequence[Any]) -> None:
         """Refuse, before any work, what `predict` would refuse later.
 

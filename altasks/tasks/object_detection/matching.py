@@ -26,6 +26,42 @@ def overlaps(one: np.ndarray, many: np.ndarray) -> np.ndarray:
     return share
 
 
+def assign(
+    boxes: np.ndarray, confs: np.ndarray, objects: np.ndarray, iou: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Say which object each box is of, whatever the classes.
+
+    From the most confident box down, each takes the object it overlaps most of those that are
+    left, if by at least `iou`.
+
+    Args:
+        boxes: `[n, 4]`.
+        confs: `[n]`.
+        objects: `[m, 4]`, the true boxes.
+        iou: the least overlap.
+
+    Returns:
+        `[n]` which object, -1 for none; and `[n]` the overlap with it, 0 for none.
+
+    Example:
+        >>> objects = np.array([[0, 0, 10, 10.0]])
+        >>> boxes = np.array([[0, 0, 10, 9.0], [0, 0, 10, 10], [50, 50, 60, 60]])
+        >>> assign(boxes, np.array([0.4, 0.9, 0.8]), objects, 0.5)[0].tolist()
+        [-1, 0, -1]
+    """
+    of = np.full(len(boxes), -1)
+    shares = np.zeros(len(boxes))
+    left = np.ones(len(objects), dtype=bool)
+    for i in np.argsort(-confs, kind="stable").tolist():
+        if not left.any():
+            break
+        shared = np.where(left, overlaps(boxes[i], objects), -1.0)
+        best = int(shared.argmax())
+        if shared[best] >= iou:
+            of[i], shares[i], left[best] = best, shared[best], False
+    return of, shares
+
+
 @dataclass(frozen=True)
 class Matched:
     """The boxes of one image after matching.

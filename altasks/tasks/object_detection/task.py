@@ -30,6 +30,7 @@ from altasks.tasks.object_detection.inference import (
     join_boxes,
     sides_of,
 )
+from altasks.tasks.object_detection.labelled_objects import labelled_objects
 from altasks.tasks.object_detection.labels import BoxLabels
 from altasks.tasks.object_detection.options import (
     check_committee,
@@ -219,6 +220,29 @@ class ObjectDetection:
         if not self.background:
             raise invalid("background", "True for members to be put side by side", "False")
         return join_boxes(parts, self.match_iou)
+
+    def targets(
+        self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
+    ) -> Tensor:
+        """Return the column that is right for each predicted box, `[M]`, for calibration.
+
+        From the most confident box down, each is the labelled object that it overlaps most of
+        those no other box has taken, if by at least `match_iou`: its class is right then,
+        whatever the box's own. Of any other box background is, or without a background nothing is
+        known (-1): its probabilities are those of a class if there is an object.
+
+        Args:
+            samples: as `predict` takes them.
+            labels: one for each, as `fit` takes them.
+            prediction: of these samples.
+
+        Raises:
+            InvalidInputError: for a label that can't be one, or a prediction of other samples.
+        """
+        check_pairs(samples, labels)
+        other = len(self.labels) if self.background else -1
+        objects = labelled_objects(labels, prediction, self._labels, self.match_iou)
+        return torch.where(objects.classes >= 0, objects.classes, other)
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
         """Return the average of the detection head's input maps, `[n, d]`, on the CPU.

@@ -15,6 +15,7 @@ from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError
 from altasks.predictions import Categorical, Prediction, Ragged
 from altasks.tasks.segmentation.committee import MapCommittee
+from altasks.tasks.segmentation.feature_means import FeatureMean
 from altasks.tasks.segmentation.picture import MapView
 from altasks.tasks.segmentation.regions import (
     Share,
@@ -108,24 +109,19 @@ class MapPredictor:
                 yield place, Ragged(units, [len(units)], {"boundary": edge})
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
-        """Return the deepest features, averaged over pixels, `[n, d]`; a region has its image's."""
+        """Return the deepest features, averaged over a sample's pixels, `[n, d]`."""
         found = groups(samples)
-        total: dict[int, Tensor] = {}
-        seen: dict[int, int] = {}
+        means = [FeatureMean(sample) for sample in samples]
         try:
             for index, tile, window in self.passes.windows([one.image for one in found]):
                 maps = self.committee.features(window[None].to(self.passes.device))[0]
-                top, left, bottom, right = tile.own
-                weight = (bottom - top) * (right - left)
-                features = maps.float().mean((1, 2)).cpu()
-                total[index] = total.get(index, torch.zeros(())) + weight * features
-                seen[index] = seen.get(index, 0) + weight
+                for place in found[index].members:
+                    means[place].add(maps, tile)
         except UnreadableSampleError as error:
             raise reread_rows(error, found) from error
-        rows = {p: total[i] / seen[i] for i, one in enumerate(found) for p in one.members}
-        if not rows:
+        if not means:
             return torch.empty(0, 0)
-        return torch.stack([rows[place] for place in range(len(samples))])
+        return torch.stack([one.result() for one in means])
 
     def mask(self, sample: Any, *, sure: float) -> dict[str, Any]:
         """Return the predicted mask of an image, or of a region's image, as run lengths.

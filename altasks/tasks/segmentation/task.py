@@ -20,7 +20,7 @@ from altasks.committees.mc_dropout import MCDropout
 from altasks.data.masks.masks import MaskReader
 from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, invalid
-from altasks.predictions import Prediction
+from altasks.predictions import Categorical, Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions, takes_options
 from altasks.tasks._shared.trained_task import TrainedTask
@@ -32,6 +32,7 @@ from altasks.tasks.segmentation.maps import MapPredictor
 from altasks.tasks.segmentation.metrics import Confusion
 from altasks.tasks.segmentation.model import NAME, load_supervised, saved_settings
 from altasks.tasks.segmentation.picture import draw
+from altasks.tasks.segmentation.pixel_targets import LabelledPixels, targets_of_pixels
 from altasks.tasks.segmentation.rasters import Normaliser
 from altasks.tasks.segmentation.regions import (
     image_frame,
@@ -232,6 +233,30 @@ class Segmentation(TrainedTask):
         self._warn_if_untrained()
         yield from self._maps.iter_predict(samples)
 
+    def targets(
+        self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
+    ) -> Tensor:
+        """Return the class of each pixel of `predict`, `[M]`, -1 where it is void.
+
+        Raises:
+            InvalidInputError: for a mask that can't be one, or a prediction of other samples.
+        """
+        return targets_of_pixels(samples, labels, prediction, self._reader, self.channels)
+
+    def iter_targets(
+        self, samples: Sequence[Any], labels: Sequence[Any]
+    ) -> Iterator[tuple[int, Prediction, Tensor]]:
+        """Yield `iter_predict`'s pieces, each with the classes of its pixels, -1 where void.
+
+        Raises:
+            InvalidInputError: for a mask that can't be one.
+        """
+        self._warn_if_untrained()
+        masks = LabelledPixels(samples, labels, self._reader, self.channels)
+        for place, rows, columns, probs, _ in self._maps.shares(samples):
+            units = Categorical._trusted(probs.permute(2, 0, 1), None)
+            yield place, units, masks.at(place, rows, columns)
+
     @property
     def unit_order(self) -> tuple[int, int, int]:
         """The order of an image's pixels in `iter_predict`: tile by tile, so that of the tiles."""
@@ -245,7 +270,8 @@ class Segmentation(TrainedTask):
         """Return the mean over pixels of the deepest features, `[n, d]`, on the CPU.
 
         Of a model of segmentation-models-pytorch, of the encoder's last; of others, the logits.
-        With an ensemble, those of its first member. A region has its image's.
+        With an ensemble, those of its first member. A region's are averaged over its own pixels,
+        of the whole image's pass.
         """
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
