@@ -108,6 +108,34 @@ def read_annotated_text(record: Mapping[str, Any], *, cut: bool = False) -> Tagg
     return TaggedText(text, [edges[token] for token in words], tags_of(whole, len(words)))
 
 
+def code_point_spans(text: str, marks: Sequence[Mapping[str, Any]]) -> list[tuple[int, int, str]]:
+    """Return (start, end, label) of spans in code points, in the order given.
+
+    Args:
+        text: what they point into.
+        marks: `{start, end, label}` or `labels` with one; with their `text`, offsets that count as
+            browsers do are known, as `read_annotated_text` says.
+
+    Raises:
+        InvalidInputError: for spans of another form, outside the text, or whose text stands
+            elsewhere.
+
+    Example:
+        >>> code_point_spans("😀 Ada", [{"start": 3, "end": 6, "label": "PER", "text": "Ada"}])
+        [(2, 5, 'PER')]
+    """
+    read = [_mark(dict(mark)) for mark in marks]
+    point = _code_points(text, read)
+    spans = [(point(mark.start), point(mark.end), mark.label) for mark in read]
+    for start, end, label in spans:
+        if not 0 <= start < end <= len(text):
+            raise invalid(
+                "spans", f"spans of at least one of the text's {len(text)} characters",
+                f"({start}, {end}, {label!r})",
+            )  # fmt: skip
+    return spans
+
+
 def _spans_of(record: Mapping[str, Any]) -> Sequence[Any]:
     present = [name for name in SPAN_FIELDS if record.get(name) is not None]
     lists = {
