@@ -114,8 +114,8 @@ def test_a_killed_run_asks_what_an_undisturbed_one_asks(
 
 
 @pytest.mark.slow
-def test_fifty_kills_of_a_run(server: Server, reference: dict[str, Any], tmp_path: Path) -> None:
-    phases = kill_runs(server, reference, tmp_path, kills=50, seed=1)
+def test_twenty_kills_of_a_run(server: Server, reference: dict[str, Any], tmp_path: Path) -> None:
+    phases = kill_runs(server, reference, tmp_path, kills=20, seed=1)
     inside = sum(phases[name] for name in ("ask", "tell", "fit", "save", "log", "record"))
     # That the kills are worth something; the rest is scoring, evaluating, opening. How they fall on
     # steps of milliseconds is the machine's affair: `test_a_run_killed_at_every_step` hits each.
@@ -202,8 +202,8 @@ def test_killed_while_telling(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_kills_while_telling(server: Server, tmp_path: Path) -> None:
-    phases = kill_tells(server, tmp_path, kills=50, seed=1)
+def test_twenty_kills_while_telling(server: Server, tmp_path: Path) -> None:
+    phases = kill_tells(server, tmp_path, kills=20, seed=1)
     assert phases["tell"] >= 0.2 * phases.total(), phases
 
 
@@ -258,8 +258,8 @@ def test_killed_while_asking(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_fifty_kills_while_asking(server: Server, tmp_path: Path) -> None:
-    phases = kill_asks(server, tmp_path, kills=50, seed=1)
+def test_twenty_kills_while_asking(server: Server, tmp_path: Path) -> None:
+    phases = kill_asks(server, tmp_path, kills=20, seed=1)
     assert phases["ask"] >= 0.2 * phases.total(), phases
 
 

@@ -542,8 +542,16 @@ def test_minilm_learns_twelve_topics(minilm: Path):
     corpus = load_chatterbot()
     texts, topics, names = corpus.texts, corpus.labels, corpus.topics
     order = np.random.default_rng(0).permutation(len(texts))
-    train, test = order[:150], order[150:450]
-    task = TextClassification(minilm, labels=names, committee=MCDropout(5, layers="head"))
+    train, test = order[:150], order[150:350]
+    task = TextClassification(
+        minilm,
+        labels=names,
+        committee=MCDropout(5, layers="head"),
+        frozen_layers=4,
+        max_length=24,
+        too_long="truncate",
+        training_args={"num_train_epochs": 8, "learning_rate": 1e-3},
+    )
     task.fit([texts[i] for i in train], [topics[i] for i in train], seed=0)
     metrics = task.evaluate([texts[i] for i in test], [topics[i] for i in test])
     assert metrics["accuracy"] > 0.55
