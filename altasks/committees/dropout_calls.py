@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from altasks.committees.drawn_masks import DrawnMasks
+
 
 class _Signature(NamedTuple):
     """Where a function has its probability and its switch: names, places and defaults."""
@@ -52,10 +54,13 @@ _SIGNATURES: dict[Callable[..., Any], _Signature] = {
     functional.scaled_dot_product_attention: _Signature("dropout_p", 4, 0.0, None, 0, True),
     functional.multi_head_attention_forward: _Signature("dropout_p", 10, 0.0, "training", 13, True),
 }
+#: Those that drop each number by itself, for which masks may be drawn beforehand.
+_PLAIN = (functional.dropout, torch.dropout)
 _ATTENTION = (
     functional.scaled_dot_product_attention,
     functional.multi_head_attention_forward,
 )
+_ATTENTION_ARGUMENTS = ("query", "key", "value", "attn_mask", "dropout_p", "is_causal")
 
 
 class DropoutCalls(TorchFunctionMode):
@@ -70,6 +75,7 @@ class DropoutCalls(TorchFunctionMode):
 
     Attributes:
         fired: names of the functions that dropped something.
+        masks: what drops instead of torch, where it can; None leaves all to torch.
 
     Example:
         >>> with DropoutCalls(p=0.5) as calls:
@@ -82,6 +88,7 @@ class DropoutCalls(TorchFunctionMode):
         super().__init__()
         self.p = p
         self.at_rest = at_rest
+        self.masks: DrawnMasks | None = None
         self.fired: set[str] = set()
         # Its output is held: memory that was let go could come back as another tensor.
         self._last: tuple[Tensor, float, str] | None = None
@@ -119,6 +126,10 @@ class DropoutCalls(TorchFunctionMode):
                 p = self.p
             if p:
                 self.fired.add(func.__name__)
+                if self.masks is not None:
+                    output = _by_masks(self.masks, func, args, named, float(p))
+                    if output is not None:
+                        return output
         output = func(*args, **named)
         if isinstance(output, Tensor) and func not in _ATTENTION:
             self._last = (output, own, func.__name__)
@@ -136,6 +147,27 @@ class DropoutCalls(TorchFunctionMode):
     def forget(self) -> None:
         """Let go of the last output."""
         self._last = None
+
+
+def _by_masks(
+    masks: DrawnMasks,
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    named: dict[str, Any],
+    p: float,
+) -> Tensor | None:
+    """Return what `func` returns, but for the masks; None where it is better left to `func`."""
+    if func in _PLAIN:
+        values: Any = args[0] if args else named.get("input")
+        inplace = _argument(args, named, "inplace", 3, False)
+        return None if inplace or not masks.can_drop(values, p) else masks.dropout(values, p)
+    if func is functional.scaled_dot_product_attention:
+        own = {**dict(zip(_ATTENTION_ARGUMENTS, args, strict=False)), **named, "dropout_p": p}
+        if not own.pop("enable_gqa", False) and all(
+            masks.can_drop(own.get(name), p) for name in ("query", "key", "value")
+        ):
+            return masks.attention(**own)
+    return None
 
 
 def _argument(

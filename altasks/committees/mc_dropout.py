@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any, Literal
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from altasks._internal.numbers import as_real, require_whole
 from altasks._internal.random import derive_seed, isolated_torch
 from altasks.committees.base import CommitteeLogits, Network
+from altasks.committees.drawn_masks import DrawnMasks
 from altasks.committees.head import HeadProbe, no_dropout_in_front, weight_and_bias
 from altasks.committees.modes import dropout_firing, dropout_probabilities, evaluating
 from altasks.errors import CommitteeError, invalid
@@ -28,7 +28,8 @@ class MCDropout:
     Args:
         passes: K, at least 2.
         layers: `"all"`: every dropout of the model fires, attention's too, and no normalisation
-            layer does; K full passes. `"head"`: the trunk runs once a batch, at rest, and K
+            layer does; K full passes, with masks that are drawn from (seed, round, pass) as the
+            batches come. `"head"`: the trunk runs once a batch, at rest, and K
             masks on the input of the last layer make the K members. The masks are drawn from
             (seed, round) and shared by every sample, so member k is one function: scores don't
             depend on how the pool is cut into batches, and draws are joint.
@@ -141,13 +142,15 @@ class MCDropout:
         logits: list[list[Tensor]] = []  # K x batches
         features: list[Tensor] = []  # their sums over the passes: K of each would fill the memory
         known = bool(dropout_probabilities(model))
-        with dropout_firing(model, self.p) as calls, HeadProbe(network).attached() as probe:
+        firing = dropout_firing(model, self.p, listen=True)
+        with firing as calls, HeadProbe(network).attached() as probe:
             active = any(dropout_probabilities(model).values())
             for k in range(self.passes):
                 seed = derive_seed(self.seed, "mc-dropout", "all", self.round, k)
                 logits.append([])
-                listen = self.p is None and not active and k == 0
-                with isolated_torch(seed, device), calls if listen else nullcontext():
+                # torch's generator is for what draws by itself: other kinds of dropout, a GPU's.
+                calls.masks = DrawnMasks(seed) if device.type == "cpu" else None
+                with isolated_torch(seed, device):
                     for i, batch in enumerate(batches):
                         part = probe.run(batch)
                         logits[k].append(part.logits.clone())  # a view would keep the features

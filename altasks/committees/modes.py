@@ -138,7 +138,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[DropoutCalls]:
+def dropout_firing(
+    model: nn.Module, p: float | None = None, *, listen: bool = False
+) -> Iterator[DropoutCalls]:
     """Run with every dropout drawing and every normalisation layer at rest.
 
     Attention's dropout reads the `training` flag of the module around it, so setting the dropout
@@ -148,9 +150,10 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[Dropout
         model: any module.
         p: the probability that every dropout has while the context is open, also those that are
             calls and not modules; None leaves each its own.
+        listen: whether to listen to the calls of dropout functions where `p` is None as well.
 
     Yields:
-        The calls of dropout functions; they are only listened to where `p` is given.
+        The calls of dropout functions.
     """
     changed: list[tuple[nn.Module, str, object]] = []
     with every_mode_restored(model):
@@ -171,7 +174,7 @@ def dropout_firing(model: nn.Module, p: float | None = None) -> Iterator[Dropout
                 for name, value in new.items():
                     changed.append((module, name, getattr(module, name)))
                     setattr(module, name, value)
-            with eager(model), calls if p is not None else nullcontext():
+            with eager(model), calls if listen or p is not None else nullcontext():
                 yield calls
         finally:
             for module, name, before in changed:
