@@ -88,6 +88,10 @@ class LabelConflictError(StoreError, ValueError):
     """The same annotator gave a different label for the same sample without `replace=True`."""
 
 
+class ToolError(AltasksError, RuntimeError):
+    """An annotation tool can't be reached, or didn't do what it was asked; call again."""
+
+
 class ScoringInterruptedError(AltasksError, KeyboardInterrupt):
     """Ctrl-C during scoring. `partial` holds what was scored until then.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from altasks._internal.lazy import lazy_names
 from altasks.loop.active_loop import ActiveLoop
+from altasks.loop.answers import Answer, Answers, Synced, ToolState
 from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State, Store
 from altasks.loop.query import Query, Round
 
@@ -17,6 +18,8 @@ Labels = LabelSnapshot
 
 __all__ = [
     "ActiveLoop",
+    "Answer",
+    "Answers",
     "AskedSample",
     "Event",
     "LabelSnapshot",
@@ -27,6 +30,8 @@ __all__ = [
     "SQLStore",
     "State",
     "Store",
+    "Synced",
+    "ToolState",
 ]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from altasks._internal.jsonable import to_json
 from altasks._internal.labels import check_label
-from altasks._internal.numbers import require_whole
+from altasks._internal.numbers import as_real, require_whole
 from altasks.abilities import (
     ChecksLabels,
     Evaluates,
@@ -23,6 +23,7 @@ from altasks.abilities import (
 from altasks.calibration import check_calibration
 from altasks.data import as_pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
+from altasks.loop.answers import Synced
 from altasks.loop.base import Event, LoggedFit, Store
 from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.driver import Driver
@@ -52,10 +53,11 @@ from altasks.loop.settings import (
 from altasks.loop.stopping.base import Stop
 from altasks.loop.stopping.observer import Observer
 from altasks.loop.stopping.stopper import Stopper
+from altasks.loop.sync import Sync
 from altasks.registry import get_acquisition
 
 if TYPE_CHECKING:
-    from altasks.oracles.base import Oracle
+    from altasks.oracles.base import AsksPeople, Oracle
 
 
 class ActiveLoop:
@@ -307,7 +309,14 @@ class ActiveLoop:
         given = None if scores is None else given_scores(scores, self.pool)
         return self._query_maker.ask(wanted, given)
 
-    def tell(self, labels: Mapping[str, Any], *, annotator: str = "", replace: bool = False) -> int:
+    def tell(
+        self,
+        labels: Mapping[str, Any],
+        *,
+        annotator: str = "",
+        replace: bool = False,
+        seconds: Mapping[str, float] | None = None,
+    ) -> int:
         """Store labels: late, partial, for samples asked or not. All are stored, or none is.
 
         When it returns, they survive the death of the process and of the machine. The same again
@@ -317,6 +326,7 @@ class ActiveLoop:
             labels: id -> label, in the form the task reads; JSON values.
             annotator: who labelled them.
             replace: correct labels that this annotator gave before.
+            seconds: id -> how long it took, for some of them or all; it stands in the history.
 
         Returns:
             How many labels were new or changed.
@@ -338,7 +348,10 @@ class ActiveLoop:
         if not isinstance(annotator, str):
             raise invalid("annotator", "a string", f"{annotator!r}")
         checked = {name: self._check_label(name, label) for name, label in labels.items()}
-        return self.store.tell(checked, annotator=annotator, replace=replace) if checked else 0
+        if not checked:
+            return 0
+        spent = {name: _seconds_of(name, value) for name, value in (seconds or {}).items()}
+        return self.store.tell(checked, annotator=annotator, replace=replace, seconds=spent)
 
     def _check_label(self, name: Any, label: Any) -> Any:
         if name not in self.pool:
@@ -378,6 +391,53 @@ class ActiveLoop:
             if name not in self.pool:
                 raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
         return self.store.skip(wanted, annotator=annotator)
+
+    def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
+        """Take back labels and skips that this annotator gave; others' labels count again.
+
+        What was taken back stays in the history. A sample that was asked, and has no label left, is
+        pending again.
+
+        Returns:
+            How many labels and skips were taken back.
+
+        Raises:
+            UnknownNameError: for an id that is not in the pool.
+        """
+        if isinstance(ids, str):
+            raise invalid("ids", "a list of ids", f"the string {ids!r}", hint=f"Use [{ids!r}].")
+        wanted = list(ids)
+        for name in wanted:
+            if name not in self.pool:
+                raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
+        return self.store.withdraw(wanted, annotator=annotator)
+
+    def sync(self, oracle: AsksPeople, *, rerank: bool = True, everything: bool = False) -> Synced:
+        """Take in what people have labelled in a tool, and hand out what is still open, in order.
+
+        Safe to repeat: nothing is taken twice, nothing is lost, whichever step a process dies in.
+        What people corrected is corrected, what they deleted is withdrawn. A label that the task
+        refuses is named in `refused` and in a warning, and taken once it was corrected in the tool.
+
+        Args:
+            oracle: with `name`, `push` and `pull`, such as `altasks.LabelStudio`.
+            rerank: after a fit, put what is left of earlier queries in the order of its scores, the
+                highest first, behind what it asked for itself; its predictions go out anew.
+            everything: compare with all that the tool holds, not with what is new: finds whatever
+                happened, in more time.
+
+        Raises:
+            InvalidInputError: for what is no such oracle.
+            ToolError: if the tool can't be reached or refuses; call again.
+            UnreadableSampleError: naming the samples that can't be read.
+        """
+        for method in ("push", "pull"):
+            if not callable(getattr(oracle, method, None)):
+                wanted = "an oracle with name, push and pull"
+                raise invalid("oracle", wanted, type(oracle).__name__)
+        return Sync(self.store, self._query_maker, self._check_label, oracle).run(
+            rerank=rerank, everything=everything
+        )
 
     def fit(self) -> LoggedFit:
         """Train the task on every label so far, save its weights and log how.
@@ -534,6 +594,15 @@ class ActiveLoop:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _seconds_of(name: str, value: Any) -> float:
+    seconds = as_real(value)
+    if not 0 <= seconds < math.inf:
+        raise invalid(
+            "seconds", "a finite number of at least 0", f"{value!r}", where=f"id {name!r}"
+        )
+    return seconds
 
 
 def _draws_by_batch(task: Any) -> bool:

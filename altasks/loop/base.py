@@ -29,12 +29,13 @@ class Event:
     Args:
         seq: its place; 1, 2, 3, ... in the order of commits.
         at: when, ISO 8601 in UTC.
-        kind: `"label"` or `"skip"`.
+        kind: `"label"`, `"skip"`, or `"withdraw"`: a label or skip was taken back.
         id: the sample.
         annotator: who labelled or skipped it; often empty.
         value: the label; None for a skip.
-        replaces: the `seq` of the label this one corrects.
+        replaces: the `seq` of the label this one corrects, or of what is taken back.
         part: which part of the sample; empty for the whole.
+        seconds: that the person spent, where somebody measured it.
     """
 
     seq: int
@@ -45,6 +46,7 @@ class Event:
     value: Any
     replaces: int | None
     part: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -213,9 +215,17 @@ class Store(Protocol):
         ...
 
     def tell(
-        self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
+        self,
+        labels: Mapping[str, Any],
+        *,
+        annotator: str = "",
+        part: str = "",
+        replace: bool,
+        seconds: Mapping[str, float] | None = None,
     ) -> int:
         """Keep JSON labels and return how many are new or changed; a skip of theirs ends.
+
+        `seconds` says how long they took, for some of them or all.
 
         A label of a part (a region, a span) is kept in the history beside the label of the whole
         sample, and is neither a label that a fit uses nor an answer to a query.
@@ -228,6 +238,14 @@ class Store(Protocol):
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
         """Record samples that can't be labelled; return how many are new as such."""
+        ...
+
+    def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
+        """Take back this annotator's labels and skips of some samples; return how many.
+
+        What was taken back stays in the history; labels of others count again, and without any
+        the sample is as it was before.
+        """
         ...
 
     def labels(

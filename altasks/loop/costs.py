@@ -157,8 +157,17 @@ class LabelCosts:
                 if event.kind == "label" and not event.part:
                     value = self._count(event.value)
                     self._known[event.id] = checked_cost(value, self._argument, event.id)
+                elif event.kind == "withdraw":
+                    self._recount(event.id)
                 self._seen = event.seq
         return self._known
+
+    def _recount(self, name: str) -> None:
+        """Count the label that is left of a sample, once one was taken back."""
+        left = self._store.labels(ids=[name]).values
+        self._known.pop(name, None)
+        if name in left and self._count is not None:
+            self._known[name] = checked_cost(self._count(left[name]), self._argument, name)
 
 
 def checked_cost(value: Any, argument: str, name: str) -> float:

@@ -6,6 +6,7 @@ from altasks.registry import ORACLES
 # Name -> the module that holds it.
 _HOMES = {
     **ORACLES.exports(),
+    "AsksPeople": "altasks.oracles.base",
     "Oracle": "altasks.oracles.base",
 }
 

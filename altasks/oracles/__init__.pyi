@@ -1,6 +1,7 @@
 # Written by `python -m altasks._internal.stubs`: change `_HOMES` or the registry instead.
 
 from altasks.oracles.base import (
+    AsksPeople as AsksPeople,
     Oracle as Oracle,
 )
 from altasks.oracles.simulated import (
@@ -8,6 +9,7 @@ from altasks.oracles.simulated import (
 )
 
 __all__ = [
+    "AsksPeople",
     "Oracle",
     "Simulated",
 ]

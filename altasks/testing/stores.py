@@ -223,6 +223,45 @@ class StoreSuite:
         assert store.rounds(after=2) == {3: {"r": 3}}
         assert (store.state().last_event, store.state().last_label) == (5, 5)
 
+    def test_seconds(self, open_store: OpenStore) -> None:
+        """How long a label took stands in the history, where it was measured."""
+        store = open_store()
+        store.tell({"a": 1, "b": 2}, replace=False, seconds={"a": 2.5})
+        store.skip(["c"])
+        assert [event.seconds for event in open_store().history()] == [2.5, None, None]
+
+    def test_withdrawn(self, open_store: OpenStore) -> None:
+        """What is taken back stays in the history; labels of others count again."""
+        store = open_store()
+        store.record_ask(1, asked("a", "b", "c", "d"), {})
+        store.tell({"a": 1, "b": 2}, annotator="x", replace=False)
+        store.tell({"a": 3}, annotator="y", replace=False)
+        store.tell({"b": "yes"}, annotator="y", part="head", replace=False)
+        store.skip(["c"], annotator="x")
+        store.skip(["d"], annotator="y")
+        seen = [store.labels()]
+        assert store.withdraw(["a", "b", "c", "d", "e"], annotator="y") == 2
+        assert open_store().labels().values == {"a": 1, "b": 2}
+        assert open_store().state().pending == ["d"]
+        assert open_store().state().last_label == open_store().state().last_event == 8
+        seen.append(store.labels())
+        assert store.withdraw(["a", "b", "c"], annotator="x") == 3
+        assert open_store().labels().values == {}
+        assert open_store().state().pending == ["a", "b", "c", "d"]
+        assert store.withdraw(["a", "b", "c"], annotator="x") == 0
+        store.tell({"a": 9}, annotator="x", replace=False)  # no correction: there is none
+        seen.append(store.labels())
+        for then in seen:
+            assert open_store().labels(then.seq).values == then.values
+        events = open_store().history("a")
+        assert [(e.kind, e.annotator, e.value, e.replaces) for e in events] == [
+            ("label", "x", 1, None),
+            ("label", "y", 3, None),
+            ("withdraw", "y", None, 3),
+            ("withdraw", "x", None, 1),
+            ("label", "x", 9, None),
+        ]
+
     def test_skip(self, open_store: OpenStore) -> None:
         """Skipped until a label comes; a labelled sample keeps its label."""
         store = open_store()

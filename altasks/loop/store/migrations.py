@@ -39,8 +39,13 @@ def to_version_2(connection: Connection) -> None:
             connection.execute(update(ASKS).where(ASKS.c.round == row.round).values(how=dumps(how)))
 
 
+def to_version_3(connection: Connection) -> None:
+    """Let events say how many seconds a person spent."""
+    connection.exec_driver_sql("ALTER TABLE altasks_events ADD COLUMN seconds FLOAT")
+
+
 #: Version -> what brings a store of it to the next one.
-MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: to_version_2}
+MIGRATIONS: dict[int, Callable[[Connection], None]] = {1: to_version_2, 2: to_version_3}
 
 
 # The text of version 1.

@@ -1,9 +1,9 @@
 """The tables of a store. A change raises `SCHEMA_VERSION` and adds to `migrations`.
 
-`altasks_events` is append-only: every label, correction and skip, in the order they were
-committed, so no label is ever lost. `altasks_labels` and `altasks_skips` are the current view
-of it, kept in the same transactions. `annotator` and `part` (a region, a span, a yes/no question
-about a sample) are there from the first version, also where they are empty.
+`altasks_events` is append-only: every label, correction, skip and what was taken back, in the
+order they were committed, so no label is ever lost. `altasks_labels` and `altasks_skips` are the
+current view of it, kept in the same transactions. `annotator` and `part` (a region, a span, a
+yes/no question about a sample) are there from the first version, also where they are empty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 #: Raised by one whenever a table changes; a store with a higher one is refused.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 METADATA = MetaData()
 
@@ -67,12 +67,13 @@ EVENTS = Table(
     METADATA,
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", String(40), nullable=False),
-    Column("kind", String(16), nullable=False),  # "label" or "skip"
+    Column("kind", String(16), nullable=False),  # "label", "skip" or "withdraw"
     Column("sample_id", Text, nullable=False),
     Column("part", Text, nullable=False),
     Column("annotator", Text, nullable=False),
     Column("value", Text),  # JSON
-    Column("replaces", Integer),  # the seq of the label this one corrects
+    Column("replaces", Integer),  # the seq of the label this one corrects or takes back
+    Column("seconds", Float(53)),  # that the person spent
     Index("altasks_events_sample", "sample_id"),
 )
 

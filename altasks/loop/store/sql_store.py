@@ -182,7 +182,10 @@ class SQLStore:
             return State(
                 round=last_of(connection, ASKS.c.round),
                 last_event=last_of(connection, EVENTS.c.seq),
-                last_label=last_of(connection, LABELS.c.seq, whole),
+                last_label=max(
+                    last_of(connection, LABELS.c.seq, whole),
+                    last_of(connection, EVENTS.c.seq, EVENTS.c.kind == "withdraw"),
+                ),
                 asked={name: round for name, round in asked},  # noqa: C416 - Row to pair
                 labelled=frozenset(
                     connection.scalars(select(LABELS.c.sample_id).where(whole).distinct())
@@ -251,7 +254,13 @@ class SQLStore:
     # Answers.
 
     def tell(
-        self, labels: Mapping[str, Any], *, annotator: str = "", part: str = "", replace: bool
+        self,
+        labels: Mapping[str, Any],
+        *,
+        annotator: str = "",
+        part: str = "",
+        replace: bool,
+        seconds: Mapping[str, float] | None = None,
     ) -> int:
         """Keep JSON labels and return how many are new or changed; a skip of theirs ends."""
         texts = {name: dumps(value) for name, value in labels.items()}
@@ -277,7 +286,7 @@ class SQLStore:
             changed = [name for name in news if name in before]
             if changed and not replace:
                 raise conflict(changed, before, texts, annotator)
-            self._append(connection, "label", news, annotator, part, before)
+            self._append(connection, news, annotator, part, before, seconds or {})
             return len(news)
 
         return self._database.write(keep)
@@ -285,11 +294,11 @@ class SQLStore:
     def _append(
         self,
         connection: Connection,
-        kind: str,
         news: Mapping[str, str],
         annotator: str,
         part: str,
         before: Mapping[str, tuple[str, int]],
+        seconds: Mapping[str, float],
     ) -> None:
         """Add label events, and bring the current view up to date."""
         first, at = last_of(connection, EVENTS.c.seq) + 1, now()
@@ -299,9 +308,10 @@ class SQLStore:
             connection,
             EVENTS,
             [
-                {"seq": numbered[name], "at": at, "kind": kind, "sample_id": name, "value": value}
-                | key
+                {"seq": numbered[name], "at": at, "kind": "label", "sample_id": name}
+                | {"value": value, "seconds": seconds.get(name)}
                 | {"replaces": before[name][1] if name in before else None}
+                | key
                 for name, value in news.items()
             ],
         )
@@ -343,6 +353,32 @@ class SQLStore:
 
         return self._database.write(keep)
 
+    def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
+        """Take back this annotator's labels and skips of some samples; return how many."""
+        wanted = list(dict.fromkeys(ids))
+        key = {"part": "", "annotator": annotator}
+
+        def take_back(connection: Connection) -> int:
+            mine = (LABELS.c.annotator == annotator, LABELS.c.part == "")
+            columns = (LABELS.c.sample_id, LABELS.c.seq)
+            labels = list(rows_among(connection, LABELS.c.sample_id, columns, wanted, *mine))
+            columns = (SKIPS.c.sample_id, SKIPS.c.seq)
+            by_me = SKIPS.c.seq.in_(select(EVENTS.c.seq).where(EVENTS.c.annotator == annotator))
+            skips = list(rows_among(connection, SKIPS.c.sample_id, columns, wanted, by_me))
+            first, at = last_of(connection, EVENTS.c.seq) + 1, now()
+            rows = [
+                {"seq": first + i, "at": at, "kind": "withdraw", "sample_id": row.sample_id}
+                | {"replaces": row.seq}
+                | key
+                for i, row in enumerate([*labels, *skips])
+            ]
+            insert_rows(connection, EVENTS, rows)
+            delete_rows(connection, LABELS, [row.sample_id for row in labels], key)
+            delete_rows(connection, SKIPS, [row.sample_id for row in skips], {})
+            return len(rows)
+
+        return self._database.write(take_back)
+
     def labels(
         self, upto: int | None = None, *, ids: Collection[str] | None = None
     ) -> LabelSnapshot:
@@ -350,8 +386,8 @@ class SQLStore:
         table = LABELS if upto is None else EVENTS
         wanted = [table.c.part == ""]
         if upto is not None:
-            wanted += [EVENTS.c.kind == "label", EVENTS.c.seq <= upto]
-        columns = (table.c.sample_id, table.c.value, table.c.seq)
+            wanted += [EVENTS.c.kind.in_(("label", "withdraw")), EVENTS.c.seq <= upto]
+        columns = (table.c.sample_id, table.c.annotator, table.c.value, table.c.seq)
 
         def look(connection: Connection) -> LabelSnapshot:
             seq = last_of(connection, EVENTS.c.seq) if upto is None else upto
@@ -361,8 +397,14 @@ class SQLStore:
                 some = list(dict.fromkeys(ids))
                 found = rows_among(connection, table.c.sample_id, columns, some, *wanted)
             rows = sorted(found, key=lambda row: row.seq)
-            # In the order of events, so that the last label counts.
-            last = {row.sample_id: row.value for row in rows}
+            # In the order of events, so that the last label counts that its annotator kept.
+            kept: dict[str, dict[str, str]] = {}
+            for row in rows:
+                mine = kept.setdefault(row.sample_id, {})
+                mine.pop(row.annotator, None)
+                if row.value is not None:
+                    mine[row.annotator] = row.value
+            last = {name: list(mine.values())[-1] for name, mine in kept.items() if mine}
             return LabelSnapshot(seq, {name: json.loads(value) for name, value in last.items()})
 
         return self._database.read(look)
@@ -383,6 +425,7 @@ class SQLStore:
                     None if row.value is None else json.loads(row.value),
                     row.replaces,
                     row.part,
+                    row.seconds,
                 )
                 for row in connection.execute(rows)
             ]
