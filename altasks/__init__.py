@@ -32,6 +32,7 @@ _HOMES = {
     "Candidates": "altasks.strategies",
     "Categorical": "altasks.predictions",
     "Consensus": "altasks.report.consensus",
+    "DifficultyCalibrated": "altasks.acquisition",
     "FeatureCache": "altasks.tasks",
     "HeldOutTemperature": "altasks.calibration",
     "ImageToText": "altasks.tasks",

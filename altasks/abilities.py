@@ -356,6 +356,28 @@ class StreamsTargets(Protocol):
 
 
 @runtime_checkable
+class TellsObjects(Protocol):
+    """Strategies that compare samples object by object (boxes) work: it gives each an embedding."""
+
+    def objects(self, prediction: Prediction) -> Tensor | np.ndarray:
+        """Return `[n, B, 2 + d]`: of each sample up to B objects, a row for each.
+
+        A row has the number of the object's class, its score above 0, and its embedding; rows of
+        score 0 are none. B and d are the same for all predictions of a task.
+        """
+        ...
+
+
+@runtime_checkable
+class MeasuresClasses(Protocol):
+    """`DifficultyCalibrated` can weigh hard classes: it says how well it finds each."""
+
+    def class_quality(self, samples: Sequence[Any], labels: Sequence[Any]) -> Sequence[float]:
+        """Return a number from 0 to 1 for each class, measured on labelled samples."""
+        ...
+
+
+@runtime_checkable
 class ReportsClassWeights(Protocol):
     """Functions with `class_weights=` can weigh rare classes by what has been labelled."""
 
@@ -473,10 +495,10 @@ class StreamsItself(Protocol):
 
 @runtime_checkable
 class FitsToTask(Protocol):
-    """A calibration that is fitted anew for each model, before it is used."""
+    """A calibration, or an acquisition function, that is fitted anew to each model."""
 
-    def fit_to(self, task: Any) -> Callable[[Prediction], Prediction]:
-        """Return what calibrates the predictions of the task as it is now."""
+    def fit_to(self, task: Any) -> Callable[[Prediction], Any]:
+        """Return what calibrates, or scores, the predictions of the task as it is now."""
         ...
 
 

@@ -208,6 +208,9 @@ ACQUISITIONS = Registry(
         "by_span": "altasks.acquisition.by_span:by_span",
         "consensus_kl": "altasks.acquisition.consensus_kl:consensus_kl",
         "dice_disagreement": "altasks.acquisition.dice_disagreement:dice_disagreement",
+        "difficulty_calibrated": (
+            "altasks.acquisition.difficulty_calibrated:difficulty_calibrated"
+        ),
         "edit_disagreement": "altasks.acquisition.edit_disagreement:edit_disagreement",
         "entropy": "altasks.acquisition.entropy:entropy",
         "epistemic_variance": "altasks.acquisition.epistemic_variance:epistemic_variance",
@@ -238,6 +241,7 @@ STRATEGIES = Registry(
         "badge_regression": "altasks.strategies.badge:BadgeRegression",
         "balanced": "altasks.strategies.balanced:Balanced",
         "batch_bald": "altasks.strategies.batch_bald:BatchBALD",
+        "category_matching": "altasks.strategies.category_matching:CategoryMatching",
         "cluster_margin": "altasks.strategies.cluster_margin:ClusterMargin",
         "density_weighted": "altasks.strategies.density_weighted:DensityWeighted",
         "drop_query": "altasks.strategies.drop_query:DropQuery",
@@ -254,6 +258,7 @@ STRATEGIES = Registry(
         "lcmd": "altasks.strategies.lcmd:LCMD",
         "max_det": "altasks.strategies.max_det:MaxDet",
         "max_herding": "altasks.strategies.max_herding:MaxHerding",
+        "object_herding": "altasks.strategies.object_herding:ObjectHerding",
         "power": "altasks.strategies.power:Power",
         "prob_cover": "altasks.strategies.prob_cover:ProbCover",
         "random": "altasks.strategies.random:Random",

@@ -11,12 +11,14 @@ from altasks.registry import ACQUISITIONS
 # Name -> the module that holds it.
 _HOMES = {
     **ACQUISITIONS.exports(),
+    "DifficultyCalibrated": "altasks.acquisition.difficulty_calibrated",
     "LabelReduction": "altasks.acquisition._rows",
     "Labels": "altasks.acquisition._rows:LabelReduction",  # its name until version 0.2
     "Reduce": "altasks.acquisition._reduce",
     "StreamedReduction": "altasks.acquisition._reduce",
     "acquisition": "altasks.acquisition._declare",
     "class_weights_from_counts": "altasks.acquisition.class_weights",
+    "difficulty_weights": "altasks.acquisition.difficulty_calibrated",
     "reduce_units": "altasks.acquisition._reduce",
     "units_of": "altasks.acquisition._declare",
 }

@@ -30,6 +30,11 @@ from altasks.acquisition.consensus_kl import (
 from altasks.acquisition.dice_disagreement import (
     dice_disagreement as dice_disagreement,
 )
+from altasks.acquisition.difficulty_calibrated import (
+    DifficultyCalibrated as DifficultyCalibrated,
+    difficulty_calibrated as difficulty_calibrated,
+    difficulty_weights as difficulty_weights,
+)
 from altasks.acquisition.edit_disagreement import (
     edit_disagreement as edit_disagreement,
 )
@@ -73,6 +78,7 @@ from altasks.acquisition.vote_entropy import (
 Labels = LabelReduction
 
 __all__ = [
+    "DifficultyCalibrated",
     "LabelReduction",
     "Labels",
     "Reduce",
@@ -84,6 +90,8 @@ __all__ = [
     "class_weights_from_counts",
     "consensus_kl",
     "dice_disagreement",
+    "difficulty_calibrated",
+    "difficulty_weights",
     "edit_disagreement",
     "entropy",
     "epistemic_variance",

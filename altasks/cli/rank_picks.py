@@ -11,6 +11,7 @@ from altasks.abilities import (
     Embeds,
     JointDraws,
     StreamingPredictor,
+    TellsObjects,
     provides,
 )
 from altasks.cli.rankers.base import RankRequest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 #: Fields of `Candidates` that are read from predictions.
 _PROBS = frozenset({"mean_probs", "draws"})
+_OBJECTS = frozenset({"objects", "labelled_objects", "pending_objects"})
 
 
 def named_strategy(name: str | None) -> Any:
@@ -95,6 +97,7 @@ def strategies_that_can(task: Any) -> Iterator[None]:
         if said.startswith("keep:"):
             lacking = {"draws"} if "joint" in said else _PROBS
             lacking = {"embeddings"} if "`embed`" in said else lacking
+            lacking = _OBJECTS if "`objects`" in said else lacking
             error.add_note(_advice(_never_there(task) | lacking))
         raise
 
@@ -109,6 +112,8 @@ def _never_there(task: Any) -> frozenset[str]:
         found |= {"labelled_embeddings", "pending_embeddings"}
     if provides(task, StreamingPredictor):
         found |= _PROBS
+    if not provides(task, TellsObjects):
+        found |= _OBJECTS
     if provides(task, JointDraws) and not task.joint_draws:
         found.add("draws")
     return frozenset(found)

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from altasks.scoring import Scores
 
 #: The fields of `Candidates` that scoring can keep.
-SCORED = frozenset({"embeddings", "mean_probs", "draws"})
+SCORED = frozenset({"embeddings", "mean_probs", "draws", "objects"})
 #: Those that are made of labelled samples.
-OF_LABELLED = HELD_OUT | {"labelled_embeddings", "labelled_probs"}
+OF_LABELLED = HELD_OUT | {"labelled_embeddings", "labelled_probs", "labelled_objects"}
 
 
 def reads(strategy: Strategy) -> frozenset[str]:
@@ -107,7 +107,10 @@ class CandidateMaker:
                 fields[name] = self._embed(some, ids[0])
         for name, some in (("labelled_probs", inside), ("pending_probs", pending)):
             if name in known:
-                fields[name] = self._mean_probs(some, ids[0], round)
+                fields[name] = self._kept("mean_probs", some, ids[0], round)
+        for name, some in (("labelled_objects", inside), ("pending_objects", pending)):
+            if name in known:
+                fields[name] = self._kept("objects", some, ids[0], round)
         if wants(self.strategy) & HELD_OUT and (probs := fields.get("mean_probs")) is not None:
             embeddings = fields.get("labelled_embeddings")
             fields |= self._held_out(inside, labels, embeddings, probs, round)
@@ -135,23 +138,22 @@ class CandidateMaker:
         probs, right = held_out(embeddings[rows], values, names, mean_probs, rng)
         return {"held_out_probs": probs, "held_out_labels": right}
 
-    def _mean_probs(self, ids: Sequence[str], other: str, round: int) -> Any:
-        """Return `[len(ids), C]` mean probabilities; `other` is a candidate."""
+    def _kept(self, what: str, ids: Sequence[str], other: str, round: int) -> Any:
+        """Return what scoring keeps of some samples, a row for each; `other` is a candidate."""
         from altasks.scoring import score
 
         scores = score(
             self.task,
-            # Of no samples, the number of classes still has to be known, as in `_embed`.
+            # Of no samples, the width of a row still has to be known, as in `_embed`.
             self.pool.subset(list(ids) or [other]),
             _unscored,
             batch_size=self.batch_size,
-            keep=("mean_probs",),
+            keep=(what,),
             progress=False,
             round=round,
             calibration=self.calibration,
         )
-        assert scores.mean_probs is not None
-        return scores.mean_probs[: len(ids)]
+        return getattr(scores, what)[: len(ids)]
 
     def _embed(self, ids: Sequence[str], other: str) -> np.ndarray:
         """Return `[len(ids), d]`, by batches; `other` is a candidate."""

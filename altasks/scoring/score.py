@@ -18,10 +18,12 @@ from altasks.abilities import (
     AveragesFeatures,
     DefaultAcquisition,
     Embeds,
+    FitsToTask,
     HasCommittee,
     JointDraws,
     StartsRounds,
     StreamingPredictor,
+    TellsObjects,
     provides,
 )
 from altasks.calibration import Calibrate, calibrate_for, check_calibration
@@ -87,12 +89,14 @@ def score(
             `iter_predict(samples)` yielding `(index into samples, Prediction of some units)`.
         pool: whatever `as_pool` takes.
         acquisition: a function or its name; by default the task's own default. Any function
-            `f(prediction, **options) -> scores` will do. Of a task that streams, one that takes
-            `reduce="none"` (and then scores units) is called with pieces; any other with whole
-            samples, which then have to fit in memory one by one.
+            `f(prediction, **options) -> scores` will do, and an object with `fit_to(task)`, which
+            makes one for the task as it is (`DifficultyCalibrated`). Of a task that streams, one
+            that takes `reduce="none"` (and then scores units) is called with pieces; any other with
+            whole samples, which then have to fit in memory one by one.
         batch_size: samples per call of the task.
         keep: what else to keep of each sample, for strategies: any of `"embeddings"` [N, d],
-            `"mean_probs"` [N, C], `"draws"` [N, K, C] (a whole pool's draws are N K C floats).
+            `"mean_probs"` [N, C], `"draws"` [N, K, C] (a whole pool's draws are N K C floats),
+            `"objects"` [N, B, 2 + d] of a task that finds objects.
         keep_if_there: the same, but left None where predictions have no such thing, such as the
             mean probabilities of a regression or of a sample with many units.
         progress: a progress bar; None shows one on a terminal.
@@ -124,7 +128,7 @@ def score(
         ['torn']
     """
     samples = as_pool(pool)
-    function = _resolve(task, acquisition)
+    function = _resolve(task, acquisition, round)
     options = _check_options(function, acquisition_options)
     _check_keep(task, keep)
     _check_names("keep_if_there", keep_if_there)
@@ -207,7 +211,9 @@ def _of_rows(reader: Reader, values: np.ndarray, kept: KeptRows, done: np.ndarra
     )
 
 
-def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Callable[..., Tensor]:
+def _resolve(
+    task: Any, acquisition: str | Callable[..., Tensor] | None, round: int
+) -> Callable[..., Tensor]:
     chosen = acquisition
     if chosen is None and provides(task, DefaultAcquisition):
         chosen = task.default_acquisition
@@ -218,6 +224,13 @@ def _resolve(task: Any, acquisition: str | Callable[..., Tensor] | None) -> Call
             f"None, and {type(task).__name__} has no default_acquisition",
         )
     function: Callable[..., Tensor] = get_acquisition(chosen) if isinstance(chosen, str) else chosen
+    if not isinstance(function, type) and provides(function, FitsToTask):
+        # What it measures may be drawn at random, as the round draws.
+        require_whole("round", round, 0)
+        if provides(task, StartsRounds):
+            task.start_round(round)
+        fitted: Callable[..., Tensor] = function.fit_to(task)
+        return fitted
     if not callable(function):
         raise invalid("acquisition", "a function or its name", f"{acquisition!r}")
     return function
@@ -268,6 +281,8 @@ def _there(names: Collection[str], task: Any, prediction: Prediction | None) -> 
         found.add("mean_probs")
         if not provides(task, JointDraws) or task.joint_draws:
             found.add("draws")
+    if prediction is not None and provides(task, TellsObjects):
+        found.add("objects")
     return found & {*names}
 
 
@@ -278,6 +293,11 @@ def _check_keep(task: Any, keep: Collection[str]) -> None:
             f"keep: the draws of {type(task).__name__} are not joint (draw k is another function "
             "in each batch), so a joint entropy over them means nothing. Use "
             "MCDropout(layers='head') or an Ensemble."
+        )
+    if "objects" in keep and not provides(task, TellsObjects):
+        raise InvalidInputError(
+            f"keep: {type(task).__name__} has no `objects`: it doesn't say what is in a sample and "
+            "where (altasks.abilities.TellsObjects), as ObjectDetection does."
         )
     if provides(task, StreamingPredictor) and not {*keep} <= {"embeddings"}:
         raise InvalidInputError(
@@ -365,6 +385,8 @@ def _keep(
                     f"Bernoulli), not for {type(prediction).__name__}."
                 )
             kept.put(name, where, getattr(prediction, attribute))
+    if "objects" in keep:
+        kept.put("objects", where, task.objects(prediction))
 
 
 def _require_finite(

@@ -18,7 +18,7 @@ from altasks.errors import InvalidInputError, invalid
 from altasks.strategies.base import top_rows
 
 #: The names that `keep=` takes.
-KEEPABLE = ("embeddings", "mean_probs", "draws")
+KEEPABLE = ("embeddings", "mean_probs", "draws", "objects")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,6 +31,7 @@ class Scores:
         embeddings: `[N, d]`, if kept.
         mean_probs: `[N, C]`, if kept.
         draws: `[N, K, C]`, if kept.
+        objects: `[N, B, 2 + d]`, the boxes of each sample, if kept; see `Candidates`.
         skipped: id -> what was found, of samples that could not be read; they are not in `ids`.
 
     Raises:
@@ -43,6 +44,7 @@ class Scores:
     mean_probs: np.ndarray | None = None
     draws: np.ndarray | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    objects: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         refuse_masked(self.values, "values", self.ids)

@@ -20,6 +20,9 @@ from altasks.strategies.base import (
 from altasks.strategies.batch_bald import (
     BatchBALD as BatchBALD,
 )
+from altasks.strategies.category_matching import (
+    CategoryMatching as CategoryMatching,
+)
 from altasks.strategies.cluster_margin import (
     ClusterMargin as ClusterMargin,
 )
@@ -62,6 +65,9 @@ from altasks.strategies.max_det import (
 from altasks.strategies.max_herding import (
     MaxHerding as MaxHerding,
 )
+from altasks.strategies.object_herding import (
+    ObjectHerding as ObjectHerding,
+)
 from altasks.strategies.power import (
     Power as Power,
 )
@@ -99,6 +105,7 @@ __all__ = [
     "Balanced",
     "BatchBALD",
     "Candidates",
+    "CategoryMatching",
     "ClusterMargin",
     "DensityWeighted",
     "DropQuery",
@@ -113,6 +120,7 @@ __all__ = [
     "LCMD",
     "MaxDet",
     "MaxHerding",
+    "ObjectHerding",
     "Power",
     "PricesGains",
     "ProbCover",

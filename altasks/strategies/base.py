@@ -30,6 +30,9 @@ NEEDS = (
     "pending_probs",
     "held_out_probs",
     "held_out_labels",
+    "objects",
+    "labelled_objects",
+    "pending_objects",
 )
 
 
@@ -51,6 +54,10 @@ class Candidates:
         held_out_probs: `[H, B]`, what labelled samples are taken for by a model that was not
             trained on them, over the classes that occur among the labels.
         held_out_labels: `[H]` whole numbers, which of those classes each has.
+        objects: `[N, B, 2 + d]`, up to B objects (boxes) in each sample, a row for each: the number
+            of its class, its score, above 0, and its embedding. A row of score 0 is none.
+        labelled_objects: `[L, B, 2 + d]` of the samples that have a label.
+        pending_objects: `[P, B, 2 + d]` of those that were asked and not answered.
 
     A DataFrame or Series is brought into the order of the ids by its index; one whose index is
     0, 1, 2, ... is read by position.
@@ -76,6 +83,9 @@ class Candidates:
     pending_probs: Array | None = None
     held_out_probs: Array | None = None
     held_out_labels: Array | None = None
+    objects: Array | None = None
+    labelled_objects: Array | None = None
+    pending_objects: Array | None = None
 
     def __post_init__(self) -> None:
         if not is_listed(self.ids):
@@ -101,7 +111,8 @@ class Candidates:
                     "costs", "values above 0", f"{costs[row]:.4g}", where=f"id {ids[row]!r}"
                 )
             object.__setattr__(self, "costs", costs)
-        for name, ndim in (("embeddings", 2), ("mean_probs", 2), ("draws", 3)):
+        fields = (("embeddings", 2), ("mean_probs", 2), ("draws", 3), ("objects", 3))
+        for name, ndim in fields:
             array = aligned_to_ids(getattr(self, name), name, ids)
             object.__setattr__(self, name, array)
             _require_array(array, name, ids)
@@ -114,6 +125,7 @@ class Candidates:
         self._check_known("embeddings", "d")
         self._check_known("probs", "C")
         self._check_held_out()
+        self._check_objects()
 
     def _check_known(self, kind: str, letter: str) -> None:
         """Check the fields about what is labelled or pending against the candidates' own."""
@@ -159,6 +171,23 @@ class Candidates:
                     where=f"row {row}",
                 )
 
+    def _check_objects(self) -> None:
+        width = None if self.objects is None else self.objects.shape[2]
+        for name in ("objects", "labelled_objects", "pending_objects"):
+            array = getattr(self, name)
+            _require_array(array, name)
+            if array is not None and (
+                array.ndim != 3
+                or array.shape[2] < 3
+                or (width is not None and array.shape[2] != width)
+            ):
+                raise invalid(
+                    name,
+                    "3 dims, the last of them the class, the score and an embedding, of equal "
+                    "length in all",
+                    f"shape {list(array.shape)}",
+                )
+
     def __len__(self) -> int:
         """Return N, the number of candidates."""
         return len(self.ids)
@@ -186,6 +215,9 @@ class Candidates:
             self.pending_probs,
             self.held_out_probs,
             self.held_out_labels,
+            pick(self.objects),
+            self.labelled_objects,
+            self.pending_objects,
         )
 
 

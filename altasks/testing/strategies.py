@@ -98,8 +98,35 @@ def make_candidates(
         "held_out_probs": rng.dirichlet(np.ones(classes), labelled),
         "held_out_labels": rng.integers(0, classes, labelled),
     }
+    found = _make_objects(rng, kind, total, classes, dim)
+    if kind == "duplicates" and n:
+        found = found[np.concatenate([copies, sources[n:]])]
+    fields |= {
+        "objects": found[:n],
+        "labelled_objects": found[n : n + labelled],
+        "pending_objects": found[n + labelled :],
+    }
     ids = [f"{kind}-{row}" for row in range(n)]
     return Candidates(ids, values, **{name: fields[name] for name in sorted(needs)})
+
+
+def _make_objects(
+    rng: np.random.Generator, kind: str, total: int, classes: int, dim: int
+) -> np.ndarray:
+    """Return `[total, 4, 2 + dim]` float32: up to four objects a sample, some without any."""
+    found = np.zeros((total, 4, 2 + dim), np.float32)
+    found[:, :, 0] = rng.integers(0, classes, (total, 4))
+    found[:, :, 1] = rng.uniform(0.1, 1, (total, 4)) * (
+        np.arange(4) < rng.integers(0, 5, (total, 1))
+    )
+    found[:, :, 2:] = rng.standard_normal((total, 4, dim))
+    if kind == "all_equal":
+        found = np.repeat(found[:1], total, 0)
+    elif kind == "one_cluster":
+        found[:, :, 2:] = 1 + np.float32(1e-3) * found[:, :, 2:]
+    elif kind == "zeros":
+        found[:] = 0
+    return found
 
 
 def replace(candidates: Candidates, **fields: Any) -> Candidates:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
+from altasks.tasks.object_detection.box_embeddings import box_embeddings
 from altasks.tasks.object_detection.ultralytics_guard import PURPOSE, isolated_ultralytics, load
 
 
@@ -24,11 +25,13 @@ class ImageDetections:
         boxes: `[n, 4]`, x1, y1, x2, y2 in pixels of the image as it is seen upright.
         scores: `[n, C]`, the sigmoid of each class.
         features: `[d]`, the average of the head's input.
+        embeddings: `[n, d]`, the head's input at the middle of each box, see `box_embeddings`.
     """
 
     boxes: Tensor
     scores: Tensor
     features: Tensor
+    embeddings: Tensor
 
     @property
     def conf(self) -> Tensor:
@@ -90,6 +93,7 @@ class Detector:
                 anchors = place.reshape(-1).long()
                 scores = output[row, 4 : 4 + self.classes, anchors].T
                 scaled = self._scale(batch.shape[2:], boxes[:, :4].clone(), originals[row])
-                found.append((scaled, scores, features[row]))
+                own = box_embeddings([part[row] for part in maps], boxes[:, :4], batch.shape[2:])
+                found.append((scaled, scores, features[row], own))
         # Copies are ordinary tensors; those made in inference mode can't be changed in place.
         return [ImageDetections(*(part.clone() for part in parts)) for parts in found]

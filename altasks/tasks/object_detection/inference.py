@@ -147,25 +147,40 @@ def distribution(scores: Tensor, background: bool) -> Categorical:
     return Categorical.from_logits(values.clamp_min(_TINY).log())
 
 
-def as_ragged(found: Sequence[ImageDetections], classes: int, background: bool) -> Ragged:
-    """Return one detector's boxes of N images as a prediction of one member."""
+def as_ragged(
+    found: Sequence[ImageDetections], classes: int, background: bool, width: int
+) -> Ragged:
+    """Return one detector's boxes of N images as a prediction of one member.
+
+    Args:
+        found: in each image.
+        classes: C.
+        background: see `distribution`.
+        width: of a box's embedding.
+    """
     lengths = [len(one.boxes) for one in found]
     if not found:
         boxes, scores = torch.zeros(0, 4), torch.zeros(0, classes)
+        embeddings = torch.zeros(0, width)
     else:
         boxes = torch.cat([one.boxes for one in found])
         scores = torch.cat([one.scores for one in found])
+        embeddings = torch.cat([one.embeddings for one in found])
     conf = scores.amax(1) if len(scores) else scores.new_zeros(0)
     units = distribution(scores, background)
-    return Ragged(units, lengths, {"boxes": boxes, "conf": conf, "scores": scores})
+    fields = {"boxes": boxes, "conf": conf, "scores": scores, "embeddings": embeddings}
+    return Ragged(units, lengths, fields)
 
 
-def join_boxes(parts: Sequence[Ragged], iou: float) -> Ragged:
+def join_boxes(parts: Sequence[Ragged], iou: float, *, one_network: bool) -> Ragged:
     """Return one prediction of K members over matched boxes.
 
     Args:
         parts: of each member, as `as_ragged` makes them with a background.
         iou: the least overlap of two boxes of one object.
+        one_network: whether the members are views of one network. Then a box has the embedding
+            from the view in which it is most confident; networks have nothing in common there, so
+            of several it has the first one's, zeros where that one missed it.
     """
     members, samples = len(parts), len(parts[0])
     device = parts[0].fields["boxes"].device
@@ -188,7 +203,7 @@ def join_boxes(parts: Sequence[Ragged], iou: float) -> Ragged:
         lengths.append(len(matched.seeds))
     row = np.concatenate(rows) if rows else np.zeros((0, members), np.int64)  # M x K
     seed = np.concatenate(seeds) if seeds else np.zeros(0, np.int64)
-    return _side_by_side(parts, row, seed, lengths, device)
+    return _side_by_side(parts, row, seed, lengths, device, one_network)
 
 
 def _side_by_side(
@@ -197,6 +212,7 @@ def _side_by_side(
     seed: np.ndarray,
     lengths: list[int],
     device: torch.device,
+    one_network: bool,
 ) -> Ragged:
     members, units = len(parts), len(row)
     classes = parts[0].units.probs.shape[-1]  # type: ignore[attr-defined]
@@ -204,12 +220,19 @@ def _side_by_side(
     probs[:, :, -1] = 1  # a member that misses a box predicts background, with certainty
     boxes = torch.zeros(units, members, 4, device=device)
     conf = torch.zeros(units, members, device=device)
+    width = parts[0].fields["embeddings"].shape[1]
+    embeddings = torch.zeros(units, width, device=device)
     for k, part in enumerate(parts):
         has = torch.from_numpy(np.flatnonzero(row[:, k] >= 0)).to(device)
         at = torch.from_numpy(row[row[:, k] >= 0, k]).to(device)
         probs[has, k] = part.units.probs[at, 0].to(device)  # type: ignore[attr-defined]
         boxes[has, k] = part.fields["boxes"][at].to(device)
         conf[has, k] = part.fields["conf"][at].to(device)
+        if not one_network and k:
+            continue
+        mine = np.flatnonzero((seed == k) if one_network else (row[:, k] >= 0))
+        source = torch.from_numpy(row[mine, k]).to(device)
+        embeddings[torch.from_numpy(mine).to(device)] = part.fields["embeddings"][source].to(device)
     own = boxes[torch.arange(units, device=device), torch.from_numpy(seed).to(device)]  # M x 4
     each, stands = boxes.cpu().double().numpy(), own.cpu().double().numpy()
     shared = np.array([overlaps(stands[i], each[i]) for i in range(units)]).reshape(units, members)
@@ -222,5 +245,6 @@ def _side_by_side(
             "member_boxes": boxes,
             "member_conf": conf,
             "overlap": torch.from_numpy(shared).float().to(device),
+            "embeddings": embeddings,
         },
     )

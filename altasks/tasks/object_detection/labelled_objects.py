@@ -32,7 +32,7 @@ class LabelledObjects:
 
 
 def labelled_objects(
-    labels: Sequence[Any], prediction: Prediction, reader: BoxLabels, iou: float
+    labels: Sequence[Any], prediction: Prediction, reader: BoxLabels, iou: float, *, first: int = 0
 ) -> LabelledObjects:
     """Assign predicted boxes to labelled objects, image by image, as `matching.assign` does.
 
@@ -41,6 +41,7 @@ def labelled_objects(
         prediction: of N images, with `boxes` and `conf` among its fields.
         reader: checks the labels.
         iou: the least overlap.
+        first: the row of the first image, for errors.
 
     Raises:
         InvalidInputError: for a label that can't be one, or another prediction.
@@ -51,7 +52,7 @@ def labelled_objects(
         or not {"boxes", "conf"} <= set(prediction.fields)
     ):
         raise invalid("prediction", f"the boxes of {len(labels)} images", f"{prediction!r}")
-    checked = [reader.check(label, where=f"row {row}") for row, label in enumerate(labels)]
+    checked = [reader.check(label, where=f"row {row}") for row, label in enumerate(labels, first)]
     boxes = torch.as_tensor(prediction.fields["boxes"]).cpu().double().numpy()
     confs = torch.as_tensor(prediction.fields["conf"]).cpu().double().numpy()
     classes = np.full(len(boxes), -1, dtype=np.int64)
@@ -69,3 +70,40 @@ def labelled_objects(
     return LabelledObjects(
         torch.from_numpy(classes), torch.from_numpy(overlaps), reader.counts(checked)
     )
+
+
+def quality_of_classes(
+    samples: Sequence[Any], labels: Sequence[Any], task: Any, reader: BoxLabels
+) -> list[float]:
+    """Return how well each class is found: see `ObjectDetection.class_quality`.
+
+    Args:
+        samples: images.
+        labels: one for each.
+        task: with `predict`, `batch_size` and `match_iou`.
+        reader: of the labels.
+
+    Raises:
+        InvalidInputError: for labels that can't be ones, or without any object.
+    """
+    total = np.zeros(len(reader.names))
+    count = np.zeros(len(reader.names))
+    for start in range(0, len(samples), task.batch_size):
+        part = slice(start, start + task.batch_size)
+        prediction = task.predict(samples[part])
+        found = labelled_objects(labels[part], prediction, reader, task.match_iou, first=start)
+        of = found.classes.numpy()
+        rows = np.flatnonzero(of >= 0)
+        scores = prediction.fields.get("scores")
+        scores = prediction.units.mean_probs if scores is None else torch.as_tensor(scores)
+        chances = scores.cpu().double().numpy()[rows, of[rows]]
+        quality = chances**0.6 * found.overlaps.numpy()[rows] ** 0.4
+        total += np.bincount(of[rows], weights=quality, minlength=len(total))
+        count += found.counts
+    if not count.any():
+        raise invalid("labels", "at least one object", "none")
+    known = count > 0
+    mean = total[known] / count[known]
+    qualities = np.full(len(total), mean.mean())
+    qualities[known] = mean
+    return [float(one) for one in np.clip(qualities, 0, 1)]

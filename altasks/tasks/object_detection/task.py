@@ -20,6 +20,7 @@ from altasks.data.images import image_size, open_image
 from altasks.errors import invalid
 from altasks.predictions import Prediction, Ragged
 from altasks.tasks._shared.checkpoints import pick_device
+from altasks.tasks.object_detection.box_embeddings import boxes_as_rows
 from altasks.tasks.object_detection.dataset_files import check_pairs
 from altasks.tasks.object_detection.description import describe_boxes
 from altasks.tasks.object_detection.detector import Detector
@@ -30,7 +31,7 @@ from altasks.tasks.object_detection.inference import (
     join_boxes,
     sides_of,
 )
-from altasks.tasks.object_detection.labelled_objects import labelled_objects
+from altasks.tasks.object_detection.labelled_objects import labelled_objects, quality_of_classes
 from altasks.tasks.object_detection.labels import BoxLabels
 from altasks.tasks.object_detection.options import (
     check_committee,
@@ -189,7 +190,9 @@ class ObjectDetection:
         """Return the boxes of each sample and what class each may be.
 
         A `Ragged` of a `Categorical` `[M, K, C + 1]` (`[M, K, C]` without background), with the
-        fields `boxes` `[M, 4]` and `conf` `[M]`, Ultralytics' confidence. With one detector also
+        fields `boxes` `[M, 4]`, `conf` `[M]`, Ultralytics' confidence, and `embeddings` `[M, d]`,
+        of length 1: what the detection head reads at the middle of the box, at every level of its
+        pyramid; with an ensemble that of its first member. With one detector also
         `scores` `[M, C]`; with a committee `member_boxes` `[M, K, 4]`, zeros where a member has
         none, `member_conf` `[M, K]`, and `overlap` `[M, K]` of each with the box that stands for
         all, the most confident one.
@@ -205,7 +208,7 @@ class ObjectDetection:
         views = self.committee.views if isinstance(self.committee, BoxViews) else [View()]
         found = self._finder().find(samples, views)
         parts = [
-            as_ragged([one[k] for one in found], len(self.labels), self.background)
+            as_ragged([one[k] for one in found], len(self.labels), self.background, self._width)
             for k in range(len(views))
         ]
         return parts[0] if len(parts) == 1 else self.join(parts)
@@ -219,7 +222,8 @@ class ObjectDetection:
         """
         if not self.background:
             raise invalid("background", "True for members to be put side by side", "False")
-        return join_boxes(parts, self.match_iou)
+        views = isinstance(self.committee, BoxViews)
+        return join_boxes(parts, self.match_iou, one_network=views)
 
     def targets(
         self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
@@ -243,6 +247,39 @@ class ObjectDetection:
         other = len(self.labels) if self.background else -1
         objects = labelled_objects(labels, prediction, self._labels, self.match_iou)
         return torch.where(objects.classes >= 0, objects.classes, other)
+
+    def class_quality(self, samples: Sequence[Any], labels: Sequence[Any]) -> list[float]:
+        """Return how well each class is found, from 0 to 1, on labelled images.
+
+        Of each labelled object p^0.6 IoU^0.4, where p is what the box that `targets` assigns to it
+        gives its class (the network's own score, with a committee the mean probability) and IoU how
+        much they overlap; 0 where none is assigned. A class's quality is the mean over its objects,
+        and of a class without any that of the others. For `difficulty_calibrated` (Yang, Huang and
+        Crowley 2024, where it is averaged over training instead).
+
+        Args:
+            samples: as `predict` takes them, none that the task was trained on.
+            labels: one for each, as `fit` takes them.
+
+        Raises:
+            InvalidInputError: for labels that can't be ones, or without any object.
+        """
+        check_pairs(samples, labels)
+        return quality_of_classes(samples, labels, self, self._labels)
+
+    def objects(self, prediction: Prediction, *, most: int = 32, width: int = 64) -> Tensor:
+        """Return the most confident boxes of each image, `[n, most, 2 + d]`, for strategies.
+
+        Each row has the number of the class, the confidence, and the box's embedding of at most
+        `width` numbers, see `predict`; longer ones are projected by a random matrix that is always
+        the same. Rows of confidence 0 are none.
+
+        Raises:
+            InvalidInputError: for a prediction without boxes.
+        """
+        if not isinstance(prediction, Ragged) or "embeddings" not in prediction.fields:
+            raise invalid("prediction", "one that this task made", f"{prediction!r}")
+        return boxes_as_rows(prediction, len(self.labels), most=most, width=width)
 
     def embed(self, samples: Sequence[Any]) -> Tensor:
         """Return the average of the detection head's input maps, `[n, d]`, on the CPU.
@@ -475,6 +512,12 @@ class ObjectDetection:
         kept = {name: value.detach().cpu() for name, value in state.items()}
         plan = DetectorSpec(self._spec.yaml, self.labels, kept)
         return plan.build(0)
+
+    @property
+    def _width(self) -> int:
+        """How many numbers the embedding of a box has: the channels that the head reads."""
+        branches = self.model.model[-1].cv2
+        return sum(int(branch[0].conv.in_channels) for branch in branches)
 
     def _finder(self) -> DetectionRunner:
         if self._detector is None:
