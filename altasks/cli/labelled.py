@@ -123,7 +123,7 @@ def read_as_data(
     beside = labelled.strangers or labelled.unfit is not None
     found = None
     if wanted and not lists_ids and (beside or any("held_out" in name for name in wanted)):
-        found = _read_samples(path, request, ranker)
+        found = read_samples(path, request, ranker)
     if found is None:
         if labelled.unfit is not None:
             raise labelled.unfit
@@ -153,8 +153,8 @@ def read_as_data(
     return LabelledData(_joined(pool, found, more), ids, _of(labels, ids))
 
 
-def _read_samples(path: Path, request: RankRequest, ranker: Ranker) -> Pool | None:
-    """Return the samples of a file, with labels if it has them; None if it holds no samples."""
+def read_samples(path: Path, request: RankRequest, ranker: Ranker) -> Pool | None:
+    """Return the samples of a file or folder, with labels if it has them; None if it has none."""
     from altasks.cli.rankers.base import CompareRequest, RankRequest
 
     column = request.id_column

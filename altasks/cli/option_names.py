@@ -59,6 +59,7 @@ _OPTION_OF = {
     "seeds": "--seeds",
     "strategy": "--strategy",
     "suffixes": "--pool",
+    "target": "--target",
     "test": "--test",
     "test_share": "--test-share",
     "text_column": "--text-column",

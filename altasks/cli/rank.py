@@ -20,6 +20,7 @@ from altasks.cli.rank_scores import score_pool
 from altasks.cli.rank_summary import Printer, Queue, note_passed_over, note_unreadable, summarise
 from altasks.cli.rankers.base import Ranker, RankRequest
 from altasks.cli.rankers.find import find_ranker
+from altasks.cli.target import TargetFile
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
@@ -40,8 +41,19 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
     ranker = find_ranker(request.task)
     flags = {option.flag for option in (*SHARED, *ranker.options)}
     check_request(request, ranker)
-    strategy = named_strategy(request.strategy)
+    target = None
+    if request.target is not None:
+        target = TargetFile(request.target, request.samples_at_once)
+    strategy = named_strategy(request.strategy, target)
+    if target is not None and not target.used:
+        raise invalid(
+            "--target",
+            "a strategy that picks for a target, such as --strategy fisher_matching",
+            repr(request.strategy),
+        )
     with option_names(flags):
+        if target is not None:
+            target.read(request, ranker)
         pool = ranker.read(request)
         note_passed_over(show, pool)
         check_no_sample(request, pool)
@@ -49,6 +61,8 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
         left = labelled.left
     with option_names(flags, otherwise="--model"):
         task = ranker.build(request)
+    if target is not None:
+        target.task = task
 
     from altasks.loop.candidates import OF_LABELLED, SCORED, reads
 

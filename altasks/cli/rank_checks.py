@@ -48,6 +48,7 @@ def check_request(request: RankRequest, ranker: Ranker) -> None:
         {
             "--pool": request.pool,
             "--labelled": request.labelled,
+            "--target": request.target,
             "--model": None if request.model is None else Path(request.model),
             **paths,
         },

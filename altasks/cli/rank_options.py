@@ -29,6 +29,13 @@ SHARED: tuple[RankOption[Any], ...] = (
         " read labelled samples read these, and those in it that the pool lacks.",
         None,
     ),
+    RankOption(
+        "--target",
+        Path,
+        "What the model will meet, read as --pool is, labelled or not: strategies that pick for a"
+        " target (fisher_matching) read it.",
+        None,
+    ),
     RankOption("--skip-unreadable", bool, "Leave out files that can't be read.", False),
     RankOption(
         "--batch-size",

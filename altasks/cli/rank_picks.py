@@ -15,6 +15,7 @@ from altasks.abilities import (
     provides,
 )
 from altasks.cli.rankers.base import RankRequest
+from altasks.cli.target import TargetFile, takes_target
 from altasks.errors import AltasksError, InvalidInputError, invalid
 from altasks.registry import STRATEGIES, get_strategy
 
@@ -27,19 +28,34 @@ _PROBS = frozenset({"mean_probs", "draws"})
 _OBJECTS = frozenset({"objects", "labelled_objects", "pending_objects"})
 
 
-def named_strategy(name: str | None) -> Any:
+def named_strategy(name: str | None, target: TargetFile | None = None) -> Any:
     """Return a strategy by its name, or by that of a wrapper and what is inside: `outer:inner`.
+
+    Args:
+        name: None for none.
+        target: for a strategy that can't be made without one.
 
     Raises:
         UnknownNameError: if no strategy has that name.
-        InvalidInputError: for one that can't be made without further settings.
+        InvalidInputError: for one that can't be made without further settings, or without a target.
     """
     if name is None:
         return None
     outer, colon, inner = name.partition(":")
     made_by = get_strategy(outer)
+    if not colon and takes_target(made_by):
+        if target is None:
+            raise invalid(
+                "--strategy",
+                "--target beside a strategy that picks for one",
+                repr(name),
+                hint="Give --target FILE: samples such as the model will meet, with or without "
+                "labels.",
+            )
+        target.used = True
+        return made_by(target)
     try:
-        return made_by(named_strategy(inner)) if colon else made_by()
+        return made_by(named_strategy(inner, target)) if colon else made_by()
     except TypeError as error:
         raise invalid(
             "--strategy",

@@ -64,6 +64,7 @@ class RankRequest:
         strategy: a registered name; None for the task's own.
         id_column: the column of a table that holds the ids; None for `id` or row numbers.
         labelled: a file with the ids to leave out.
+        target: a file or folder of what the model will meet, for strategies that pick for it.
         skip_unreadable: whether to go on without samples that can't be read.
         batch_size: samples per call of the model; None for the task's own choice.
         device: `"cpu"`, `"cuda"`, ...; None for the model's own.
@@ -81,6 +82,7 @@ class RankRequest:
     strategy: str | None = None
     id_column: str | None = None
     labelled: Path | None = None
+    target: Path | None = None
     skip_unreadable: bool = False
     batch_size: int | None = None
     device: str | None = None
