@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any, ClassVar, Self
 
 from altasks.data.label_studio.config import Control, check_values, find_control
+from altasks.data.shown import size_of_sample, text_of
 from altasks.errors import invalid
 
 
@@ -172,40 +172,6 @@ class Converter:
         return text
 
 
-def text_of(sample: Any) -> str:
-    """Return the text that shows a sample.
-
-    Texts and pairs of texts are themselves; of a sentence in words the words with a blank between
-    them; of a row of a table its cells, one a line.
-
-    Example:
-        >>> text_of({"tokens": ["Ada", "wrote", "."]})
-        'Ada wrote .'
-        >>> text_of({"rooms": 3, "garden": True}).splitlines()
-        ['rooms: 3', 'garden: True']
-    """
-    if isinstance(sample, Mapping):
-        if "tokens" in sample:
-            sample = list(map(str, sample["tokens"]))
-        elif isinstance(sample.get("text"), str):
-            pair = sample.get("text_pair")
-            sample = sample["text"] if pair is None else (sample["text"], str(pair))
-        else:
-            sample = "\n".join(f"{name}: {value}" for name, value in sample.items())
-    if isinstance(sample, str):
-        return sample
-    cells = sample.tolist() if hasattr(sample, "tolist") else sample
-    if isinstance(cells, list | tuple) and cells:
-        if all(isinstance(cell, str) for cell in cells):
-            return ("\n\n" if isinstance(cells, tuple) else " ").join(cells)
-        if all(isinstance(cell, int | float) for cell in cells):
-            return ", ".join(f"{cell:g}" for cell in cells)
-    raise invalid(
-        "samples", "a text, words, or a row of a table", type(sample).__name__,
-        hint="Give data=, a function from a sample to the task's data.",
-    )  # fmt: skip
-
-
 def image_size_of(regions: list[Mapping[str, Any]], sample: Any = None) -> tuple[int, int] | None:
     """Return (width, height) of the image that regions were drawn on; None if nothing says so.
 
@@ -224,7 +190,7 @@ def image_size_of(regions: list[Mapping[str, Any]], sample: Any = None) -> tuple
         stated = region.get("original_width"), region.get("original_height")
         if all(isinstance(side, int) and side > 0 for side in stated):
             sizes.add(stated)
-    known = _size_of_sample(sample)
+    known = size_of_sample(sample)
     if known is not None:
         sizes.add(known)
     if len(sizes) > 1:
@@ -234,15 +200,3 @@ def image_size_of(regions: list[Mapping[str, Any]], sample: Any = None) -> tuple
             hint="Was the image replaced by one of another size?",
         )  # fmt: skip
     return sizes.pop() if sizes else None  # type: ignore[return-value]
-
-
-def _size_of_sample(sample: Any) -> tuple[int, int] | None:
-    if isinstance(sample, Mapping) and "image" in sample:
-        sample = sample["image"]
-    if sample is None or (isinstance(sample, str) and "://" in sample):
-        return None  # an address: only the browser has seen the image
-    from altasks.data.images import image_size
-
-    if isinstance(sample, PurePath | str) or hasattr(sample, "size") or hasattr(sample, "shape"):
-        return image_size(sample)
-    return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from altasks.data.label_studio.base import Converter, image_size_of
 from altasks.data.label_studio.config import Control, texts_of, view_of, written
+from altasks.data.shown import predicted_boxes
 from altasks.errors import invalid
 
 #: Pixels are rounded to a millionth: the way through percent costs the last digits of a float.
@@ -79,10 +80,7 @@ class BoxConverter(Converter):
     def guess(self, description: Mapping[str, Any], sample: Any = None) -> Any:
         """Return the predicted boxes."""
         del sample
-        boxes = description.get("boxes")
-        if boxes is None:
-            return None
-        return [{"label": one["label"], "box": one["box"]} for one in boxes]
+        return predicted_boxes(description)
 
 
 def percent_box(box: Sequence[float], size: tuple[int, int]) -> dict[str, Any]:

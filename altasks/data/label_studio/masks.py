@@ -19,9 +19,10 @@ from altasks.data.label_studio.config import (
     view_of,
     written,
 )
-from altasks.data.label_studio.outlines import outlines
 from altasks.data.masks.masks import decode_mask, encode_mask
+from altasks.data.masks.outlines import outlines
 from altasks.data.masks.polygons import fill_polygon
+from altasks.data.shown import predicted_mask
 from altasks.errors import invalid
 
 
@@ -148,23 +149,8 @@ class MaskConverter(Converter):
         return found
 
     def guess(self, description: Mapping[str, Any], sample: Any = None) -> Any:
-        """Return the predicted mask, at the size of the image.
-
-        Descriptions hold every `step`-th pixel of masks with very many runs; each then stands for
-        its neighbours.
-        """
-        mask = description.get("mask")
-        if mask is None:
-            return None
-        step = int(mask.get("step", 1))
-        small = decode_mask({name: mask[name] for name in ("size", "classes", "counts")})
-        if step == 1:
-            return encode_mask(small)
-        size = image_size_of([], sample)
-        if size is None:
-            return None
-        large = np.repeat(np.repeat(small, step, 0), step, 1)[: size[1], : size[0]]
-        return encode_mask(large)
+        """Return the predicted mask, at the size of the image."""
+        return predicted_mask(description, sample)
 
 
 def _corners(points: Any, size: tuple[int, int]) -> np.ndarray:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from altasks.data.label_studio.base import text_of
 from altasks.data.label_studio.config import view_of, written
-from altasks.data.label_studio.spans import SpanConverter, in_words, words_of
+from altasks.data.label_studio.spans import SpanConverter
+from altasks.data.shown import in_words, text_of, words_of
 from altasks.data.tagging.tags import spans_of, tags_of
 from altasks.errors import invalid
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from altasks.data.label_studio.base import Converter, text_of
+from altasks.data.label_studio.base import Converter
 from altasks.data.label_studio.config import Control, texts_of, view_of, written
+from altasks.data.shown import in_characters, in_words, predicted_spans, text_of, words_of
 from altasks.data.tagging.annotated_texts import code_point_spans
-from altasks.data.tagging.tags import spans_of
-from altasks.data.tagging.words import word_offsets
-from altasks.errors import invalid
 
 
 class SpanConverter(Converter):
@@ -70,53 +68,10 @@ class SpanConverter(Converter):
                 | {self.control.kind: [self.text_in_config(name)]},
                 number,
             )
-            for number, (start, end, name) in enumerate(_in_characters(label, sample, text), 1)
+            for number, (start, end, name) in enumerate(in_characters(label, sample, text), 1)
         ]
 
     def guess(self, description: Mapping[str, Any], sample: Any = None) -> Any:
         """Return the predicted spans."""
         del sample
-        spans = description.get("spans")
-        if spans is None:
-            return None
-        return [{name: one[name] for name in ("start", "end", "label")} for one in spans]
-
-
-def words_of(sample: Any) -> list[tuple[int, int]] | None:
-    """Return where the words of a sample stand in its text; None for a raw text."""
-    tokens = sample.get("tokens") if isinstance(sample, Mapping) else sample
-    if tokens is None or isinstance(tokens, str):
-        return None
-    offsets, start = [], 0
-    for word in map(str, tokens):
-        offsets.append((start, start + len(word)))
-        start += len(word) + 1
-    return offsets
-
-
-def in_words(span: Mapping[str, Any], words: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Return a span of characters as one of words.
-
-    Raises:
-        InvalidInputError: for one that begins or ends inside a word.
-    """
-    first = next((i for i, word in enumerate(words) if word[0] == span["start"]), None)
-    last = next((i for i, word in enumerate(words) if word[1] == span["end"]), None)
-    if first is None or last is None or last < first:
-        raise invalid("result", "spans of whole words", repr(dict(span)))
-    return {**span, "start": first, "end": last + 1}
-
-
-def _in_characters(label: Any, sample: Any, text: str) -> list[tuple[int, int, str]]:
-    words = words_of(sample)
-    label = list(label)
-    if label and isinstance(label[0], str):
-        words = word_offsets(text) if words is None else words
-        if len(label) != len(words):
-            raise invalid("label", f"{len(words)} tags, one for each word", f"{len(label)}")
-        triples = [(one.start, one.end, one.label) for one in spans_of(label)]
-    else:
-        triples = [(one["start"], one["end"], one["label"]) for one in label]
-        if words is None:
-            return triples
-    return [(words[start][0], words[end - 1][1], name) for start, end, name in triples]
+        return predicted_spans(description)

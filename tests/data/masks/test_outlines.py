@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from altasks.data.label_studio.outlines import outlines
+from altasks.data.masks.outlines import outlines
 from altasks.data.masks.polygons import fill_polygon
 
 RING = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 0, 1], [1, 0, 1, 0, 1], [1, 0, 0, 0, 1], [1] * 5], bool)

@@ -20,6 +20,18 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
         >>> outlines(np.ones((2, 3), bool))[0].tolist()
         [[0, 0], [3, 0], [3, 2], [0, 2]]
     """
+    return [_with_holes(outer, holes) for outer, holes in pieces(mask)]
+
+
+def pieces(mask: np.ndarray) -> list[tuple[np.ndarray, list[np.ndarray]]]:
+    """Return each piece of a mask, `[H, W]` bool: its outline `[n, 2]`, and those of its holes.
+
+    Example:
+        >>> ring = np.ones((3, 3), bool)
+        >>> ring[1, 1] = False
+        >>> [(len(outer), len(holes)) for outer, holes in pieces(ring)]
+        [(4, 1)]
+    """
     rings = _rings(np.asarray(mask, bool))
     outer = [ring for ring in rings if _area(ring) > 0]
     holes: dict[int, list[np.ndarray]] = defaultdict(list)
@@ -27,7 +39,7 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
         if _area(ring) < 0:
             around = [i for i, one in enumerate(outer) if _is_inside(ring, one)]
             holes[min(around, key=lambda i: _area(outer[i]))].append(ring)
-    return [_with_holes(one, holes[i]) for i, one in enumerate(outer)]
+    return [(one, holes[i]) for i, one in enumerate(outer)]
 
 
 def _edges(mask: np.ndarray) -> dict[Corner, list[Corner]]:
