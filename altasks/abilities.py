@@ -135,6 +135,25 @@ class ChecksSamples(Protocol):
 
 
 @runtime_checkable
+class OpensSamples(Protocol):
+    """Samples are read and decoded on threads while the model computes, each once per scoring."""
+
+    @property
+    def workers(self) -> int:
+        """How many threads open samples; 0 opens each in the caller's thread."""
+        ...
+
+    def open_sample(self, sample: Any) -> Any:
+        """Return a sample read and decoded, small if it can be; or as it is, if it needs neither.
+
+        `predict`, `iter_predict` and `embed` take it in place of the sample, with the same result.
+        Called on several threads at once, as `size` and `group_key` then may be. Raises
+        `UnreadableSampleError`.
+        """
+        ...
+
+
+@runtime_checkable
 class Sized(Protocol):
     """Batches are made of samples of about one size, the biggest first: less padding."""
 

@@ -11,12 +11,16 @@ from altasks.errors import invalid
 
 
 class Rows(NamedTuple):
-    """The parts of a pool; see `Pool` for the fields."""
+    """The parts of a pool; see `Pool` for the fields.
+
+    `cheap` says whether to fetch a sample costs next to nothing.
+    """
 
     ids: list[str]
     fetch: Callable[[int], Any]
     positional: bool
     labels: dict[str, Any]
+    cheap: bool = True
 
 
 class ColumnNames(NamedTuple):
@@ -86,7 +90,8 @@ def from_dataset(dataset: Any, chosen: ColumnNames) -> Rows:
         row = dataset[position]
         return row if chosen.text is None else row[chosen.text]
 
-    return Rows(ids, fetch, chosen.id is None, labels)
+    plain = chosen.text is not None and getattr(dataset.features[chosen.text], "dtype", "")
+    return Rows(ids, fetch, chosen.id is None, labels, cheap=plain in ("string", "large_string"))
 
 
 def _inner(feature: Any) -> Any:

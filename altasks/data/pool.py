@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import is_frame, is_series, labels_by_id
 from altasks.data.columns import (
@@ -37,6 +39,8 @@ class Pool:
         labels: id -> label, where the source had them; or a pandas Series whose index holds ids.
         in_memory: whether fetching a sample costs nothing: it is in memory, or a path.
         passed_over: what of the source is no sample -> why, such as the other files of a folder.
+        concurrent: whether several threads may fetch samples at once. Otherwise those that read
+            ahead take turns.
 
     Raises:
         InvalidInputError: for a Series with an id twice or one that is not in `ids`.
@@ -55,9 +59,11 @@ class Pool:
         labels: Mapping[str, Any] | None = None,
         in_memory: bool = False,
         passed_over: Mapping[str, str] | None = None,
+        concurrent: bool = False,
     ) -> None:
         self.ids = list(ids)
         self.in_memory = in_memory
+        self.concurrent = concurrent
         self.positional = positional
         by_id = {} if labels is None else labels_by_id(labels, "labels")
         if by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
@@ -132,6 +138,7 @@ class Pool:
             positional=self.positional,
             labels=labels,
             in_memory=self.in_memory,
+            concurrent=self.concurrent,
         )
 
 
@@ -188,7 +195,8 @@ def as_pool(
             rows.fetch,
             positional=rows.positional,
             labels=rows.labels,
-            in_memory=isinstance(source, str | os.PathLike),  # all of a table is read
+            in_memory=rows.cheap,
+            concurrent=True,
         )
     else:
         pool = _without_columns(source, chosen, suffixes)
@@ -266,7 +274,7 @@ def _refuse_columns(chosen: ColumnNames, kind: str) -> None:
 def _from_sequence(source: Any) -> Pool:
     refuse_masked(source, "pool")
     # Another kind of sequence may read or decode a sample each time it is fetched.
-    held = type(source) in (list, tuple)
+    held = type(source) in (list, tuple, range, np.ndarray)
     return Pool(
         [str(i) for i in range(len(source))],
         source.__getitem__,

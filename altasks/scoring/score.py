@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -76,13 +77,15 @@ def score(
     keep_in: Path | str | None = None,
     unreadable: Literal["error", "skip"] = "error",
     calibration: Any = None,
+    workers: int | None = None,
 ) -> Scores:
     """Score every sample of a pool.
 
     Batches are made of samples of equal size where the task has `size`, the biggest first, so
-    that a batch that doesn't fit in memory fails at once. Memory is O(N) floats plus one batch,
-    plus what is kept. A pool whose samples are decoded as they are read is read once, or twice
-    where the sizes of all have to be known first.
+    that a batch that doesn't fit in memory fails at once. Memory is O(N) floats plus two batches,
+    the one at work and the next, which is read and decoded meanwhile, plus what is kept. A pool
+    whose samples are decoded as they are read is read once, in its own order; a few batches of it
+    are then sorted by size at a time.
 
     Args:
         task: anything with `predict(samples) -> Prediction`, or with
@@ -111,6 +114,9 @@ def score(
         calibration: a temperature, an `altasks.TemperatureScaling`, an
             `altasks.HeldOutTemperature`, or any function from prediction to prediction. Predictions
             go through it first, so that it changes scores and what is kept alike.
+        workers: threads that read ahead; 0 reads in the caller's, when it is a sample's turn. None:
+            what the task says, or one a processor, at most 4. Of a pool of your own one thread at a
+            time fetches, unless `Pool(concurrent=True)`. Scores are the same with any number.
 
     Raises:
         InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
@@ -135,23 +141,21 @@ def score(
     optional = {*keep_if_there} - {*keep}
     require_whole("batch_size", batch_size, 1)
     require_whole("round", round, 0)
-    if unreadable not in ("error", "skip"):
-        raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
+    _check_unreadable(unreadable)
     kept = KeptRows(len(samples), _check_folder(keep_in, {*keep, *optional}))
     calibrate = _calibrate_for(task, calibration, round)
     if provides(task, StartsRounds):
         task.start_round(round)
-    reader = Reader(samples)
+    reader = Reader(samples, task, workers)
     survey = Survey(task, reader, int(batch_size), progress)
     values = np.zeros(len(samples))
     committee = _SameCommittee()
-    done = np.zeros(len(samples), dtype=bool)
+    done, count = np.zeros(len(samples), dtype=bool), 0
     streamed: StreamedScorer | None = None
     if provides(task, StreamingPredictor):
         streamed = StreamedScorer(task, function, options, committee.check, calibrate)
 
     def work(batch: Sequence[Any], where: np.ndarray) -> None:
-        survey.check(batch)
         prediction = None
         if streamed is not None:
             scores = streamed.score(batch)
@@ -172,18 +176,19 @@ def score(
         disable=None if progress is None else not progress,
     )
     try:
-        with bar:
+        with bar, closing(survey.batches()) as batches:
             bar.update(len(reader.unreadable))
-            for rows in survey.batches(int(batch_size)):
-                done[reader.read(rows, work, blame=survey.checks_late)] = True
-                bar.update(len(rows))
+            for rows, batch in batches:
+                scored = reader.attempt(rows, batch, work, blame=survey.checks_late)
+                done[scored] = True
+                count += len(scored)
+                batch.clear()  # it is let go before the next one after it is read
+                bar.update(count + len(reader.unreadable) - bar.n)
     except KeyboardInterrupt as error:
-        finished = int(done.sum())
         unread = f" ({len(reader.unreadable)} can't be read)" if reader.unreadable else ""
         raise ScoringInterruptedError(
-            f"Interrupted after {finished} of {len(samples)} samples{unread}; they are in "
-            "`.partial`.",
-            _of_rows(reader, values, kept, done) if finished else None,
+            f"Interrupted after {count} of {len(samples)} samples{unread}; they are in `.partial`.",
+            _of_rows(reader, values, kept, done) if count else None,
         ) from error
     scores = _of_rows(reader, values, kept, done)
     if reader.unreadable and (unreadable == "error" or not len(scores)):
@@ -265,6 +270,11 @@ def _check_options(
 
 def _name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+def _check_unreadable(unreadable: str) -> None:
+    if unreadable not in ("error", "skip"):
+        raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
 
 
 def _check_names(argument: str, keep: Collection[str]) -> None:

@@ -2,6 +2,8 @@
 
 import functools
 import re
+import threading
+import time
 import weakref
 
 import numpy as np
@@ -19,6 +21,7 @@ from altasks.errors import (
     UnreadableSampleError,
     UnsupportedPredictionError,
 )
+from altasks.scoring import order
 
 
 class Softmax:
@@ -598,27 +601,158 @@ class SizedSoftmax(CheckingSoftmax):
         return round(float(sample[1]), 1)
 
 
-@pytest.mark.parametrize(("make", "most"), [(Softmax, 1), (CheckingSoftmax, 1), (SizedSoftmax, 2)])
-def test_a_sample_is_read_once_or_twice_where_sizes_have_to_be_known(make, most):
+class OpeningSoftmax(SizedSoftmax):
+    """Opens samples, and says on which threads."""
+
+    workers = 3
+
+    def __init__(self):
+        super().__init__()
+        self.threads = set()
+
+    def open_sample(self, sample):
+        self.threads.add(threading.current_thread())
+        if sample[0] < -90:
+            raise UnreadableSampleError("torn", {0: "torn"})
+        return np.array(sample, dtype=np.float64)
+
+
+@pytest.mark.parametrize("workers", [None, 0, 1, 4])
+@pytest.mark.parametrize("make", [Softmax, CheckingSoftmax, SizedSoftmax, OpeningSoftmax])
+def test_a_sample_is_read_once(make, workers):
     pool = CountingSet(rows(2300))
     task = make()
-    scores = al.score(task, pool, "bald", batch_size=16, keep={"embeddings"}, progress=False)
-    assert set(pool.reads) == {most}
+    options = {"batch_size": 16, "keep": {"embeddings"}, "progress": False}
+    scores = al.score(task, pool, "bald", workers=workers, **options)
+    assert set(pool.reads) == {1}
     assert getattr(task, "checked", 2300) == 2300
-    assert pool.most_alive < (300 if make is SizedSoftmax else 18)  # a batch ends with a group
+    # A batch at work and one that is read; where sizes count, four batches and whole groups.
+    assert pool.most_alive <= (16 if workers == 0 else 32) + (
+        0 if make in (Softmax, CheckingSoftmax) else 200
+    )
     whole = al.score(Softmax(), rows(2300), "bald", progress=False)
     np.testing.assert_allclose(scores.values, whole.values, atol=1e-6)
+    again = al.score(make(), CountingSet(rows(2300)), "bald", workers=0, **options)
+    np.testing.assert_array_equal(scores.values, again.values)
+    np.testing.assert_array_equal(scores.embeddings, again.embeddings)
 
 
-def test_looking_at_sizes_holds_one_batch_of_decoded_samples():
+@pytest.mark.parametrize("lazy", [False, True])
+def test_samples_are_opened_on_threads_each_once(lazy):
+    samples = rows(300)
+    samples[40] = np.full(5, -99.0)
+    for workers in (None, 0, 2):
+        task, pool = OpeningSoftmax(), CountingSet(samples) if lazy else samples
+        scores = al.score(
+            task, pool, "bald", batch_size=16, progress=False, unreadable="skip", workers=workers
+        )
+        assert scores.skipped == {"40": "torn"}
+        here = {threading.current_thread()}
+        assert task.threads == here if workers == 0 else not task.threads & here
+        assert 1 <= len(task.threads) <= (workers or 3)
+    plain = al.score(
+        SizedSoftmax(), [one for one in samples if one[0] > -90], "bald", batch_size=16
+    )
+    np.testing.assert_allclose(scores.values, plain.values, atol=1e-12)
+
+
+def test_big_samples_are_sorted_few_at_a_time(monkeypatch):
     class OnlySized(Softmax):
         def size(self, sample):
             return int(abs(sample[0]) * 10)
 
-    pool = CountingSet(rows(3000))
-    al.score(OnlySized(), pool, "bald", batch_size=8, progress=False)
-    assert pool.most_alive <= 9
-    assert set(pool.reads) == {2}
+    monkeypatch.setattr(order, "HELD", 8 * 5 * 12)  # bytes of twelve samples
+    pool, task = CountingSet(rows(400)), OnlySized()
+    al.score(task, pool, "bald", batch_size=8, progress=False)
+    assert pool.most_alive <= 13 + 2 * 8
+    assert set(pool.reads) == {1}
+    assert sum(task.calls) == 400
+
+
+def test_groups_that_follow_each_other_in_a_pool_that_is_read_stay_together():
+    task = Passes()
+    pool = [(("big", "small")[image % 2], image, 0.25) for image in range(40) for _ in range(13)]
+    al.score(task, al.Pool(list(map(str, range(520))), pool.__getitem__), batch_size=4)
+    assert task.passes == 40
+
+
+def test_what_only_one_thread_can_read_is_read_by_it():
+    """As a connection of SQLite, which refuses every other thread."""
+    owner, reads = threading.current_thread(), []
+    samples = rows(40)
+
+    def fetch(row):
+        if threading.current_thread() is not owner:
+            raise RuntimeError("made in another thread")
+        reads.append(row)
+        return samples[row]
+
+    pool = al.Pool(list(map(str, range(40))), fetch)
+    scores = al.score(Softmax(), pool, "bald", batch_size=8, progress=False)
+    assert reads == list(range(40))
+    np.testing.assert_array_equal(
+        scores.values, al.score(Softmax(), samples, "bald", batch_size=8, progress=False).values
+    )
+
+
+@pytest.mark.parametrize("concurrent", [False, True])
+def test_a_pool_of_ones_own_is_read_by_one_thread_at_a_time(concurrent):
+    samples, busy, most = rows(60), [0], [0]
+    lock = threading.Lock()
+
+    def fetch(row):
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.002)
+        with lock:
+            busy[0] -= 1
+        return samples[row]
+
+    pool = al.Pool(list(map(str, range(60))), fetch, concurrent=concurrent)
+    for task in (Softmax(), OpeningSoftmax()):
+        al.score(task, pool, "bald", batch_size=16, progress=False, workers=3)
+    assert most[0] == 1 if not concurrent else 2 <= most[0] <= 3
+
+
+@pytest.mark.parametrize("place", ["fetch", "open", "predict"])
+def test_ctrl_c_while_reading_ahead_keeps_what_is_scored_and_leaves_no_thread(place):
+    class Interrupted(OpeningSoftmax):
+        def open_sample(self, sample):
+            if place == "open" and sample[0] == 77:
+                raise KeyboardInterrupt
+            return super().open_sample(sample)
+
+        def predict(self, batch):
+            if place == "predict" and any(sample[0] == 77 for sample in batch):
+                raise KeyboardInterrupt
+            return super().predict(batch)
+
+    samples = [np.full(5, float(i % 5)) for i in range(400)]
+    samples[70] = np.full(5, 77.0)
+
+    def fetch(row):
+        if place == "fetch" and row == 70:
+            raise KeyboardInterrupt
+        return samples[row]
+
+    task = Interrupted()
+    task.size = None
+    task.group_key = None
+    pool = al.Pool(list(map(str, range(400))), fetch)
+    with pytest.raises(ScoringInterruptedError) as caught:
+        al.score(task, pool, "bald", batch_size=8, progress=False)
+    assert caught.value.partial.ids == list(map(str, range(64)))
+    del caught
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("altasks-ahead") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_workers_are_counted():
+    with pytest.raises(InvalidInputError, match="workers: expected a whole number of at least 0"):
+        al.score(Softmax(), rows(3), "bald", workers=-1)
 
 
 def test_a_refused_sample_is_named_and_what_is_in_memory_is_refused_before_any_work():
