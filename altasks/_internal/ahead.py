@@ -26,7 +26,12 @@ def default_workers() -> int:
 
 
 def ahead(
-    work: Callable[[Item], Result], items: Iterable[Item], *, workers: int, limit: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    limit: int,
+    wait: bool = False,
 ) -> Iterator[Result]:
     """Yield `work(item)` of each item, in order; the next ones are worked on meanwhile.
 
@@ -39,6 +44,7 @@ def ahead(
         items: any number of them, as an iterator of a million too.
         workers: threads; 0 does each in the caller's, when it is its turn.
         limit: the most results that are made, or being made, beside the one that was yielded last.
+        wait: whether whoever stops early waits for what has begun, because it writes something.
 
     Example:
         >>> list(ahead(abs, [-1, 2, -3], workers=2, limit=2))
@@ -57,4 +63,4 @@ def ahead(
             waiting.extend(threads.submit(work, item) for item in islice(source, 1))
             yield result
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
+        threads.shutdown(wait=wait, cancel_futures=True)

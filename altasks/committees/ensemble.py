@@ -155,6 +155,11 @@ class Ensemble:
         """Return what member k is made from if it is known without making it; else None."""
         return self._members.sources[k]
 
+    @property
+    def brings_models(self) -> bool:
+        """Whether its members are models that were given, and not copies of a task's own."""
+        return self._members.factory is not None or self._members.sources[0] is not None
+
     def on_member(self, k: int, action: Callable[[Any], Any]) -> Any:
         """Return what `action` makes of member k's task, which is brought into memory for it."""
         return self._members.on(k, action)

@@ -35,7 +35,14 @@ import torch
 from torch import Tensor
 
 import altasks as al
-from altasks.abilities import Embeds, JointDraws, MainMetric, StartsRounds, provides
+from altasks.abilities import (
+    Embeds,
+    JointDraws,
+    MainMetric,
+    OpensSamples,
+    StartsRounds,
+    provides,
+)
 from altasks.errors import InvalidInputError
 from altasks.predictions import (
     Bernoulli,
@@ -133,6 +140,23 @@ class TaskSuite:
         assert isinstance(prediction, Prediction)
         assert len(prediction) == len(samples)
         assert same_prediction(prediction, task.predict(samples))
+
+    def test_opened_samples_are_as_good(
+        self, make_task: Callable[[], Any], samples: Sequence[Any]
+    ) -> None:
+        """What `open_sample` returns says the same as the sample, and stays as it is."""
+        task = make_task()
+        if not provides(task, OpensSamples):
+            return
+        assert task.workers >= 0
+        opened = [task.open_sample(sample) for sample in samples]
+        for _ in range(2):
+            assert same_prediction(task.predict(samples), task.predict(opened))
+        mixed = [*opened[:1], *samples[1:]]
+        assert same_prediction(task.predict(samples), task.predict(mixed))
+        if provides(task, Embeds):
+            expected, found = task.embed(samples), task.embed(opened)
+            assert torch.equal(torch.as_tensor(expected), torch.as_tensor(found))
 
     def test_members_do_not_depend_on_the_samples(
         self, make_task: Callable[[], Any], samples: Sequence[Any]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,16 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.ahead import ahead
 from altasks._internal.extras import require
-from altasks.data.images import all_unreadable, image_size, open_image
+from altasks.data.images import all_unreadable, image_size, is_encoded, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.tasks._shared.adapters import adapter_base
 from altasks.tasks._shared.checkpoints import is_local, quiet
 
 #: The channels' means and standard deviations that most pretrained networks were trained with.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-#: Training images that don't change from epoch to epoch are kept, up to so many bytes of them.
-KEPT = 2**28
 
 
 class PixelNet(nn.Module):
@@ -62,15 +62,18 @@ class ToPixels:
         self._mean = torch.tensor(mean).view(-1, 1, 1)
         self._std = torch.tensor(std).view(-1, 1, 1)
 
+    def resized(self, image: Any) -> Any:
+        """Return an image at the size of the input: bilinear, over the whole area."""
+        height, width = self.size
+        return image if image.size == (width, height) else image.resize((width, height), resample=2)
+
     def settings(self) -> list[list[Any]]:
         """Return size, means and standard deviations: all that decides the pixels."""
         return self._given
 
     def __call__(self, image: Any) -> Tensor:
         """Return an RGB or L image as a float tensor `[channels, height, width]`."""
-        height, width = self.size
-        if image.size != (width, height):
-            image = image.resize((width, height), resample=2)  # bilinear, over the whole area
+        image = self.resized(image)
         pixels = torch.from_numpy(np.array(image, np.float32))
         pixels = pixels[None] if pixels.ndim == 2 else pixels.permute(2, 0, 1)
         return (pixels / 255 - self._mean) / self._std
@@ -88,8 +91,25 @@ class Processed:
         return torch.as_tensor(pixels)[0]
 
 
+@dataclass(frozen=True, eq=False)
+class OpenedPixels:
+    """A sample that was read: as the model takes it, or as the image that is left to transform.
+
+    Attributes:
+        image: of the size that the transform makes, or None.
+        pixels: `[channels, H, W]`, or None.
+    """
+
+    image: Any = None
+    pixels: Tensor | None = None
+
+
 class ImageReader:
     """Reads samples as the pixels that the model takes.
+
+    Files are decoded on threads, before their batch is at work: so are the transforms of altasks
+    and of Hugging Face, the latter one at a time. A transform of the user's own, which may draw at
+    random, is called in the caller's thread, in the order of the samples.
 
     Args:
         transform: from a PIL image to a float tensor `[channels, H, W]`.
@@ -109,10 +129,27 @@ class ImageReader:
         self.mode = mode
         self.at_least = at_least
         self.workers = workers
+        self._transforming = threading.Lock()
 
     def open(self, sample: Any, row: int) -> Any:
         """Return the sample as an upright PIL image."""
         return open_image(sample, mode=self.mode, row=row, at_least=self.at_least)
+
+    def open_ahead(self, sample: Any, row: int = 0) -> Any:
+        """Return a sample read on any thread, small; as it is, if its transform is the user's own.
+
+        Raises:
+            UnreadableSampleError: if it can't be read.
+        """
+        if isinstance(sample, OpenedPixels):
+            return sample
+        if isinstance(self.transform, ToPixels):
+            return OpenedPixels(image=self.transform.resized(self.open(sample, row)))
+        if isinstance(self.transform, Processed):
+            image = self.open(sample, row)
+            with self._transforming:
+                return OpenedPixels(pixels=self.pixels(image, row))
+        return sample
 
     def pixels(self, image: Any, row: int) -> Tensor:
         """Return one opened image as the model takes it.
@@ -120,6 +157,10 @@ class ImageReader:
         Raises:
             UnreadableSampleError: if the transform fails on it.
         """
+        if isinstance(image, OpenedPixels):
+            if image.pixels is not None:
+                return image.pixels
+            image = image.image
         try:
             made = self.transform(image)
         except Exception as error:  # an image too small for a crop, and whatever others raise
@@ -152,38 +193,38 @@ class ImageReader:
             UnreadableSampleError: as `batches`.
         """
         bad: dict[int, UnreadableSampleError] = {}
+        images = self._ahead(samples, [row for rows in groups for row in rows])
         for rows in groups:
-            pixels = [made for made in self._read(samples, rows, bad) if made is not None]
+            pixels = []
+            for row, image in zip(rows, islice(images, len(rows)), strict=True):
+                try:
+                    if isinstance(image, UnreadableSampleError):
+                        raise image
+                    pixels.append(self.pixels(image, row))
+                except UnreadableSampleError as error:
+                    bad[row] = error
             if not bad:
                 yield _stacked(pixels, rows) if pixels else None
         if bad:
             raise all_unreadable(bad)
 
-    def _read(
-        self, samples: Sequence[Any], rows: Sequence[int], bad: dict[int, UnreadableSampleError]
-    ) -> Iterator[Tensor | None]:
+    def _ahead(self, samples: Sequence[Any], rows: Sequence[int]) -> Iterator[Any]:
+        """Yield the images of some rows, or the errors instead, the next ones read meanwhile."""
+        own = not isinstance(self.transform, ToPixels | Processed)
+
         def opened(row: int) -> Any:
+            sample = samples[row]
             try:
-                return self.open(samples[row], row)
+                if isinstance(sample, OpenedPixels):
+                    return sample
+                return self.open(sample, row) if own else self.open_ahead(sample, row)
             except UnreadableSampleError as error:
                 return error
 
         # Images that are decoded already gain nothing from threads.
-        threads = self.workers if any(_is_encoded(samples[row]) for row in rows) else 0
-        with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
-            # A few decoded photographs at a time, not a batch of them.
-            step = max(1, 2 * threads)
-            for start in range(0, len(rows), step):
-                some = rows[start : start + step]
-                images = map(opened, some) if pool is None else pool.map(opened, some)
-                for row, image in zip(some, images, strict=True):
-                    try:
-                        if isinstance(image, UnreadableSampleError):
-                            raise image
-                        yield self.pixels(image, row)
-                    except UnreadableSampleError as error:
-                        bad[row] = error
-                        yield None
+        workers = self.workers if any(is_encoded(samples[row]) for row in rows) else 0
+        # Small ones a batch ahead; of those that are yet to be made small, a few.
+        return ahead(opened, rows, workers=workers, limit=2 * max(1, workers) if own else 32)
 
     def check(self, samples: Sequence[Any]) -> None:
         """Look at the head of each file, before any training.
@@ -199,75 +240,6 @@ class ImageReader:
                 bad[row] = error
         if bad:
             raise all_unreadable(bad)
-
-
-class ImageRows(Sequence[Mapping[str, Any]]):
-    """A training set whose images are read when a batch needs them.
-
-    Args:
-        reader: reads them.
-        samples: the images.
-        targets: one for each.
-        augment: from a PIL image to another; None keeps what was read, as long as it is little.
-    """
-
-    def __init__(
-        self,
-        reader: ImageReader,
-        samples: Sequence[Any],
-        targets: Sequence[Any],
-        augment: Callable[[Any], Any] | None,
-    ) -> None:
-        self._reader = reader
-        self._samples = samples
-        self._targets = targets
-        self._augment = augment
-        self._kept: dict[int, Tensor] = {}
-        self._left = 0 if augment else KEPT
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._samples)
-
-    def plain(self, row: int) -> Tensor:
-        """Return the pixels of a row as predictions read them, not augmented."""
-        if self._augment is None:
-            pixels: Tensor = self[row]["pixel_values"]
-            return pixels
-        return self._reader.pixels(self._reader.open(self._samples[row], row), row)
-
-    @property
-    def samples(self) -> Sequence[Any]:
-        """The images."""
-        return self._samples
-
-    def with_tickets(self, tickets: Tensor) -> list[dict[str, Any]]:
-        """Return rows that hold a ticket each instead of pixels, and no image at all."""
-        return [
-            {"pixel_values": ticket, "labels": target}
-            for ticket, target in zip(tickets, self._targets, strict=True)
-        ]
-
-    def __getitem__(self, row: Any) -> Any:
-        """Return a row as the collator takes it."""
-        pixels = self._kept.get(row)
-        if pixels is None:
-            image = self._reader.open(self._samples[row], row)
-            if self._augment is not None:
-                image = self._augment(image)
-            pixels = self._reader.pixels(image, row)
-            size = pixels.numel() * pixels.element_size()
-            if size <= self._left:
-                self._left -= size
-                self._kept[row] = pixels
-        return {"pixel_values": pixels, "labels": self._targets[row]}
-
-
-def _is_encoded(sample: Any) -> bool:
-    """Whether a sample is a file, or the bytes of one."""
-    if isinstance(sample, Mapping):
-        sample = sample.get("image", sample)
-    return isinstance(sample, str | os.PathLike | bytes | bytearray | Mapping)
 
 
 def in_batches(count: int, size: int) -> list[range]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Unpack, cast
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.ahead import default_workers
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows
 from altasks._internal.numbers import is_whole, require_whole
@@ -28,9 +29,9 @@ from altasks.tasks._shared.classification import ClassificationTask
 from altasks.tasks._shared.classifiers import class_names, is_multi_label, load_classifier
 from altasks.tasks._shared.frozen.tickets import tickets_of
 from altasks.tasks._shared.image_keys import key_maker
+from altasks.tasks._shared.image_rows import ImageRows
 from altasks.tasks._shared.images import (
     ImageReader,
-    ImageRows,
     PixelNet,
     Processed,
     ToPixels,
@@ -80,7 +81,8 @@ class ImageClassification(ClassificationTask):
             convolution takes.
         redraw: what of a model object each fit draws anew from its seed: the `"head"`, or
             `"all"`, for a network that starts from nothing.
-        workers: threads that decode images; 0 decodes in the caller's.
+        workers: threads that decode images while the network runs; 0 decodes in the caller's; None:
+            one a processor, at most 4.
 
     Raises:
         InvalidInputError: for labels that don't fit the model, or an invalid setting.
@@ -113,7 +115,7 @@ class ImageClassification(ClassificationTask):
         augment: Callable[[Any], Any] | None = None,
         channels: Literal["RGB", "L"] | None = None,
         redraw: Literal["head", "all"] = "head",
-        workers: int = 4,
+        workers: int | None = None,
         **options: Unpack[TrainerKeywords],
     ) -> None:
         require("PIL.Image", "vision", "Classifying images")
@@ -139,6 +141,26 @@ class ImageClassification(ClassificationTask):
         """Return 1: every image becomes as many pixels."""
         del sample
         return 1
+
+    @property
+    def workers(self) -> int:
+        """How many threads decode images."""
+        return self._reader.workers
+
+    def open_sample(self, sample: Any) -> Any:
+        """Return an image read and made small, which `predict` and `embed` take in its place.
+
+        As it is, where that is not to be done here: by a `transform` of the user's own, where what
+        frozen layers make of the image may be kept already, and for an ensemble of models that
+        were given, each of which may read images in its own way.
+
+        Raises:
+            UnreadableSampleError: if it can't be read.
+        """
+        committee = self.committee
+        kept = self._frozen is not None and self._keep_frozen is not False
+        given = isinstance(committee, Ensemble) and committee.brings_models
+        return sample if kept or given else self._reader.open_ahead(sample)
 
     def fit(
         self,
@@ -214,7 +236,8 @@ class ImageClassification(ClassificationTask):
             self.processor = find_processor(source, given["processor"])
             transform, at_least = Processed(self.processor), longest_side(self.processor)
         # Twice what is needed: a photograph decoded smaller is still shrunk with care.
-        self._reader = ImageReader(transform, mode, at_least and 2 * at_least, given["workers"])
+        workers = default_workers() if given["workers"] is None else given["workers"]
+        self._reader = ImageReader(transform, mode, at_least and 2 * at_least, workers)
         self._settings |= {
             "labels": self.labels,
             "multi_label": self._multi_label,
@@ -393,5 +416,5 @@ def _check_settings(own: Mapping[str, Any]) -> None:
         raise invalid("channels", "'RGB', 'L' or None", repr(own["channels"]))
     if own["redraw"] not in ("head", "all"):
         raise invalid("redraw", "'head' or 'all'", repr(own["redraw"]))
-    workers = own["workers"]
-    require_whole("workers", workers, 0)
+    if own["workers"] is not None:
+        require_whole("workers", own["workers"], 0)

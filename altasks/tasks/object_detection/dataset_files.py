@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.ahead import ahead, default_workers
 from altasks.data.images import all_unreadable, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.tasks.object_detection.labels import BoxLabels
@@ -40,25 +41,32 @@ def write_dataset(
     images, texts = folder / "images" / part, folder / "labels" / part
     images.mkdir(parents=True)
     texts.mkdir(parents=True)
+
+    def write(row: int) -> tuple[int, int] | UnreadableSampleError:
+        try:
+            image = open_image(samples[row], row=row)
+        except UnreadableSampleError as error:
+            return error
+        image.save(images / f"{row:06d}.png", compress_level=1)
+        return image.size
+
     checked = []
     unreadable: dict[int, UnreadableSampleError] = {}
-    for row, (sample, label) in enumerate(zip(samples, labels, strict=True)):
-        try:
-            image = open_image(sample, row=row)
-        except UnreadableSampleError as error:
-            unreadable[row] = error
+    sizes = ahead(write, range(len(samples)), workers=default_workers(), limit=8, wait=True)
+    for row, size in enumerate(sizes):
+        if isinstance(size, UnreadableSampleError):
+            unreadable[row] = size
             continue
-        if min(image.size) < LEAST:
+        if min(size) < LEAST:
             raise invalid(
                 "samples",
                 f"images of at least {LEAST} x {LEAST} pixels: Ultralytics drops smaller ones",
-                f"{image.width} x {image.height}",
+                f"{size[0]} x {size[1]}",
                 where=f"row {row}",
             )
-        kept = reader.check(label, image.size, where=f"row {row}")
+        kept = reader.check(labels[row], size, where=f"row {row}")
         checked.append(kept)
-        image.save(images / f"{row:06d}.png", compress_level=1)
-        lines = [reader.yolo_line(entry, image.size) for entry in kept]
+        lines = [reader.yolo_line(entry, size) for entry in kept]
         (texts / f"{row:06d}.txt").write_text("\n".join(lines), encoding="ascii")
     if unreadable:
         raise all_unreadable(unreadable)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.ahead import ahead
 from altasks.committees.box_views import View
-from altasks.data.images import all_unreadable, open_image
+from altasks.data.images import all_unreadable, is_encoded, open_image, pixels_of
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.predictions import Categorical, Ragged
 from altasks.tasks.object_detection.detector import Detector, ImageDetections
@@ -47,89 +49,137 @@ def sides_of(views: Sequence[View], imgsz: int, stride: int) -> list[int]:
     return sides
 
 
-def read_images(samples: Sequence[Any]) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield (row, RGB bytes `[H, W, 3]`) of every sample.
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """A sample that was read, as the network sees it: far smaller than a photograph.
 
-    Raises:
-        UnreadableSampleError: after the last sample, for all that can't be read.
+    Attributes:
+        shape: (height, width) of the image.
+        boxed: whether mirrored, longer side -> the letterboxed image, RGB bytes `[h, w, 3]`.
     """
-    unreadable: dict[int, UnreadableSampleError] = {}
-    for row, sample in enumerate(samples):
-        try:
-            image = np.asarray(open_image(sample, row=row))
-        except UnreadableSampleError as error:
-            unreadable[row] = error
-            continue
-        if not unreadable:  # else nothing that is found now is of use any more
-            yield row, image
-    if unreadable:
-        raise all_unreadable(unreadable)
+
+    shape: tuple[int, int]
+    boxed: Mapping[tuple[bool, int], np.ndarray]
+
+    @property
+    def nbytes(self) -> int:
+        """How much memory it holds."""
+        return sum(array.nbytes for array in self.boxed.values())
 
 
 class DetectionRunner:
     """Runs a detector over images of any shape.
 
     Each image is letterboxed as `YOLO.predict` letterboxes it alone: a batch holds images of one
-    shape after that, so that what is found doesn't depend on the batch.
+    shape after that, so that what is found doesn't depend on the batch. Images are read and
+    letterboxed on threads while the network runs.
 
     Args:
-        detector: the network.
         imgsz: the longer side the network sees.
         stride: that shapes are multiples of.
         batch_size: images through the network at once.
+        workers: threads that read.
         options: `conf`, `iou` and `max_det` of `Detector`.
     """
 
     def __init__(
-        self,
-        detector: Detector,
-        imgsz: int,
-        stride: int,
-        batch_size: int,
-        options: dict[str, Any],
+        self, imgsz: int, stride: int, batch_size: int, workers: int, options: dict[str, Any]
     ) -> None:
-        self._detector = detector
         self._imgsz = imgsz
         self._stride = stride
         self._batch_size = batch_size
+        self._workers = workers
         self._options = options
 
-    def find(self, samples: Sequence[Any], views: Sequence[View]) -> list[list[ImageDetections]]:
-        """Return what is found in each sample in each view, by sample, then view."""
-        boxes = [
-            letterboxes(side, self._stride) for side in sides_of(views, self._imgsz, self._stride)
+    def open(self, sample: Any, views: Sequence[View], row: int = 0) -> OpenedImage:
+        """Return a sample read and letterboxed for some views.
+
+        Raises:
+            UnreadableSampleError: if it can't be read.
+        """
+        if isinstance(sample, OpenedImage):
+            return sample
+        image = pixels_of(open_image(sample, row=row))
+        boxed = {}
+        for view, side in zip(views, sides_of(views, self._imgsz, self._stride), strict=True):
+            seen = np.ascontiguousarray(image[:, ::-1]) if view.flip else image
+            boxed[view.flip, side] = letterboxes(side, self._stride)(image=seen)
+        return OpenedImage(image.shape[:2], boxed)
+
+    def _read(
+        self, samples: Sequence[Any], views: Sequence[View]
+    ) -> Iterator[tuple[int, OpenedImage]]:
+        """Yield (row, image) of every sample.
+
+        Raises:
+            UnreadableSampleError: after the last sample, for all that can't be read.
+        """
+
+        def read(row: int) -> OpenedImage | UnreadableSampleError:
+            try:
+                return self.open(samples[row], views, row)
+            except UnreadableSampleError as error:
+                return error
+
+        workers = self._workers if any(map(is_encoded, samples)) else 0
+        unreadable: dict[int, UnreadableSampleError] = {}
+        rows = range(len(samples))
+        for row, found in enumerate(ahead(read, rows, workers=workers, limit=self._batch_size)):
+            if isinstance(found, UnreadableSampleError):
+                unreadable[row] = found
+            elif not unreadable:  # else nothing that is found now is of use any more
+                yield row, found
+        if unreadable:
+            raise all_unreadable(unreadable)
+
+    def find(
+        self, detector: Detector, samples: Sequence[Any], views: Sequence[View]
+    ) -> list[list[ImageDetections]]:
+        """Return what a detector finds in each sample in each view, by sample, then view."""
+        keys = [
+            (view.flip, side)
+            for view, side in zip(views, sides_of(views, self._imgsz, self._stride), strict=True)
         ]
         found: list[list[Any]] = [[None] * len(views) for _ in samples]
-        waiting: dict[tuple[int, ...], list[tuple[int, int, np.ndarray, tuple[int, int]]]] = {}
-        for row, image in read_images(samples):
-            for k, view in enumerate(views):
-                seen = image[:, ::-1] if view.flip else image
-                boxed = boxes[k](image=np.ascontiguousarray(seen))
+        waiting: dict[tuple[int, ...], list[_Waiting]] = {}
+        for row, image in self._read(samples, views):
+            for k, key in enumerate(keys):
+                boxed = image.boxed[key]
                 queue = waiting.setdefault(boxed.shape, [])
-                queue.append((row, k, boxed, image.shape[:2]))
+                queue.append(_Waiting(row, k, boxed, image.shape))
                 if len(queue) == self._batch_size:
-                    self._run(queue, views, found)
+                    self._run(detector, queue, views, found)
         for queue in waiting.values():
-            self._run(queue, views, found)
+            self._run(detector, queue, views, found)
         return found
 
     def _run(
         self,
-        queue: list[tuple[int, int, np.ndarray, tuple[int, int]]],
+        detector: Detector,
+        queue: list[_Waiting],
         views: Sequence[View],
         found: list[list[Any]],
     ) -> None:
         if not queue:
             return
-        images = np.stack([boxed for _, _, boxed, _ in queue])
-        shapes = [shape for _, _, _, shape in queue]
-        results = self._detector(images, shapes, **self._options)
-        for (row, k, _, shape), one in zip(queue, results, strict=True):
-            if views[k].flip:
-                left, right = one.boxes[:, 0].clone(), one.boxes[:, 2].clone()
-                one.boxes[:, 0], one.boxes[:, 2] = shape[1] - right, shape[1] - left
-            found[row][k] = one
+        images = np.stack([one.boxed for one in queue])
+        results = detector(images, [one.shape for one in queue], **self._options)
+        for one, result in zip(queue, results, strict=True):
+            if views[one.view].flip:
+                width = one.shape[1]
+                left, right = result.boxes[:, 0].clone(), result.boxes[:, 2].clone()
+                result.boxes[:, 0], result.boxes[:, 2] = width - right, width - left
+            found[one.row][one.view] = result
         queue.clear()
+
+
+class _Waiting(NamedTuple):
+    """An image in one view that waits for others of its shape."""
+
+    row: int
+    view: int
+    boxed: np.ndarray
+    shape: tuple[int, int]
 
 
 def distribution(scores: Tensor, background: bool) -> Categorical:

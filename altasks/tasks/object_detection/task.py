@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from altasks._internal.ahead import default_workers
+from altasks._internal.numbers import require_whole
 from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.acquisition.margin import margin
 from altasks.committees.box_views import BoxViews, View
@@ -82,6 +84,8 @@ class ObjectDetection:
             files, no plots).
         callbacks: Ultralytics' callbacks, by event: `{"on_train_epoch_end": function}`.
         match_iou: the least overlap at which boxes of two members are one object.
+        workers: threads that read and letterbox images while the network runs; 0: none; None: one
+            a processor, at most 4.
 
     Raises:
         InvalidInputError: for a model that is no detector, or an invalid setting.
@@ -115,6 +119,7 @@ class ObjectDetection:
         training_args: Mapping[str, Any] | None = None,
         callbacks: Mapping[str, Callable[[Any], None]] | None = None,
         match_iou: float = 0.5,
+        workers: int | None = None,
     ) -> None:
         check_committee(committee, background)
         self.conf = check_share("conf", conf, zero=True)
@@ -122,6 +127,9 @@ class ObjectDetection:
         self.match_iou = check_share("match_iou", match_iou)
         self.max_det = check_whole("max_det", max_det)
         self.batch_size = check_whole("batch_size", batch_size)
+        self.workers = (
+            default_workers() if workers is None else require_whole("workers", workers, 0)
+        )
         self.background = bool(background)
         self.training_args = check_training_args(training_args)
         self.callbacks = check_callbacks(callbacks)
@@ -205,13 +213,30 @@ class ObjectDetection:
             assert isinstance(joined, Ragged)
             return joined
         self._warn_if_untrained()
-        views = self.committee.views if isinstance(self.committee, BoxViews) else [View()]
-        found = self._finder().find(samples, views)
+        views = self._views
+        found = self._runner().find(self._finder(), samples, views)
         parts = [
             as_ragged([one[k] for one in found], len(self.labels), self.background, self._width)
             for k in range(len(views))
         ]
         return parts[0] if len(parts) == 1 else self.join(parts)
+
+    @property
+    def _views(self) -> Sequence[View]:
+        return self.committee.views if isinstance(self.committee, BoxViews) else [View()]
+
+    def open_sample(self, sample: Any) -> Any:
+        """Return an image read and letterboxed, which `predict` and `embed` take in its place.
+
+        As it is, for an ensemble of models that were given, whose strides may differ.
+
+        Raises:
+            UnreadableSampleError: if it can't be read.
+        """
+        committee = self.committee
+        if isinstance(committee, Ensemble) and committee.brings_models:
+            return sample
+        return self._runner().open(sample, self._views)
 
     def join(self, parts: Sequence[Ragged]) -> Ragged:
         """Return several detectors' predictions of the same samples as one, boxes matched.
@@ -288,7 +313,7 @@ class ObjectDetection:
         """
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
-        found = self._finder().find(samples, [View()])
+        found = self._runner().find(self._finder(), samples, [View()])
         if not found:
             return torch.zeros(0, 0)
         return torch.stack([one[0].features for one in found]).cpu()
@@ -501,6 +526,7 @@ class ObjectDetection:
             training_args=self.training_args,
             callbacks=self.callbacks,
             match_iou=self.match_iou,
+            workers=self.workers,
         )
 
     def _member(self, k: int) -> ObjectDetection:
@@ -519,11 +545,14 @@ class ObjectDetection:
         branches = self.model.model[-1].cv2
         return sum(int(branch[0].conv.in_channels) for branch in branches)
 
-    def _finder(self) -> DetectionRunner:
+    def _finder(self) -> Detector:
         if self._detector is None:
             self._detector = Detector(self.model, self.device)
+        return self._detector
+
+    def _runner(self) -> DetectionRunner:
         options = {"conf": self.conf, "iou": self.iou, "max_det": self.max_det}
-        return DetectionRunner(self._detector, self.imgsz, self._stride, self.batch_size, options)
+        return DetectionRunner(self.imgsz, self._stride, self.batch_size, self.workers, options)
 
     def _warn_if_untrained(self) -> None:
         if self._untrained:

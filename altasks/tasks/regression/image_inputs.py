@@ -9,7 +9,8 @@ from typing import Any
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows
 from altasks.data.images import image_size
-from altasks.tasks._shared.images import ImageReader, ImageRows, Processed
+from altasks.tasks._shared.image_rows import ImageRows
+from altasks.tasks._shared.images import ImageReader, Processed
 from altasks.tasks.regression.inputs import RowBatch
 
 

@@ -473,6 +473,7 @@ def test_augmentation_sees_training_images_alone_and_is_reproducible(images, nam
 
 
 def test_what_is_not_augmented_is_read_once(images, names, monkeypatch):
+    from altasks.tasks._shared import image_rows
     from altasks.tasks._shared import images as _images
 
     task, opened = make_cnn(), []
@@ -482,7 +483,7 @@ def test_what_is_not_augmented_is_read_once(images, names, monkeypatch):
     )
     task.fit(images, names, seed=0)
     assert len(opened) == 12
-    monkeypatch.setattr(_images, "KEPT", 5 * 3 * 16 * 16 * 4)
+    monkeypatch.setattr(image_rows, "KEPT", 5 * 3 * 16 * 16 * 4)
     opened.clear()
     task.fit(images, names, seed=0)
     assert len(opened) == 12 + 7  # five fit into what may be kept

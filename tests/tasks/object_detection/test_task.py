@@ -25,7 +25,7 @@ import altasks as al
 from altasks.data.samples.digit_canvases import digit_canvases
 from altasks.errors import CommitteeError, InvalidInputError, UnreadableSampleError
 from altasks.tasks.object_detection.ultralytics_guard import isolated_ultralytics, load
-from altasks.testing.tasks import TaskSuite
+from altasks.testing.tasks import TaskSuite, same_prediction
 
 FAMILIES = ["yolov8n.yaml", "yolo11n.yaml", "yolo26n.yaml"]
 KINDS = ["kind0", "kind1", "kind2", "kind3", "kind4"]
@@ -619,3 +619,50 @@ def test_a_loop_counts_boxes(model, photographs):
     loop.tell({"p0": boxes, "p1": []})
     rest = sum(expected[2:])
     assert loop.spent == pytest.approx(9 + 1 + rest, rel=1e-4)
+
+
+# Reading ahead.
+
+
+def test_scoring_reads_each_file_once_and_finds_what_predict_finds(model, tmp_path, monkeypatch):
+    from altasks.tasks.object_detection import inference
+
+    made = digit_canvases(9, seed=1, size=96, most=2).images
+    for place, image in enumerate(made.values()):
+        Image.fromarray(image).resize((96 + 8 * (place % 3), 80)).save(tmp_path / f"{place}.jpg")
+    opened = []
+    original = inference.open_image
+    monkeypatch.setattr(
+        inference,
+        "open_image",
+        lambda sample, **kw: opened.append(sample) or original(sample, **kw),
+    )
+    pool = al.as_pool(tmp_path)
+    options = {"imgsz": 64, "conf": 0.001, "max_det": 6, "batch_size": 2}
+    keep = {"batch_size": 4, "keep": {"embeddings"}, "progress": False}
+    first = None
+    for workers in (0, 1, 3):
+        task = al.ObjectDetection(model, workers=workers, **options)
+        scores = al.score(task, pool, "margin", **keep)
+        assert sorted(opened) == sorted(tmp_path.iterdir())
+        opened.clear()
+        first = first or scores
+        np.testing.assert_array_equal(scores.values, first.values)
+        np.testing.assert_array_equal(scores.embeddings, first.embeddings)
+        assert same_prediction(
+            task.predict([pool[name] for name in pool.ids]),
+            task.predict([np.asarray(Image.open(pool[name])) for name in pool.ids]),
+        )
+        opened.clear()
+
+
+def test_views_and_copies_see_an_image_that_was_opened_once(model):
+    image = yolo_nets.photographs(1)[0]
+    options = {"imgsz": 128, "conf": 0.001, "max_det": 6}
+    for task in (
+        al.ObjectDetection(model, committee=BoxViews(scales=(0.5,)), **options),
+        al.ObjectDetection(committee=al.Ensemble([model, model]), **options),
+    ):
+        opened = task.open_sample(image)
+        assert same_prediction(task.predict([image]), task.predict([opened]))
+        assert torch.equal(task.embed([image]), task.embed([opened]))
