@@ -92,7 +92,7 @@ class StartsRounds(Protocol):
 
 @runtime_checkable
 class DrawsByRound(Protocol):
-    """Says whether another round draws something else; if not, scores outlive the round."""
+    """Says whether another round draws something else; if not, no ask notes which it drew for."""
 
     @property
     def draws_by_round(self) -> bool:

@@ -455,6 +455,7 @@ class ActiveLoop:
             )
         state = self.store.state()
         self._estimator.measure(state)
+        self._query_maker.forget()
         return self._fit_log.fit(state)
 
     def restore(self) -> LoggedFit | None:

@@ -170,6 +170,32 @@ class LabelCosts:
             self._known[name] = checked_cost(self._count(left[name]), self._argument, name)
 
 
+class Prices:
+    """What samples cost in one ask: each is looked up once, whoever wants to know it.
+
+    A price that changes during an ask can't break its budget, then.
+
+    Args:
+        look_up: returns the costs `[len(ids)]` of some ids.
+        kept: False where costs follow the model, which may change during an ask.
+    """
+
+    def __init__(self, look_up: Callable[[Sequence[str]], np.ndarray], *, kept: bool) -> None:
+        self._look_up = look_up
+        self._kept = kept
+        self._known: dict[str, float] = {}
+
+    def of(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the costs `[len(ids)]`."""
+        if not self._kept:
+            return self._look_up(ids)
+        known = self._known
+        missing = [name for name in ids if name not in known]
+        if missing:
+            known.update(zip(missing, self._look_up(missing).tolist(), strict=True))
+        return np.fromiter((known[name] for name in ids), np.float64, len(ids))
+
+
 def checked_cost(value: Any, argument: str, name: str) -> float:
     """Return a cost as a number.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from altasks._internal.numbers import require_whole
 from altasks.errors import OverBudgetWarning, invalid
 from altasks.loop.base import State
+from altasks.loop.costs import Prices
 from altasks.loop.cycle import Cycle
 from altasks.loop.query import Query
 from altasks.loop.query_maker import QueryMaker, over_budget_note
@@ -89,6 +90,7 @@ class CostBudget:
     batch: float
     initial: float
     per_cost: bool
+    _looked_up: list[Prices] = field(default_factory=list, init=False, repr=False)
 
     @property
     def _max_sample_cost(self) -> float:
@@ -97,7 +99,9 @@ class CostBudget:
     def warn_unaffordable(self) -> None:
         """Name the samples that fit into no batch."""
         ids = self.query_maker.open_ids(self.query_maker.store.state())
-        costs = self.query_maker.costs_of(ids)
+        prices = self.query_maker.prices()
+        costs = prices.of(ids)
+        self._looked_up.append(prices)  # the first ask, which follows, needn't look them up again
         most = min(self._max_sample_cost, self.budget)
         dear = {ids[row]: float(costs[row]) for row in np.flatnonzero(costs > most)}
         if dear:
@@ -114,7 +118,8 @@ class CostBudget:
         """Ask up to the next mark, or what is left of the budget; None if that buys nothing."""
         costs = list(self.query_maker.spent(state).values())
         # Looked up before anything is scored. The end of a budget is no warning.
-        left = self.query_maker.costs_of(self.query_maker.open_ids(state))
+        prices = self._looked_up.pop() if self._looked_up else self.query_maker.prices()
+        left = prices.of(self.query_maker.open_ids(state))
         cheapest = left.min(initial=math.inf)
         if cheapest > min(self._max_sample_cost, remaining(self.budget, costs)):
             return None
@@ -130,7 +135,7 @@ class CostBudget:
         # Sums of floats are rounded: by as little, the mark may miss the cheapest.
         wanted = max(wanted, float(cheapest))
         return self.query_maker.ask(
-            AskRequest(None, wanted, self.per_cost, self._max_sample_cost), None
+            AskRequest(None, wanted, self.per_cost, self._max_sample_cost), None, prices
         )
 
     def spent(self, state: State) -> float:

@@ -14,8 +14,9 @@ from altasks.abilities import Predictor, Trainable, provides
 from altasks.data import Pool
 from altasks.errors import OverBudgetWarning, PoolExhaustedWarning
 from altasks.loop.base import AskedSample, State, Store
-from altasks.loop.costs import Costs, LabelCosts
+from altasks.loop.costs import Costs, LabelCosts, Prices
 from altasks.loop.fit_log import FitLog
+from altasks.loop.kept_scores import KeptScores, draws_by_round, rows_of
 from altasks.loop.query import Query
 from altasks.loop.random_share import draw_share, mixing_rng, share_rng
 from altasks.loop.recipes import strategy_recipe
@@ -30,8 +31,7 @@ class _Open:
 
     Args:
         ids: their ids, in the pool's order.
-        costs: what each of these costs, if it is asked by cost. Looked up once an ask: a price
-            that changes during it can't break the budget.
+        costs: what each of these costs, if it is asked by cost.
         over_budget: ids that cost more than all that is asked for.
         note: what the user should know.
         warnings: the same, each in its category.
@@ -44,28 +44,12 @@ class _Open:
     warnings: tuple[Warning, ...]
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """Scores of an earlier attempt of one ask.
-
-    Args:
-        fit: the fit they were made after; 0 for none.
-        round: what their draws were made for.
-        passes: how often this ask has scored the pool after this fit.
-        table: the `Scores`.
-    """
-
-    fit: int
-    round: int
-    passes: int
-    table: Any
-
-
 class QueryMaker:
-    """Makes queries, again if another process was faster; the arguments are `ActiveLoop`'s."""
+    """Makes queries, again if another process was faster; the arguments are `ActiveLoop`'s.
 
-    #: How often one ask scores the pool after the same fit, where draws belong to the round.
-    PASSES = 2
+    Scores are kept for the fit they came from: an ask that lost a race, and the next ones after the
+    same fit, score nothing again.
+    """
 
     def __init__(
         self,
@@ -92,49 +76,60 @@ class QueryMaker:
         self.random_share = random_share
         self._recorded: dict[int, list[float]] = {}  # round -> costs of its query, as recorded
         self._recorded_upto = 0
+        self._kept = KeptScores(task)
 
-    def ask(self, wanted: AskRequest, given: Any) -> Query:
+    def prices(self) -> Prices:
+        """Return what looks up the costs of one ask."""
+        return Prices(self.costs_of, kept=not self.costs.predicted)
+
+    def forget(self) -> None:
+        """Let go of the scores of the last fit: another one is about to be made."""
+        self._kept.forget()
+
+    def ask(self, wanted: AskRequest, given: Any, prices: Prices | None = None) -> Query:
         """Pick, write to the store, and return what was written.
 
         Args:
             wanted: checked.
             given: `Scores` made elsewhere, or None.
+            prices: what the caller has looked up already for this ask.
         """
+        try:
+            return self._ask(wanted, given, prices or self.prices())
+        finally:
+            self._kept.end_of_ask()
+
+    def _ask(self, wanted: AskRequest, given: Any, prices: Prices) -> Query:
         warned = False
-        made: _Scored | None = None
         while True:
             state = self.store.state()
             number = state.round + 1
-            open_now = self._open(state, wanted, given)
+            open_now = self._open(state, wanted, given, prices)
             left, note = open_now.ids, open_now.note
             if note and not warned:
                 # Before anything is written: where warnings are errors, nothing was asked.
                 for warning in open_now.warnings:
-                    warnings.warn(warning, stacklevel=3)
+                    warnings.warn(warning, stacklevel=4)
                 warned = True
             if not left:
                 return self.query(state.round, [], [], {}, note, open_now.over_budget)
             if provides(self.task, Trainable) and not self.fit_log.catch_up(state.last_fit):
                 continue  # another process has fitted since
             selector = self._selector_of(state, given is not None)
-            table = given
-            if table is None and selector.reads_scores:
-                made = self._score(selector, left, state, made)
-                table = made.table
+            table, drawn_for = self._table(selector, left, state, given)
             if table is not None:
-                allowed = set(left)
-                rows = [row for row, name in enumerate(table.ids) if name in allowed]
-                table = table if len(rows) == len(table.ids) else table.take(np.array(rows))
                 left = table.ids
-            prices = open_now.costs
-            if not prices and "costs" in selector.strategy.needs:
-                prices = dict(zip(left, self.costs_of(left).tolist(), strict=True))
+            costs_now = open_now.costs
+            if not costs_now and "costs" in selector.strategy.needs:
+                costs_now = dict(zip(left, prices.of(left).tolist(), strict=True))
             cold = given is None and self._is_cold(state)
             drawn = [] if cold else self._drawn_at_random(left, wanted, open_now.costs, number)
-            picks, values = self._pick(selector, left, wanted, number, state, table, prices, drawn)
+            picks, values = self._pick(
+                selector, left, wanted, (number, drawn_for), state, table, costs_now, drawn
+            )
             # Before anything is written: what can't be handed out isn't asked.
             samples = read_samples(self.pool, picks, asked=False)
-            described = {} if self._is_cold(state) else selector.describe(picks, number)
+            described = {} if self._is_cold(state) else selector.describe(picks, drawn_for)
             asked = [
                 AskedSample(name, value, described.get(name))
                 for name, value in zip(picks, values, strict=True)
@@ -145,8 +140,8 @@ class QueryMaker:
                 "given_scores": given is not None,
                 "fit": None if state.last_fit is None else state.last_fit.fit,
             }
-            if made is not None and made.round != number:
-                how["scored_for_round"] = made.round
+            if drawn_for != number and draws_by_round(self.task):
+                how["scored_for_round"] = drawn_for
             if drawn:
                 how["random"] = drawn
             costs: dict[str, float] = {}
@@ -172,19 +167,22 @@ class QueryMaker:
         selector: Selector,
         ids: Sequence[str],
         wanted: AskRequest,
-        number: int,
+        rounds: tuple[int, int],
         state: State,
         table: Any,
         prices: Mapping[str, float],
         drawn: Sequence[str],
     ) -> tuple[list[str], list[float | None]]:
-        """Return the picks of the strategy, with what was drawn at random among them."""
+        """Return the picks of the strategy, with what was drawn at random among them.
+
+        `rounds` are that of the ask, and the one that the committee's draws were made for.
+        """
 
         def labels() -> Mapping[str, Any]:
             return self.store.labels().values
 
         if not drawn:
-            return selector.pick(ids, wanted, number, state, table, prices, labels)
+            return selector.pick(ids, wanted, rounds, state, table, prices, labels)
         random = set(drawn)
         rows = [row for row, name in enumerate(ids) if name not in random]
         known = {} if table is None else dict(zip(ids, table.values.tolist(), strict=True))
@@ -200,30 +198,24 @@ class QueryMaker:
             rest = [ids[row] for row in rows]
             narrower = None if table is None else table.take(np.array(rows))
             some = {name: prices[name] for name in rest} if prices else {}
-            picks, _ = selector.pick(rest, less, number, state, narrower, some, labels)
+            picks, _ = selector.pick(rest, less, rounds, state, narrower, some, labels)
         # Among the others, so that whoever stops half-way through a query has labelled its share.
-        order = mixing_rng(selector.seed, number).permutation(len(picks) + len(drawn))
+        order = mixing_rng(selector.seed, rounds[0]).permutation(len(picks) + len(drawn))
         mixed = list(picks)
         for place, name in zip(sorted(order[: len(drawn)].tolist()), drawn, strict=True):
             mixed.insert(place, name)
         return mixed, [known.get(name) for name in mixed]
 
-    def _score(
-        self, selector: Selector, ids: list[str], state: State, made: _Scored | None
-    ) -> _Scored:
-        """Return scores of `ids`, made now or, if they still hold, in an earlier attempt.
-
-        They hold as long as no fit came between. Where a committee draws by the round they are
-        made again for the next one, but not without end: where others ask all the time, an ask
-        would never be done.
-        """
-        number, fit = state.round + 1, 0 if state.last_fit is None else state.last_fit.fit
-        passes = 0
-        if made is not None and made.fit == fit:
-            passes = made.passes
-            if made.round == number or passes >= self.PASSES or not selector.draws_by_round:
-                return made
-        return _Scored(fit, number, passes + 1, selector.score(ids, number))
+    def _table(
+        self, selector: Selector, ids: list[str], state: State, given: Any
+    ) -> tuple[Any, int]:
+        """Return the `Scores` that are picked by, if any, and the round their draws are for."""
+        if given is not None:
+            return rows_of(given, ids), state.round + 1
+        if not selector.reads_scores:
+            return None, state.round + 1
+        changed = selector.options is not self.selector.options
+        return self._kept.scores_of(selector, ids, state, labels_count=changed)
 
     def costs_of(self, ids: Sequence[str]) -> np.ndarray:
         """Return the costs `[len(ids)]`, predicted by the last fit where the task does so."""
@@ -237,7 +229,7 @@ class QueryMaker:
         gone = state.asked.keys() | state.labelled | state.skipped
         return [name for name in ids if name not in gone]
 
-    def _open(self, state: State, wanted: AskRequest, given: Any) -> _Open:
+    def _open(self, state: State, wanted: AskRequest, given: Any, prices: Prices) -> _Open:
         left = self.open_ids(state, given)
         where = (
             "of the scored samples"
@@ -251,7 +243,7 @@ class QueryMaker:
             note = f"Asked for {wanted.n}, and {len(left)} {where} are left: {others}"
             return _Open(left, {}, [], note, (PoolExhaustedWarning(note),))
         assert wanted.cost is not None
-        costs = self.costs_of(left)
+        costs = prices.of(left)
         warned: list[Warning] = []
         over_budget = {}
         if wanted.max_sample_cost is None:

@@ -13,7 +13,7 @@ from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import ids_by_index
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
-from altasks.abilities import DrawsByRound, Embeds, ReadsLabels, StartsRounds, provides
+from altasks.abilities import Embeds, ReadsLabels, provides
 from altasks.data import Pool
 from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
 from altasks.loop.base import State
@@ -131,15 +131,6 @@ class Selector:
         )
 
     @property
-    def draws_by_round(self) -> bool:
-        """Whether scores of the same model differ from round to round.
-
-        A task that is given the round draws by it, unless it, or its committee, has
-        `draws_by_round = False`, or it has no committee.
-        """
-        return _draws_by_round(self.task)
-
-    @property
     def reads_scores(self) -> bool:
         """Whether the strategy wants scores, or anything else that comes from the model."""
         return reads_scores(self.strategy) or bool(self.strategy.needs & SCORED)
@@ -202,7 +193,7 @@ class Selector:
         self,
         ids: Sequence[str],
         wanted: AskRequest,
-        round: int,
+        rounds: tuple[int, int],
         state: State,
         scores: Any,
         costs: Mapping[str, float],
@@ -210,10 +201,11 @@ class Selector:
     ) -> tuple[list[str], list[float | None]]:
         """Return as many of `ids` (rows of `scores`, if any) as are wanted, and their scores.
 
-        Asked by cost, or for a strategy that needs them, `costs` has what each costs. `labels` is
+        `rounds` are that of the ask, and the one that the committee draws for. Asked by cost, or
+        for a strategy that needs them, `costs` has what each costs. `labels` is
         called where a strategy reads what is held out of them.
         """
-        rng = derive_rng(self.seed, "ask", round)
+        rng = derive_rng(self.seed, "ask", rounds[0])
         maker = CandidateMaker(
             self.task, self.pool, self.strategy, self.seed, self.batch_size, self.calibration
         )
@@ -223,7 +215,7 @@ class Selector:
                 scores,
                 labelled=state.labelled,
                 pending=state.pending,
-                round=round,
+                round=rounds[1],
                 costs=costs,
                 labels=labels,
             )
@@ -256,18 +248,6 @@ class Selector:
             )
         except UnreadableSampleError as error:
             raise to_skip(error, error.skipped) from error
-
-
-def _draws_by_round(task: Any) -> bool:
-    if not provides(task, StartsRounds):
-        return False
-    if provides(task, DrawsByRound):
-        return bool(task.draws_by_round)
-    if not hasattr(task, "committee"):
-        return True
-    committee = task.committee
-    says = committee.draws_by_round if provides(committee, DrawsByRound) else True
-    return committee is not None and bool(says)
 
 
 def given_scores(scores: Any, pool: Pool) -> Any:

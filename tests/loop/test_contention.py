@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 import altasks as al
-from altasks.loop.query_maker import QueryMaker
 
 Data = tuple[dict[str, Any], dict[str, str]]
 
@@ -67,7 +67,7 @@ def test_scores_of_a_model_are_made_once(contended: Any) -> None:
     query = loop.ask(3)
     assert query.round == 8
     assert whole(passes) < 1.2
-    assert "scored_for_round" in loop.store.asks()[8]
+    assert "scored_for_round" not in loop.store.asks()[8]  # every round draws the same
 
 
 def test_what_was_asked_is_what_an_ask_alone_would_have_given(
@@ -83,12 +83,13 @@ def test_what_was_asked_is_what_an_ask_alone_would_have_given(
     assert alone.ask(3).ids == query.ids
 
 
-def test_a_committee_that_draws_by_the_round_scores_at_most_twice(contended: Any) -> None:
+def test_a_committee_that_draws_by_the_round_scores_once_too(contended: Any) -> None:
     rounds: list[int] = []
     loop, passes = contended(6, start_round=lambda _, number: rounds.append(number))
-    loop.ask(3)
-    assert list(dict.fromkeys(rounds))[:2] == [2, 3]
-    assert whole(passes) < QueryMaker.PASSES + 0.4
+    assert loop.ask(3).round == 8
+    assert set(rounds) == {2}  # the draws of the first ask after the fit
+    assert whole(passes) < 1.2
+    assert loop.store.asks()[8]["scored_for_round"] == 2
 
 
 @pytest.mark.parametrize("says", [{"draws_by_round": False}, {"committee": None}])
@@ -105,12 +106,70 @@ def test_other_scores_after_a_fit(contended: Any, worker: ModuleType) -> None:
     assert loop.store.asks()[query.round]["fit"] == 2
 
 
-def test_without_a_race_each_ask_has_draws_of_its_own(contended: Any) -> None:
+def test_asks_after_one_fit_share_its_scores(contended: Any, worker: ModuleType) -> None:
     rounds: list[int] = []
-    loop, _ = contended(0, start_round=lambda _, number: rounds.append(number))
-    for _ in range(2):
+    loop, passes = contended(0, start_round=lambda _, number: rounds.append(number))
+    asked = [loop.ask(2).ids for _ in range(3)]
+    assert set(rounds) == {2}
+    assert whole(passes) < 1.2
+    assert len({name for ids in asked for name in ids}) == 6
+    assert "scored_for_round" not in loop.store.asks()[2]
+    assert [loop.store.asks()[number]["scored_for_round"] for number in (3, 4)] == [2, 2]
+    loop.tell(dict.fromkeys(asked[0], "red"))
+    loop.fit()
+    loop.ask(2)
+    assert set(rounds) == {2, 5}
+    assert 1.5 < whole(passes) < 2.2
+
+
+def test_a_restart_between_two_asks_changes_nothing(
+    worker: ModuleType, data: Data, tmp_path: Path
+) -> None:
+    found = []
+    for restarts in (False, True):
+        url = f"sqlite:///{tmp_path}/{restarts}.db"
+        options: dict[str, Any] = {"store": url, "progress": False, "seed": 3}
+        loop = al.ActiveLoop(worker.VectorTask(), data[0], **options)
+        loop.tell({name: data[1][name] for name in loop.ask(9).ids})
+        loop.fit()
+        asked = [loop.ask(2).ids]
+        if restarts:
+            loop.close()
+            loop = al.ActiveLoop(worker.VectorTask(), data[0], **options)
+        asked.append(loop.ask(2).ids)
+        found.append(asked)
+    assert found[0] == found[1]
+
+
+def test_a_bigger_budget_after_a_smaller_one_scores_what_is_missing(
+    contended: Any,
+) -> None:
+    loop, passes = contended(0)
+    with pytest.warns(al.errors.OverBudgetWarning):
+        loop.ask(cost=2)
+    first = whole(passes)
+    assert 0 < first < 1
+    loop.ask(2)  # the dear ones had no scores
+    assert whole(passes) > first + 0.9
+    for _ in range(3):
         loop.ask(2)
-    assert list(dict.fromkeys(rounds)) == [2, 3]
+    assert whole(passes) < first + 1.4
+
+
+def test_a_model_that_is_trained_elsewhere_is_scored_each_time(data: Data) -> None:
+    class Elsewhere:
+        default_acquisition = "entropy"
+        certain = "a"
+
+        def predict(self, samples: Any) -> al.Categorical:
+            return al.Categorical([[0.5, 0.5] if x != self.certain else [1, 0] for x in samples])
+
+    task = Elsewhere()
+    loop = al.ActiveLoop(task, {"one": "a", "two": "b"}, progress=False)
+    assert loop.ask(1).ids == ["two"]
+    loop.skip(["two"])
+    task.certain = "b"
+    assert loop.ask(1).scores[0] == pytest.approx(0.6931, abs=1e-3)
 
 
 def test_committees_say_whether_they_draw(worker: ModuleType) -> None:

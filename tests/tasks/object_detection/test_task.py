@@ -660,7 +660,7 @@ def test_views_and_copies_see_an_image_that_was_opened_once(model):
     image = yolo_nets.photographs(1)[0]
     options = {"imgsz": 128, "conf": 0.001, "max_det": 6}
     for task in (
-        al.ObjectDetection(model, committee=BoxViews(scales=(0.5,)), **options),
+        al.ObjectDetection(model, committee=al.BoxViews(scales=(0.5,)), **options),
         al.ObjectDetection(committee=al.Ensemble([model, model]), **options),
     ):
         opened = task.open_sample(image)
