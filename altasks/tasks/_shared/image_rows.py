@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
+from altasks.data.images import is_encoded
+from altasks.tasks._shared.coming_rows import ComingRows
 from altasks.tasks._shared.images import ImageReader
 
 #: Training images that don't change from epoch to epoch are kept, up to so many bytes of them.
@@ -36,6 +38,12 @@ class ImageRows(Sequence[Mapping[str, Any]]):
         self._augment = augment
         self._kept: dict[int, Tensor] = {}
         self._left = 0 if augment else KEPT
+        encoded = any(map(is_encoded, samples))
+        self._coming = ComingRows(
+            self._opened,
+            workers=reader.workers if encoded else 0,
+            limit=reader.limit(whole=augment is not None),
+        )
 
     def __len__(self) -> int:
         """Return how many there are."""
@@ -60,11 +68,20 @@ class ImageRows(Sequence[Mapping[str, Any]]):
             for ticket, target in zip(tickets, self._targets, strict=True)
         ]
 
+    def expect(self, order: Sequence[int]) -> None:
+        """Read these rows ahead, those aside whose pixels are kept."""
+        self._coming.expect([row for row in order if row not in self._kept])
+
+    def _opened(self, row: int) -> Any:
+        if self._augment is not None:
+            return self._reader.open(self._samples[row], row)
+        return self._reader.opened(self._samples[row], row)
+
     def __getitem__(self, row: Any) -> Any:
         """Return a row as the collator takes it."""
         pixels = self._kept.get(row)
         if pixels is None:
-            image = self._reader.open(self._samples[row], row)
+            image = self._coming.take(row)
             if self._augment is not None:
                 image = self._augment(image)
             pixels = self._reader.pixels(image, row)

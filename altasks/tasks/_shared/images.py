@@ -23,6 +23,10 @@ from altasks.tasks._shared.checkpoints import is_local, quiet
 
 #: The channels' means and standard deviations that most pretrained networks were trained with.
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+#: How many images are read ahead that were made small.
+AHEAD = 32
+#: Held while an image processor works: nobody says that one may be used by several threads.
+_TRANSFORMING = threading.Lock()
 
 
 class PixelNet(nn.Module):
@@ -129,7 +133,6 @@ class ImageReader:
         self.mode = mode
         self.at_least = at_least
         self.workers = workers
-        self._transforming = threading.Lock()
 
     def open(self, sample: Any, row: int) -> Any:
         """Return the sample as an upright PIL image."""
@@ -147,7 +150,7 @@ class ImageReader:
             return OpenedPixels(image=self.transform.resized(self.open(sample, row)))
         if isinstance(self.transform, Processed):
             image = self.open(sample, row)
-            with self._transforming:
+            with _TRANSFORMING:
                 return OpenedPixels(pixels=self.pixels(image, row))
         return sample
 
@@ -208,23 +211,28 @@ class ImageReader:
         if bad:
             raise all_unreadable(bad)
 
+    def limit(self, *, whole: bool = False) -> int:
+        """Return how many images may be read ahead: a few, where they are kept whole."""
+        own = not isinstance(self.transform, ToPixels | Processed)
+        return 2 * max(1, self.workers) if own or whole else AHEAD
+
+    def opened(self, sample: Any, row: int) -> Any:
+        """Return a sample read on any thread: small where that may be done, else whole."""
+        made = self.open_ahead(sample, row)
+        return made if isinstance(made, OpenedPixels) else self.open(sample, row)
+
     def _ahead(self, samples: Sequence[Any], rows: Sequence[int]) -> Iterator[Any]:
         """Yield the images of some rows, or the errors instead, the next ones read meanwhile."""
-        own = not isinstance(self.transform, ToPixels | Processed)
 
         def opened(row: int) -> Any:
-            sample = samples[row]
             try:
-                if isinstance(sample, OpenedPixels):
-                    return sample
-                return self.open(sample, row) if own else self.open_ahead(sample, row)
+                return self.opened(samples[row], row)
             except UnreadableSampleError as error:
                 return error
 
         # Images that are decoded already gain nothing from threads.
         workers = self.workers if any(is_encoded(samples[row]) for row in rows) else 0
-        # Small ones a batch ahead; of those that are yet to be made small, a few.
-        return ahead(opened, rows, workers=workers, limit=2 * max(1, workers) if own else 32)
+        return ahead(opened, rows, workers=workers, limit=self.limit())
 
     def check(self, samples: Sequence[Any]) -> None:
         """Look at the head of each file, before any training.

@@ -21,6 +21,7 @@ from altasks._internal.extras import require
 from altasks._internal.random import derive_seed, isolated
 from altasks.committees.modes import every_mode_restored
 from altasks.errors import invalid
+from altasks.tasks._shared.coming_rows import ReadsAhead, announce
 from altasks.tasks._shared.frozen.part import FrozenPart
 
 # The output_dir of a TrainingArguments for which nobody named one.
@@ -245,6 +246,8 @@ def train(
         denormals_flushed(settings.device),
     ):
         kind = transformers.Trainer if penalty is None else _penalised(transformers, penalty)
+        if isinstance(rows, ReadsAhead):
+            kind = _reading_ahead(kind)
         trainer = kind(
             model=model,
             args=settings,
@@ -261,6 +264,9 @@ def train(
         try:
             trainer.train()
         finally:
+            for some in (rows, valid):
+                if isinstance(some, ReadsAhead):
+                    some.expect([])  # a fit may end within an epoch
             _let_go(trainer, model, own_forward)
     model.to(device)
 
@@ -292,6 +298,23 @@ def _penalised(transformers: Any, penalty: Callable[[], Tensor]) -> Any:
             return (loss, outputs) if return_outputs else loss
 
     return PenalisedTrainer
+
+
+def _reading_ahead(kind: Any) -> Any:
+    """Return a Trainer that tells its data sets in which order it will take their rows."""
+
+    class ReadingAheadTrainer(kind):  # type: ignore[misc]
+        def get_train_dataloader(self) -> Any:
+            loader = super().get_train_dataloader()
+            announce(loader, self.train_dataset)
+            return loader
+
+        def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+            loader = super().get_eval_dataloader(eval_dataset)
+            announce(loader, self.eval_dataset if eval_dataset is None else eval_dataset)
+            return loader
+
+    return ReadingAheadTrainer
 
 
 def _alone(settings: Any) -> bool:

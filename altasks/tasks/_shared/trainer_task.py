@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.transfer import to_device
 from altasks.committees.base import Committee, CommitteeLogits, Network, TrainedCommittee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.head import draw_once, find_head
@@ -87,7 +88,7 @@ class TrainerTask(TrainedTask):
 
     def _moved(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return inputs on the model's device, floats in its type if that is of 16 bits."""
-        moved = {name: values.to(self.device) for name, values in inputs.items()}
+        moved = {name: to_device(values, self.device) for name, values in inputs.items()}
         if half := half_type(self.model):
             moved = {
                 name: values.to(half) if values.is_floating_point() else values

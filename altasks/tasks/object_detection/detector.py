@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from altasks._internal.extras import require
+from altasks._internal.transfer import to_device
 from altasks.tasks.object_detection.box_embeddings import box_embeddings
 from altasks.tasks.object_detection.ultralytics_guard import PURPOSE, isolated_ultralytics, load
 
@@ -78,7 +79,8 @@ class Detector:
             max_det: the most boxes of an image.
         """
         with torch.inference_mode():
-            batch = torch.from_numpy(images).to(self._device).permute(0, 3, 1, 2).contiguous()
+            batch = to_device(torch.from_numpy(images), self._device)
+            batch = batch.permute(0, 3, 1, 2).contiguous()
             output, raw = self._run(batch.float().div_(255))[:2]  # output: B x 4 + C x anchors
             maps = raw.get("one2many", raw)["feats"]
             features = torch.cat([part.float().mean((2, 3)) for part in maps], 1)  # B x d

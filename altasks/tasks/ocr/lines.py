@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.data.images import image_size, open_image
+from altasks._internal.ahead import ahead, default_workers
+from altasks.data.images import image_size, is_encoded, open_image
 from altasks.errors import UnreadableSampleError, invalid
 from altasks.tasks.ocr.crnn import CRNN, STRIDE, steps_of
 
@@ -34,18 +35,23 @@ def open_lines(samples: Sequence[Any]) -> list[Image]:
     Raises:
         UnreadableSampleError: naming every sample that can't be opened, or has no pixel.
     """
-    images = []
-    unreadable: dict[int, str] = {}
-    for row, sample in enumerate(samples):
+
+    def opened(row: int) -> Image | str:
         try:
-            image = open_image(sample, row=row)
+            image = open_image(samples[row], row=row)
         except UnreadableSampleError as error:
-            unreadable[row] = error.rows.get(row, str(error))
-            continue
-        if 0 in image.size:
-            unreadable[row] = "an image of {} x {} pixels".format(*image.size)
-            continue
-        images.append(image)
+            return error.rows.get(row, str(error))
+        return "an image of {} x {} pixels".format(*image.size) if 0 in image.size else image
+
+    images: list[Image] = []
+    unreadable: dict[int, str] = {}
+    workers = default_workers() if any(map(is_encoded, samples)) else 0
+    found = ahead(opened, range(len(samples)), workers=workers, limit=32)
+    for row, image in enumerate(found):
+        if isinstance(image, str):
+            unreadable[row] = image
+        else:
+            images.append(image)
     if unreadable:
         raise unreadable_lines(unreadable)
     return images

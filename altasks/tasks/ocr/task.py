@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 from torch import Tensor, nn
 
+from altasks._internal.ahead import default_workers
 from altasks._internal.numbers import require_whole
 from altasks._internal.settings import write_settings
 from altasks.abilities import Embeds, StartsRounds, provides
@@ -205,6 +206,19 @@ class OCR:
         if unreadable:
             raise unreadable_lines(dict(sorted(unreadable.items())))
         return result
+
+    @property
+    def workers(self) -> int:
+        """How many threads open lines while others are read: one a processor, at most 4."""
+        return default_workers()
+
+    def open_sample(self, sample: Any) -> Image:
+        """Return a line as an upright RGB image, which `predict` and `embed` take in its place.
+
+        Raises:
+            UnreadableSampleError: if it can't be opened, or has no pixel.
+        """
+        return open_lines([sample])[0]
 
     def predict(self, samples: Sequence[Any]) -> Transcripts:
         """Return the committee's readings, with log probabilities if every member has them.

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from altasks._internal.ahead import default_workers
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows
 from altasks.data.images import image_size
@@ -23,7 +24,9 @@ class ImageInputs:
 
     def __init__(self, processor: Any) -> None:
         self.processor = processor
-        self._reader = ImageReader(Processed(processor), "RGB", at_least=None, workers=0)
+        self._reader = ImageReader(
+            Processed(processor), "RGB", at_least=None, workers=default_workers()
+        )
 
     def check(self, samples: Sequence[Any]) -> None:
         """Refuse samples whose head, of a file, shows no image.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.data.images import image_size, open_image
+from altasks.data.images import image_size, open_image, pixels_of
 from altasks.data.masks.regions import ImageRegion
 from altasks.errors import UnreadableSampleError, describe_fault, invalid
 
@@ -39,11 +39,11 @@ def read_raster(sample: Any, channels: int, *, row: int = 0) -> np.ndarray:
     """
     source = picture_of(sample)
     if channels in (1, 3):
-        image = np.asarray(open_image(source, mode="RGB" if channels == 3 else "L", row=row))
+        image = pixels_of(open_image(source, mode="RGB" if channels == 3 else "L", row=row))
         return image if channels == 3 else image[:, :, None]
     array = _array_of(source)
     if array is None and channels == 4:
-        return np.asarray(open_image(source, mode="RGBA", row=row))
+        return pixels_of(open_image(source, mode="RGBA", row=row))
     if array is None or array.ndim != 3 or array.shape[2] != channels or 0 in array.shape:
         shown = type(source).__name__ if array is None else f"shape {list(array.shape)}"
         raise _unreadable(f"an array [H, W, {channels}]", shown, row)

@@ -41,7 +41,7 @@ from altasks.tasks.segmentation.regions import (
 )
 from altasks.tasks.segmentation.settings import fit_arguments, weights_of_stages, windows
 from altasks.tasks.segmentation.tiled_inference import Passes
-from altasks.tasks.segmentation.training_rows import MaskCollator, training_rows
+from altasks.tasks.segmentation.training_rows import MaskCollator, MaskRows, training_rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -420,9 +420,10 @@ class Segmentation(TrainedTask):
     def _rows(
         self, samples: Sequence[Any], labels: Sequence[Any], weights: Sequence[float] | None
     ) -> Any:
-        return training_rows(
+        rows = training_rows(
             samples, labels, weights, reader=self._reader, channels=self.channels, crop=self.crop
         )
+        return MaskRows(rows, self.channels)
 
     def _arguments(self, samples: int) -> Any:
         return fit_arguments(self.training_args, samples)

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks.tasks.segmentation.rasters import Normaliser, read_raster
+from altasks._internal.ahead import ahead
+from altasks._internal.transfer import to_device
+from altasks.data.images import is_encoded
+from altasks.tasks.segmentation.rasters import Normaliser, picture_of, read_raster
 from altasks.tasks.segmentation.tiles import Tile, cut, edges, strips
 
 
@@ -88,8 +91,14 @@ class Passes:
         self, samples: Sequence[Any], wanted: Callable[[int, Tile], bool] | None = None
     ) -> Iterator[tuple[int, Tile, Tensor]]:
         """Yield (which image, tile, window `[channels, h, w]`), as `pieces` runs them."""
-        for index, sample in enumerate(samples):
-            image = read_raster(sample, self.channels, row=index)
+
+        def read(index: int) -> np.ndarray:
+            return read_raster(samples[index], self.channels, row=index)
+
+        # One image ahead: they may be large. Those that are decoded already gain nothing.
+        workers = 1 if any(is_encoded(picture_of(sample)) for sample in samples) else 0
+        images = ahead(read, range(len(samples)), workers=workers, limit=1)
+        for index, image in enumerate(images):
             height, width = image.shape[:2]
             for tile in cut(
                 height, width, tile=self.tile, overlap=self.overlap, stride=self.stride
@@ -110,7 +119,7 @@ class Passes:
         maps: Callable[[Tensor, Tile], Sequence[Tensor]],
         rows: int | None,
     ) -> Iterator[Piece]:
-        windows = torch.stack([window for _, _, window in waiting]).to(self.device)
+        windows = to_device(torch.stack([window for _, _, window in waiting]), self.device)
         members = maps(windows, waiting[0][1])
         for place, (index, tile, _) in enumerate(waiting):
             edge = None

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from altasks._internal.ahead import default_workers
 from altasks._internal.random import derive_rng
+from altasks.data.images import is_encoded
 from altasks.data.masks.masks import IGNORED, MaskReader, encode_mask
 from altasks.data.masks.regions import ImageRegion
 from altasks.errors import invalid
+from altasks.tasks._shared.coming_rows import ComingRows
 from altasks.tasks.segmentation.rasters import Normaliser, picture_of, raster_size, read_raster
 
 
@@ -26,12 +30,45 @@ class Row:
         label: its mask; of known regions, one of them all.
         weight: how much it counts.
         row: which of the samples it is, or the first of its regions, for errors.
+        image: returns the sample as it was read ahead, `[H, W, channels]`; None: it wasn't.
     """
 
     sample: Any
     label: Any = field(repr=False)
     weight: float | None
     row: int = 0
+    image: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+
+
+class MaskRows(Sequence[Row]):
+    """The rows of a training set, their images read ahead in the order they are taken.
+
+    Args:
+        rows: one for each image.
+        channels: of an image.
+    """
+
+    def __init__(self, rows: Sequence[Row], channels: int) -> None:
+        self._rows = list(rows)
+        self._channels = channels
+        encoded = any(is_encoded(row.sample) for row in self._rows)
+        self._coming = ComingRows(self._read, workers=default_workers() if encoded else 0, limit=4)
+
+    def _read(self, place: int) -> np.ndarray:
+        row = self._rows[place]
+        return read_raster(row.sample, self._channels, row=row.row)
+
+    def expect(self, order: Sequence[int]) -> None:
+        """Read these rows ahead."""
+        self._coming.expect(order)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._rows)
+
+    def __getitem__(self, place: Any) -> Any:
+        """Return a row whose image the collator takes when its turn comes: few are in memory."""
+        return replace(self._rows[place], image=partial(self._coming.take, place))
 
 
 def training_rows(
@@ -153,7 +190,10 @@ class MaskCollator:
         return batch
 
     def _pair(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
-        image = read_raster(row.sample, self.channels, row=row.row)
+        if row.image is None:
+            image = read_raster(row.sample, self.channels, row=row.row)
+        else:
+            image = row.image()
         mask = self.reader.read(row.label, image.shape[:2])
         if self.augment is not None:
             image, mask = self._augmented(image, np.where(mask == IGNORED, self.reader.void, mask))

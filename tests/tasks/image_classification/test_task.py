@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import threading
+import time
 import warnings
 
 import numpy as np
@@ -487,6 +489,40 @@ def test_what_is_not_augmented_is_read_once(images, names, monkeypatch):
     opened.clear()
     task.fit(images, names, seed=0)
     assert len(opened) == 12 + 7  # five fit into what may be kept
+
+
+@pytest.mark.parametrize("augmented", [False, True])
+def test_a_fit_that_reads_ahead_learns_the_same(images, names, augmented, monkeypatch):
+    """Files are decoded on threads; what draws at random does so in the caller's, in turn."""
+    from altasks.tasks._shared import images as _images
+
+    def shifted(image):
+        from PIL import ImageChops
+
+        return ImageChops.offset(image, int(torch.randint(0, 9, ()).item()))
+
+    threads = set()
+    original = _images.open_image
+    monkeypatch.setattr(
+        _images,
+        "open_image",
+        lambda *args, **kw: threads.add(threading.current_thread().name) or original(*args, **kw),
+    )
+    found = []
+    for workers in (0, 1, 3):
+        threads.clear()
+        task = make_cnn(workers=workers, augment=shifted if augmented else None)
+        task.fit(images, names, seed=3, valid=(images[:4], names[:4]))
+        ahead = {name for name in threads if name.startswith("altasks-ahead")}
+        assert bool(ahead) == bool(workers)
+        found.append(task.predict(images))
+        assert task.evaluate(images, names)
+    assert same_prediction(found[0], found[1])
+    assert same_prediction(found[0], found[2])
+    deadline = time.monotonic() + 10
+    while any(one.name.startswith("altasks-ahead") for one in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_damaged_file_is_named_before_or_while_training(images, names, tmp_path):
