@@ -90,8 +90,8 @@ def from_dataset(dataset: Any, chosen: ColumnNames) -> Rows:
         row = dataset[position]
         return row if chosen.text is None else row[chosen.text]
 
-    plain = chosen.text is not None and getattr(dataset.features[chosen.text], "dtype", "")
-    return Rows(ids, fetch, chosen.id is None, labels, cheap=plain in ("string", "large_string"))
+    kind = "" if chosen.text is None else getattr(dataset.features[chosen.text], "dtype", "")
+    return Rows(ids, fetch, chosen.id is None, labels, cheap=kind in ("string", "large_string"))
 
 
 def _inner(feature: Any) -> Any:

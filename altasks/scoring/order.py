@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Survey:
         except TypeError:
             raise invalid("group_key", "None or a key of a dict", repr(key)) from None
 
-    def batches(self) -> Iterator[tuple[np.ndarray, list[Any]]]:
+    def batches(self) -> Generator[tuple[np.ndarray, list[Any]], None, None]:
         """Yield rows to predict together, and their samples, without those that can't be read."""
         if not self._late:
             order = self._in_order(self._sizes, self._leaders)

@@ -145,11 +145,11 @@ class TaskSuite:
         self, make_task: Callable[[], Any], samples: Sequence[Any]
     ) -> None:
         """What `open_sample` returns says the same as the sample, and stays as it is."""
-        task = make_task()
-        if not provides(task, OpensSamples):
+        task = opener = make_task()
+        if not provides(opener, OpensSamples):
             return
-        assert task.workers >= 0
-        opened = [task.open_sample(sample) for sample in samples]
+        assert opener.workers >= 0
+        opened = [opener.open_sample(sample) for sample in samples]
         for _ in range(2):
             assert same_prediction(task.predict(samples), task.predict(opened))
         mixed = [*opened[:1], *samples[1:]]

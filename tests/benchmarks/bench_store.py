@@ -69,7 +69,8 @@ def build(path: Path, samples: int, labels: int) -> None:
     from altasks.loop.base import AskedSample
 
     pool = pool_of(samples)
-    names = [list(pool)[i] for i in np.random.default_rng(0).permutation(samples)[:labels].tolist()]
+    every = list(pool)
+    names = [every[i] for i in np.random.default_rng(0).permutation(samples)[:labels].tolist()]
     asked = names[: labels // 2]
     with al.ActiveLoop(Cheap(), pool, store=path, progress=False) as loop:
         for number, start in enumerate(range(0, len(asked), 100), 1):

@@ -264,7 +264,8 @@ def train(
         try:
             trainer.train()
         finally:
-            for some in (rows, valid):
+            sets: list[Any] = [rows, valid]
+            for some in sets:
                 if isinstance(some, ReadsAhead):
                     some.expect([])  # a fit may end within an epoch
             _let_go(trainer, model, own_forward)

@@ -48,7 +48,8 @@ def write_dataset(
         except UnreadableSampleError as error:
             return error
         image.save(images / f"{row:06d}.png", compress_level=1)
-        return image.size
+        size: tuple[int, int] = image.size
+        return size
 
     checked = []
     unreadable: dict[int, UnreadableSampleError] = {}

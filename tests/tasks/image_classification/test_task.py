@@ -492,7 +492,7 @@ def test_what_is_not_augmented_is_read_once(images, names, monkeypatch):
 
 
 @pytest.mark.parametrize("augmented", [False, True])
-def test_a_fit_that_reads_ahead_learns_the_same(images, names, augmented, monkeypatch):
+def test_a_fit_that_reads_ahead_learns_the_same(folder, augmented, monkeypatch):
     """Files are decoded on threads; what draws at random does so in the caller's, in turn."""
     from altasks.tasks._shared import images as _images
 
@@ -501,6 +501,8 @@ def test_a_fit_that_reads_ahead_learns_the_same(images, names, augmented, monkey
 
         return ImageChops.offset(image, int(torch.randint(0, 9, ()).item()))
 
+    files = sorted(folder.rglob("*.*"))
+    names = [file.parent.name for file in files]
     threads = set()
     original = _images.open_image
     monkeypatch.setattr(
@@ -512,11 +514,11 @@ def test_a_fit_that_reads_ahead_learns_the_same(images, names, augmented, monkey
     for workers in (0, 1, 3):
         threads.clear()
         task = make_cnn(workers=workers, augment=shifted if augmented else None)
-        task.fit(images, names, seed=3, valid=(images[:4], names[:4]))
+        task.fit(files, names, seed=3, valid=(files[:4], names[:4]))
         ahead = {name for name in threads if name.startswith("altasks-ahead")}
         assert bool(ahead) == bool(workers)
-        found.append(task.predict(images))
-        assert task.evaluate(images, names)
+        found.append(task.predict(files))
+        assert task.evaluate(files, names)
     assert same_prediction(found[0], found[1])
     assert same_prediction(found[0], found[2])
     deadline = time.monotonic() + 10
