@@ -661,7 +661,9 @@ def test_views_and_copies_see_an_image_that_was_opened_once(model):
     options = {"imgsz": 128, "conf": 0.001, "max_det": 6}
     for task in (
         al.ObjectDetection(model, committee=al.BoxViews(scales=(0.5,)), **options),
-        al.ObjectDetection(committee=al.Ensemble([model, model]), **options),
+        al.ObjectDetection(
+            committee=al.Ensemble([model, yolo_nets.yolo("yolo11n.yaml")]), **options
+        ),
     ):
         opened = task.open_sample(image)
         assert same_prediction(task.predict([image]), task.predict([opened]))
