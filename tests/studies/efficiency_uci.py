@@ -40,6 +40,11 @@ MEASURED = (
     "altasks.predictions.normal",
     *(f"altasks.strategies.{part}" for part in ("lcmd", "max_det", "random", "top_k")),
 )
+#: What the arms of herding run besides.
+HERDING = tuple(
+    f"altasks.strategies.{part}"
+    for part in ("_coverage", "_lazy_greedy", "_radius", "max_herding", "uncertainty_herding")
+)
 #: Raise it when this file or `Regression` changes what is measured.
 VERSION = 1
 UCI = ("concrete", "energy", "kin8nm", "power-plant")
@@ -151,6 +156,7 @@ def run(data: Data, setting: dict[str, Any], arm: str, seed: int) -> dict[str, A
 
 def config(name: str, setting: dict[str, Any], arm: str, seed: int) -> dict[str, Any]:
     """Return what a run is the result of."""
+    herding = {"herding": code_version(*HERDING)} if "herding" in arm else {}
     return {
         "study": "uci/efficiency",
         "set": name,
@@ -158,6 +164,7 @@ def config(name: str, setting: dict[str, Any], arm: str, seed: int) -> dict[str,
         "seed": seed,
         **setting,
         "version": VERSION,
+        **herding,
     }
 
 
