@@ -51,15 +51,15 @@ def kmeans(
     """
     if not len(points):
         return torch.empty(0, dtype=torch.int64, device=points.device)
-    points = points - points.mean(0)
-    few, many = (points[: rows * clusters] for rows in ROWS_PER_CENTRE)
+    mean = points.mean(0)
+    few, many = (points[: rows * clusters] - mean for rows in ROWS_PER_CENTRE)
     centres = _seed(few, clusters, rng)
     if len(few) < len(many):
         centres, _ = _lloyd(few, centres, iterations[0])
         centres, labels = _lloyd(many, centres, iterations[1])
     else:
         centres, labels = _lloyd(many, centres, sum(iterations))
-    return labels if len(many) == len(points) else assign(points, centres)
+    return labels if len(many) == len(points) else assign(points, centres, mean)
 
 
 def best_kmeans(points: Tensor, clusters: int, rng: np.random.Generator, restarts: int) -> Tensor:
@@ -89,12 +89,16 @@ def _lloyd(points: Tensor, centres: Tensor, iterations: int) -> tuple[Tensor, Te
     return centres, labels
 
 
-def assign(points: Tensor, centres: Tensor) -> Tensor:
-    """Return the nearest centre of each point, `[N]`; the first of equally near ones."""
+def assign(points: Tensor, centres: Tensor, origin: Tensor | None = None) -> Tensor:
+    """Return the nearest centre of each point, `[N]`; the first of equally near ones.
+
+    `origin` is taken off the points first, a block at a time, so that no copy of all is made.
+    """
     norms = (centres * centres).sum(1)
     labels = torch.empty(len(points), dtype=torch.int64, device=points.device)
     for part in blocks(len(points), len(centres), tile=ASSIGN_TILE):
-        labels[part] = torch.addmm(norms, points[part], centres.T, alpha=-2).argmin(1)
+        block = points[part] if origin is None else points[part] - origin
+        labels[part] = torch.addmm(norms, block, centres.T, alpha=-2).argmin(1)
     return labels
 
 
@@ -137,3 +141,10 @@ def _means(points: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
     sums = torch.zeros_like(centres).index_add_(0, labels, points)
     counts = torch.bincount(labels, minlength=len(centres)).to(points.dtype)
     return torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
+
+
+def means(points: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean of each cluster that has points, in the order of the labels."""
+    found, places = labels.unique(return_inverse=True)
+    empty = torch.zeros((len(found), points.shape[1]), dtype=points.dtype, device=points.device)
+    return _means(points, places, empty)

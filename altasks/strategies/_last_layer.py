@@ -6,7 +6,7 @@ probabilities to be the softmax (or, for independent labels, the sigmoid) of its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,44 @@ import torch
 from torch import Tensor
 
 from altasks.errors import invalid
-from altasks.strategies._arrays import read_finite
+from altasks.strategies._arrays import BLOCK, blocks, read_finite
+from altasks.strategies.base import Candidates
 
 #: How far a row may be from summing to 1: what rounding to bfloat16 can do.
 SUMS_TO_ONE = 1e-2
 
+#: Of more candidates, so many drawn ones may be picked: each costs dozens of numbers of memory.
+CONSIDERED = 100_000
+
 #: Probabilities below are taken for this much where their logarithm is read.
 LEAST = 1e-30
+
+
+def considered(order: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows that may be picked, and the others: `CONSIDERED` drawn ones, at least 2 n.
+
+    A greedy algorithm that looks at a drawn part of the candidates loses little (Mirzasoleiman et
+    al. 2015, "Lazier than lazy greedy"): that none of the best hundred of a million is among
+    100,000 drawn ones has a probability of 0.9^100 = 3e-5.
+
+    Args:
+        order: all rows, in the order of a hash.
+        n: how many will be picked.
+    """
+    few, rest = np.split(order, [max(CONSIDERED, 2 * n)])
+    return few, rest
+
+
+def blocks_of(
+    candidates: Candidates, rows: np.ndarray, *, bias: bool, probs: bool
+) -> Iterator[tuple[Tensor, Tensor | None, np.ndarray]]:
+    """Yield inputs, probabilities (None unless wanted) and rows, a block of `rows` at a time."""
+    assert candidates.embeddings is not None
+    for part in blocks(len(rows), candidates.embeddings.shape[1], BLOCK // 4):
+        some, ids = rows[part], candidates.ids
+        inputs = read_inputs(candidates.embeddings, some, ids, "embeddings", bias=bias)
+        found = read_probs(candidates.mean_probs, some, ids, inputs) if probs else None
+        yield inputs, found, some
 
 
 def read_inputs(

@@ -10,6 +10,8 @@ from altasks.strategies._arrays import Ties
 
 #: How many of the largest bounds are watched together, at least.
 FRONT = 2048
+#: How many of the bounds in the front are put in order first.
+_PART = 1024
 
 
 def lazy_greedy(
@@ -110,15 +112,32 @@ def _look(
     known = np.full(len(rows), -np.inf)
     best = -np.inf
     stale = np.flatnonzero(bounds > -np.inf)
-    count = first
+    count, part = first, max(first, _PART)
     while len(stale):
-        order = np.arange(min(count, len(stale)))
-        if len(stale) > count and np.isfinite(bounds[stale]).any():
-            order = np.argpartition(-bounds[stale], count - 1)[:count]
-        some = stale[order]
-        known[some], bounds[some] = gains(rows[some])
-        best = max(best, float(known[some].max()))
-        stale = np.delete(stale, order)
+        # The largest bounds are put in order a part at a time, each twice as long as the one
+        # before: to look for the largest again at every call would cost the square of the front.
+        order = _largest(bounds[stale], part)
+        some, start = stale[order], 0
+        while start < len(some):
+            now = some[start : start + count]
+            now = now[bounds[now] >= best - equal]
+            if not len(now):
+                return known  # the bounds only go down from here
+            known[now], bounds[now] = gains(rows[now])
+            best = max(best, float(known[now].max()))
+            start, count = start + count, min(2 * count, size)
+        left = np.ones(len(stale), dtype=bool)
+        left[order] = False
+        stale = stale[left]
         stale = stale[bounds[stale] >= best - equal]
-        count = min(2 * count, size)
+        part *= 2
     return known
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the `count` largest values, largest first, equals by their place."""
+    places = np.arange(len(values))
+    if len(values) > count and np.isfinite(values).any():
+        places = np.sort(np.argpartition(-values, count - 1)[:count])
+    ordered: np.ndarray = places[np.argsort(-values[places], kind="stable")]
+    return ordered

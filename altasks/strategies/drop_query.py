@@ -10,7 +10,14 @@ from torch import Tensor
 
 from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
-from altasks.strategies._arrays import Rows, blocks, hash_order, read_finite, squared_distances
+from altasks.strategies._arrays import (
+    BLOCK,
+    Rows,
+    blocks,
+    hash_order,
+    read_finite,
+    squared_distances,
+)
 from altasks.strategies._kmeans import kmeans
 from altasks.strategies._last_layer import exclusive, read_layer, read_probs
 from altasks.strategies.base import Candidates, check_request
@@ -94,43 +101,49 @@ class DropQuery:
             return []
         ids = candidates.ids
         order = hash_order(ids, rng)
-        points = read_finite(candidates.embeddings, order, ids, "embeddings").contiguous()
         if self.source == "layer":
-            differ = self._by_layer(candidates, points, order, rng)
+            differ = self._by_layer(candidates, order, rng)
         else:
             differ = _by_draws(candidates, order)
         # Largest share first, equal ones in the order of the hash.
         ranked = np.argsort(-differ, kind="stable")
         kept = ranked[: max(n, int((differ > DIFFER).sum()))]
-        rows = kept if len(kept) == n else kept[_middles(points[torch.from_numpy(kept)], n, rng)]
-        return [ids[i] for i in order[rows].tolist()]
+        if len(kept) > n:
+            kept = kept[_middles(_read(candidates, order[kept]), n, rng)]
+        return [ids[i] for i in order[kept].tolist()]
 
     def _by_layer(
-        self, candidates: Candidates, points: Tensor, order: np.ndarray, rng: np.random.Generator
+        self, candidates: Candidates, order: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
         """Return the share of passes that change the prediction, `[N]`, in the order of the hash.
 
         The undisturbed prediction is the layer's own, so that what the layer can't say of a
         committee's average counts for no disagreement.
         """
-        some = slice(max(_FIT_ROWS, _FIT_ROWS_PER_INPUT * points.shape[1]))
-        fitted_on = points[some].to(torch.float64)
+        assert candidates.embeddings is not None
+        inputs = candidates.embeddings.shape[1]
+        some = slice(max(_FIT_ROWS, _FIT_ROWS_PER_INPUT * inputs))
+        fitted_on = _read(candidates, order[some]).to(torch.float64)
         probs = read_probs(candidates.mean_probs, order[some], candidates.ids, fitted_on)
         one_class = exclusive(probs)
         ones = fitted_on.new_ones(len(fitted_on), int(self.bias))
         layer = read_layer(torch.cat((fitted_on, ones), 1), probs)  # (d or d + 1) x C
-        weights, offset = layer[: points.shape[1]], layer[points.shape[1] :].sum(0)
-        differ = np.empty(len(points))
-        width = self.passes * max(points.shape[1], layer.shape[1])
-        for part in blocks(len(points), width, _TILE):
-            block = points[part].to(torch.float64)[:, None]  # rows x 1 x d
+        weights, offset = layer[:inputs], layer[inputs:].sum(0)
+        differ = np.empty(len(order))
+        width = self.passes * max(inputs, layer.shape[1])
+        for part in blocks(len(order), width, _TILE):
+            block = _read(candidates, order[part]).to(torch.float64)[:, None]  # rows x 1 x d
             # Row by row, so that what is dropped of a row doesn't depend on the size of a block.
-            shape = (len(block), self.passes, points.shape[1])
+            shape = (len(block), self.passes, inputs)
             stays = torch.from_numpy(rng.random(shape, np.float32) >= self.p).to(block.device)
             there = _labels(block * stays / (1 - self.p) @ weights + offset, one_class, 0.0)
             whole = _labels(block @ weights + offset, one_class, 0.0)
             differ[part] = (there != whole).any(2).to(torch.float64).mean(1).cpu().numpy()
         return differ
+
+
+def _read(candidates: Candidates, rows: np.ndarray) -> Tensor:
+    return read_finite(candidates.embeddings, rows, candidates.ids, "embeddings").contiguous()
 
 
 def _by_draws(candidates: Candidates, order: np.ndarray) -> np.ndarray:
@@ -142,6 +155,7 @@ def _by_draws(candidates: Candidates, order: np.ndarray) -> np.ndarray:
     one_class: bool | None = None
     for part in blocks(len(order), draws.width, _TILE):
         rows = order[part]
+        _read(candidates, rows)  # to be checked: those that are not kept aren't read again
         members = draws.take(torch.from_numpy(rows).to(draws.device), torch.float64)
         average = read_probs(candidates.mean_probs, rows, ids, members)
         finite = torch.isfinite(members).flatten(1).all(1)
@@ -168,15 +182,17 @@ def _middles(points: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
     are made up for by the first rows that are left.
     """
     labels = kmeans(points, n, rng)
-    wide = (points - points.mean(0)).to(torch.float64)
+    mean = points.mean(0)
     sizes = torch.bincount(labels, minlength=n)
-    centres = wide.new_zeros(n, wide.shape[1]).index_add_(0, labels, wide)
+    centres = points.new_zeros((n, points.shape[1]), dtype=torch.float64)
+    for part in blocks(len(points), points.shape[1], BLOCK):
+        centres.index_add_(0, labels[part], (points[part] - mean).to(torch.float64))
     centres /= sizes.clamp(min=1)[:, None]
     turn = torch.argsort(sizes, descending=True, stable=True)[: int((sizes > 0).sum())]
     picks: list[int] = []
     left = torch.ones(len(points), dtype=torch.bool, device=points.device)
     while len(turn):
-        nearest = _nearest(wide, centres[turn], left)
+        nearest = _nearest(points, mean, centres[turn], left)
         waiting: list[int] = []
         for place, row in enumerate(nearest):
             if left[row]:
@@ -189,12 +205,12 @@ def _middles(points: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(picks, dtype=np.int64)
 
 
-def _nearest(points: Tensor, centres: Tensor, left: Tensor) -> list[int]:
+def _nearest(points: Tensor, mean: Tensor, centres: Tensor, left: Tensor) -> list[int]:
     """Return for each centre the row that is left and nearest to it, the first of equals."""
-    best = points.new_full((len(centres),), torch.inf)
+    best = centres.new_full((len(centres),), torch.inf)
     rows = torch.zeros(len(centres), dtype=torch.int64, device=points.device)
-    for part in blocks(len(points), len(centres)):
-        square = squared_distances(points[part], centres)
+    for part in blocks(len(points), max(centres.shape), BLOCK):
+        square = squared_distances((points[part] - mean).to(torch.float64), centres)
         square[~left[part]] = torch.inf
         least, place = square.min(0)
         closer = least < best

@@ -10,10 +10,13 @@ from torch import Tensor
 
 from altasks._internal.numbers import as_real, require_whole
 from altasks.errors import invalid
-from altasks.strategies._arrays import hash_order
+from altasks.strategies._arrays import blocks, hash_order
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
+    CONSIDERED,
     LEAST,
+    blocks_of,
+    considered,
     extend,
     read_inputs,
     read_probs,
@@ -32,6 +35,7 @@ Method = Literal["step", "refit"]
 
 #: How several are picked: one for each part of the pool, or the best as they come.
 Batch = Literal["cover", "best"]
+_INDEPENDENT = "Independent labels have no such class; use VarianceReduction('trace')."
 
 
 class ExpectedErrorReduction:
@@ -54,8 +58,9 @@ class ExpectedErrorReduction:
     The loss is averaged over `sample` drawn candidates. The first pick is the one of the largest
     reduction. The n best would be near-copies of it, so with `batch="cover"` each further pick adds
     the most to what the drawn candidates gain from the pick that serves each of them best;
-    `batch="best"` takes the n largest reductions all the same. Scores are not read. Picks don't
-    depend on the order of the pool, and equals are ordered by a seeded hash of the ids.
+    `batch="best"` takes the n largest reductions all the same. Of more than 100,000 candidates, so
+    many drawn ones may be picked. Scores are not read. Picks don't depend on the order of the pool,
+    and equals are ordered by a seeded hash of the ids.
 
     Args:
         method: see above.
@@ -66,7 +71,7 @@ class ExpectedErrorReduction:
         ridge: for `"refit"`: the weight of |W|^2 / 2 beside the sum of the cross-entropies.
         batch: `"cover"` or `"best"`, see above.
         sample: over how many candidates, m, the loss is averaged; None for all. N m numbers are
-            kept in memory.
+            kept in memory (100,000 m in larger pools).
         bias: whether the last layer has a bias; it is stepped and penalised like the weights.
 
     Raises:
@@ -132,7 +137,11 @@ class ExpectedErrorReduction:
         if n == 0:
             return []
         order = hash_order(candidates.ids, rng)
-        reductions = self._reductions(candidates, order)
+        few, rest = considered(order, n)
+        for _, probs, rows in blocks_of(candidates, rest, bias=self.bias, probs=True):
+            assert probs is not None
+            require_exclusive(probs, rows, candidates.ids, _INDEPENDENT)
+        reductions = self._reductions(candidates, few, order)
         if self.batch == "cover":
             picks = cover(reductions, None, n)
         else:
@@ -142,41 +151,51 @@ class ExpectedErrorReduction:
     def reductions(self, candidates: Candidates, *, rng: np.random.Generator) -> np.ndarray:
         """Return by how much the pool's mean loss is expected to fall with each, `[N]`, in nats.
 
-        In the order of the candidates; `rng` draws those whose loss counts. To show, to combine
-        with other scores, or to hand to a strategy that reads scores. With `loss="error"` the unit
-        is a share of the pool.
+        In the order of the candidates, of all of them; `rng` draws those whose loss counts. To
+        show, to combine with other scores, or to hand to a strategy that reads scores. With
+        `loss="error"` the unit is a share of the pool.
         """
         check_request(self, candidates, 0)
         found = np.empty(len(candidates))
-        if len(found):
-            order = hash_order(candidates.ids, rng)
-            found[order] = self._reductions(candidates, order).mean(1).cpu().numpy()
+        order = hash_order(candidates.ids, rng)
+        for part in blocks(len(order), 1, CONSIDERED):
+            rows = order[part]
+            found[rows] = self._reductions(candidates, rows, order).mean(1).cpu().numpy()
         return found
 
-    def _reductions(self, candidates: Candidates, order: np.ndarray) -> Tensor:
-        """Return those of each drawn sample, `[N, m]`, rows in the order of the hash."""
+    def _reductions(self, candidates: Candidates, rows: np.ndarray, order: np.ndarray) -> Tensor:
+        """Return those of each drawn sample for some rows, `[rows, m]`.
+
+        `order` is all rows in the order of the hash, the drawn ones first.
+        """
         with torch.inference_mode():
-            inputs = read_inputs(
-                candidates.embeddings, order, candidates.ids, "embeddings", bias=self.bias
-            )
-            probs = read_probs(candidates.mean_probs, order, candidates.ids, inputs)
-            hint = "Independent labels have no such class; use VarianceReduction('trace')."
-            require_exclusive(probs, order, candidates.ids, hint)
-            probs = probs / probs.sum(1, keepdim=True)  # they came rounded
+            inputs, probs = self._read(candidates, rows)
+            # The first of them are the drawn ones, and most often they are the very rows.
+            same = len(rows) == len(order) or np.array_equal(rows, order[: len(rows)])
+            first = (inputs, probs) if same else self._read(candidates, order[:CONSIDERED])
             drawn = slice(self.sample)  # of a random order
-            pool, logs = inputs[drawn], probs[drawn].clamp_min(LEAST).log()
+            pool, logs = first[0][drawn], first[1][drawn].clamp_min(LEAST).log()
             now = expected_loss(logs, self.loss)
             if self.method == "step":
-                typical = float(inputs.square().sum()) / len(inputs)
+                typical = float(first[0].square().sum()) / len(first[0])
                 rate = self.step / typical if typical > 0 else 0.0
                 after = loss_after_step(inputs, probs, pool, logs, rate, self.loss)
             else:
                 known = self._known(candidates, inputs)
-                theirs = extend(inputs, probs, known)
+                theirs = extend(*first, known)
                 after = loss_after_refit(
                     inputs, probs, pool, logs, known, theirs, self.ridge, self.loss
                 )
             return now - after
+
+    def _read(self, candidates: Candidates, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Return inputs `[rows, d]` and probabilities `[rows, C]` that sum to 1."""
+        inputs = read_inputs(
+            candidates.embeddings, rows, candidates.ids, "embeddings", bias=self.bias
+        )
+        probs = read_probs(candidates.mean_probs, rows, candidates.ids, inputs)
+        require_exclusive(probs, rows, candidates.ids, _INDEPENDENT)
+        return inputs, probs / probs.sum(1, keepdim=True)  # they came rounded
 
     def _known(self, candidates: Candidates, like: Tensor) -> Tensor:
         # Of what is asked no label is known, and the average over its labels is its prediction:

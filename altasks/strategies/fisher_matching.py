@@ -15,6 +15,8 @@ from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order
 from altasks.strategies._cover import cover
 from altasks.strategies._last_layer import (
+    blocks_of,
+    considered,
     extend,
     read_inputs,
     read_probs,
@@ -24,6 +26,7 @@ from altasks.strategies.base import Candidates, check_request
 
 #: (embeddings `[m, d]`, probabilities `[m, C]`) or with the labels `[m]` as the third.
 Target = tuple[Any, ...]
+_INDEPENDENT = "Independent labels can't be matched."
 
 
 class FisherMatching:
@@ -50,7 +53,8 @@ class FisherMatching:
     layers and with labels guessed for the pool, this is one layer, the target's labels and a cover.
 
     Scores are not read, nor are labelled samples: the model has learned from those. O(N m (d + C))
-    once and O(N m) a pick, N m numbers of memory. Picks don't depend on the order of the pool.
+    once and O(N m) a pick, N m numbers of memory; of more than 100,000 candidates, so many drawn
+    ones may be picked. Picks don't depend on the order of the pool.
 
     Args:
         target: embeddings `[m, d]`, probabilities `[m, C]` and, if known, labels `[m]` (numbers of
@@ -98,12 +102,15 @@ class FisherMatching:
         n = check_request(self, candidates, n)
         if n == 0:
             return []
-        order = hash_order(candidates.ids, rng)
+        order, rest = considered(hash_order(candidates.ids, rng), n)
         ids = candidates.ids
         with torch.inference_mode():
+            for _, others, rows in blocks_of(candidates, rest, bias=self.bias, probs=True):
+                assert others is not None
+                require_exclusive(others, rows, ids, _INDEPENDENT)
             pool = read_inputs(candidates.embeddings, order, ids, "embeddings", bias=self.bias)
             probs = read_probs(candidates.mean_probs, order, ids, pool)
-            require_exclusive(probs, order, ids, "Independent labels can't be matched.")
+            require_exclusive(probs, order, ids, _INDEPENDENT)
             target = self._read_target(pool, probs.shape[1])
             asked = read_inputs(
                 candidates.pending_embeddings, None, None, "pending_embeddings", bias=self.bias
@@ -135,7 +142,7 @@ class FisherMatching:
         names = [f"target {row}" for row in range(count)]
         inputs = read_inputs(arrays[0], None, names, "target", bias=self.bias).to(like)
         probs = read_probs(arrays[1], rows, names, like)
-        require_exclusive(probs, rows, names, "Independent labels can't be matched.")
+        require_exclusive(probs, rows, names, _INDEPENDENT)
         labels = probs.argmax(1)
         if len(arrays) == 3:
             labels = torch.as_tensor(arrays[2]).to(like.device)

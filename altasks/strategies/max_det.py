@@ -16,6 +16,8 @@ from altasks.strategies.base import Candidates, check_request
 
 #: Variances that differ by this share of the largest squared length are equal; the hash decides.
 EQUAL = 1e-12
+#: Rows looked at together, at most.
+MOST = 8192
 
 
 class MaxDet:
@@ -81,7 +83,8 @@ class MaxDet:
                 model.add,
                 ties,
                 equal=equal,
-                size=256,
+                size=MOST,
+                first=256,
             )
         return [candidates.ids[row] for row in picks]
 

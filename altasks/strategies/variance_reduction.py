@@ -13,6 +13,8 @@ from altasks.errors import invalid
 from altasks.strategies._arrays import hash_order
 from altasks.strategies._fisher import Information, greedy_trace
 from altasks.strategies._last_layer import (
+    blocks_of,
+    considered,
     exclusive,
     extend,
     read_inputs,
@@ -24,6 +26,7 @@ from altasks.strategies.base import Candidates, check_request
 
 #: Which information matrix of the last layer is used.
 Fisher = Literal["auto", "full", "trace", "regression"]
+_INDEPENDENT = "For independent labels use fisher='trace'."
 
 
 class VarianceReduction:
@@ -52,9 +55,10 @@ class VarianceReduction:
     The probabilities of labelled and asked samples, which strategies don't get, are worked out from
     their embeddings by the last layer that is read off the pool: exact where the embeddings are the
     last layer's input. Time is linear in the pool: O(N d^2) and, for each of `oversample` n picks,
-    O(N d), both times C^2 for `"full"`; memory is a float64 copy of the embeddings. Picks don't
-    depend on the order of the pool: rows are read in the order of a seeded hash, which decides
-    between equals.
+    O(N d), both times C^2 for `"full"`; memory is a float64 copy of the embeddings. Of more than
+    100,000 candidates, so many drawn ones may be picked and are copied; U is all of them still.
+    Picks don't depend on the order of the pool: rows are read in the order of a seeded hash, which
+    decides between equals.
 
     Args:
         fisher: see above.
@@ -121,6 +125,7 @@ class VarianceReduction:
         if n == 0:
             return []
         order = hash_order(candidates.ids, rng)
+        order, rest = considered(order, n)
         with torch.inference_mode():
             pool = read_inputs(
                 candidates.embeddings, order, candidates.ids, "embeddings", bias=self.bias
@@ -136,8 +141,17 @@ class VarianceReduction:
             samples, given, directions = self._information(candidates, order, pool, known)
             matrix = given.total()
             target = matrix + samples.total()
+            for inputs, probs, rows in blocks_of(
+                candidates, rest, bias=self.bias, probs=self.fisher != "regression"
+            ):
+                if samples.probs is not None and probs is not None:
+                    require_exclusive(probs, rows, candidates.ids, _INDEPENDENT)
+                    target += Information(inputs, probs=probs).total()
+                else:
+                    weights = None if probs is None else spread(probs)
+                    target += Information(inputs, weights=weights).total()
             whole = float(target.trace())
-            typical = whole / ((len(pool) + len(known)) * directions)
+            typical = whole / ((len(candidates) + len(known)) * directions)
             # A smaller prior would be lost in rounding. Where nothing can be learned all samples
             # are equal, whatever the prior.
             matrix.diagonal().add_(max(self.ridge * typical, 1e-12 * whole) or 1.0)
@@ -152,8 +166,7 @@ class VarianceReduction:
             return Information(pool), Information(known), pool.shape[1]
         probs = read_probs(candidates.mean_probs, order, candidates.ids, pool)
         if self.fisher == "full":
-            hint = "For independent labels use fisher='trace'."
-            require_exclusive(probs, order, candidates.ids, hint)
+            require_exclusive(probs, order, candidates.ids, _INDEPENDENT)
         theirs = extend(pool, probs, known)
         classes = probs.shape[1]
         small = classes > 2 and classes * pool.shape[1] <= self.full_width

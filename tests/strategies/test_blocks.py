@@ -8,23 +8,28 @@ import numpy as np
 import pytest
 
 import altasks as al
+from altasks.errors import InvalidInputError
 from altasks.registry import STRATEGIES
-from altasks.testing.strategies import make_candidates
+from altasks.strategies.base import id_hashes
+from altasks.testing.strategies import make_candidates, replace
 
-#: Module -> the constant that cuts its work into pieces.
-CONSTANTS = {
-    "_arrays": "BLOCK",
-    "_cover": "_SIZE",
-    "_coverage": "TILE",
-    "_fisher": "_BLOCK",
-    "_kmeans": "ASSIGN_TILE",
-    "_last_layer_refit": "_BLOCK",
-    "_lazy_greedy": "FRONT",
-    "_radius": "_STEP",
-    "_sampling": "FRONT",
-    "_temperature": "_BLOCK",
-    "k_center": "FRONT",
-}
+#: Modules, and the constants that cut their work into pieces.
+CONSTANTS = (
+    ("_arrays", "BLOCK"),
+    ("_cover", "_SIZE"),
+    ("_coverage", "TILE"),
+    ("_fisher", "_BLOCK"),
+    ("_kmeans", "ASSIGN_TILE"),
+    ("_last_layer_refit", "_BLOCK"),
+    ("_lazy_greedy", "FRONT"),
+    ("_lazy_greedy", "_PART"),
+    ("_radius", "_STEP"),
+    ("_sampling", "FRONT"),
+    ("_temperature", "_BLOCK"),
+    ("drop_query", "BLOCK"),
+    ("k_center", "FRONT"),
+    ("max_det", "MOST"),
+)
 #: Those that need arguments, and one with a second way of working.
 MADE = {
     "balanced": lambda: al.Balanced(al.KCenter()),
@@ -45,7 +50,7 @@ def test_the_size_of_blocks_does_not_matter(name: str, monkeypatch: pytest.Monke
     strategy = MADE.get(name, al.get_strategy(name))()
     expected = pick(strategy, 43)
     for size in (1, 7, 64):  # 43 = 6 * 7 + 1: the last block is a single row
-        for module, constant in CONSTANTS.items():
+        for module, constant in CONSTANTS:
             monkeypatch.setattr(
                 importlib.import_module(f"altasks.strategies.{module}"), constant, size
             )
@@ -61,3 +66,51 @@ def test_a_last_block_of_one_sample(size: int, n: int, monkeypatch: pytest.Monke
     # 4 classes: 400 numbers are blocks of 25 samples, so that the 26th has one to itself.
     monkeypatch.setattr("altasks.strategies._fisher._BLOCK", size)
     assert pick(strategy, n) == expected
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        al.VarianceReduction(fisher="trace"),
+        al.VarianceReduction(fisher="full"),
+        al.VarianceReduction("regression"),
+        al.ExpectedErrorReduction(sample=10),
+        al.ExpectedErrorReduction(sample=10, batch="best"),
+    ],
+)
+def test_of_many_candidates_drawn_ones_are_picked(
+    strategy: al.Strategy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that may be picked are the first of the hash; the pool counts as a whole."""
+    candidates = make_candidates(strategy.needs, 60, dim=5)
+    everywhere = set(strategy.select(candidates, 60, rng=np.random.default_rng(0)))
+    assert len(everywhere) == 60
+    few = id_hashes(candidates.ids, np.random.default_rng(0)).argsort()[:20]
+    names = {candidates.ids[row] for row in few.tolist()}
+    monkeypatch.setattr("altasks.strategies._last_layer.CONSIDERED", 20)
+    picks = strategy.select(candidates, 6, rng=np.random.default_rng(0))
+    assert set(picks) <= names
+    assert len(set(strategy.select(candidates, 40, rng=np.random.default_rng(0)))) == 40
+    order = np.random.default_rng(1).permutation(60)
+    again = strategy.select(candidates.take(order), 6, rng=np.random.default_rng(0))
+    assert again == picks
+    broken = np.array(candidates.embeddings)
+    left_out = next(row for row in range(60) if candidates.ids[row] not in names)
+    broken[left_out] = np.nan
+    with pytest.raises(InvalidInputError, match=candidates.ids[left_out]):
+        strategy.select(replace(candidates, embeddings=broken), 6, rng=np.random.default_rng(0))
+
+
+def test_the_information_of_the_whole_pool_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 20 drawn candidates the same is picked as of a pool in which the others can't be."""
+    strategy = al.VarianceReduction("regression", oversample=1.0, bias=False)
+    candidates = make_candidates(strategy.needs, 60, dim=4, labelled=3, pending=0)
+    points = np.asarray(candidates.embeddings, dtype=np.float64)
+    known = np.asarray(candidates.labelled_embeddings, dtype=np.float64)
+    monkeypatch.setattr("altasks.strategies._last_layer.CONSIDERED", 20)
+    picked = strategy.select(candidates, 1, rng=np.random.default_rng(0))[0]
+    few = id_hashes(candidates.ids, np.random.default_rng(0)).argsort()[:20]
+    target = points.T @ points + known.T @ known
+    prior = known.T @ known + np.trace(target) / (63 * 4) * np.eye(4)
+    ratios = [np.trace(np.linalg.solve(prior + np.outer(x, x), target)) for x in points[few]]
+    assert picked == candidates.ids[int(few[int(np.argmin(ratios))])]

@@ -24,6 +24,12 @@ class TestGivenRadius(StrategySuite):
         return ProbCover(1.5)
 
 
+class TestDrawn(StrategySuite):
+    @pytest.fixture
+    def strategy(self) -> ProbCover:
+        return ProbCover(exact_up_to=10, sample=8)
+
+
 def slow_cover(points: list[tuple[int, ...]], known: list[Any], delta: float, n: int) -> list[int]:
     """Greedy coverage with sets; ties to the first row. Integers, so that all is exact."""
 
@@ -109,6 +115,62 @@ def test_the_radius_is_the_largest_pure_enough() -> None:
         assert share(radius * (1 + 1e-6)) < purity
 
 
+@pytest.mark.parametrize("delta", [None, 1.2])
+def test_what_is_drawn_of_all_is_all(delta: float | None) -> None:
+    """As long as everything is drawn, the picks are those of the exact algorithm."""
+    candidates = make_candidates(ProbCover.needs, 90, labelled=4, pending=3)
+    exact, drawn = (
+        ProbCover(delta, exact_up_to=size).select(candidates, 30, rng=np.random.default_rng(1))
+        for size in (90, 89)
+    )
+    assert exact == drawn
+
+
+def test_few_drawn_samples_are_covered_as_a_large_pool_is() -> None:
+    rng = np.random.default_rng(0)
+    sizes = np.arange(1, 31)
+    blob = np.repeat(np.arange(30), 20 * sizes)  # 9,300 samples
+    points = (20 * rng.standard_normal((30, 6)))[blob] + 0.1 * rng.standard_normal((len(blob), 6))
+    none = np.empty((0, 6))
+    candidates = Candidates(
+        [str(i) for i in range(len(blob))], np.zeros(len(blob)), embeddings=points,
+        labelled_embeddings=none, pending_embeddings=none,
+    )  # fmt: skip
+    picks = ProbCover(3.0, exact_up_to=1000, sample=2000).select(candidates, 10, rng=rng)
+    covered = {int(blob[int(name)]) for name in picks}
+    assert len(covered) == 10
+    assert sizes[list(covered)].sum() >= 0.95 * sizes[-10:].sum()
+
+
+def test_the_radius_looks_at_the_whole_pool(monkeypatch: Any) -> None:
+    """Balls of drawn samples, k-means on drawn samples, and distances to all."""
+    from altasks.strategies._kmeans import best_kmeans
+
+    rng = np.random.default_rng(3)
+    points = torch.from_numpy(rng.standard_normal((300, 2)))
+    few, rest = points[:100], points[100:]
+    found = pure_radius(few, 4, 0.9, np.random.default_rng(0), [rest[:150], rest[150:]], len(rest))
+    labels = best_kmeans(few, 4, np.random.default_rng(0), RESTARTS)
+    middles = torch.stack([few[labels == c].mean(0) for c in range(4)])
+    theirs = torch.cat([labels, torch.cdist(rest, middles).argmin(1)])
+    gaps = torch.cdist(few, points)
+    gaps[labels[:, None] == theirs] = torch.inf
+    assert found == pytest.approx(float(gaps.amin(1).sort().values[10]))
+
+
+def test_a_sample_that_is_not_finite_is_named_wherever_it_is(monkeypatch: Any) -> None:
+    monkeypatch.setattr("altasks.strategies.prob_cover.CONSIDERED", 15)
+    candidates: Any = make_candidates(ProbCover.needs, 60, dim=3)
+    for row in (0, 31, 59):
+        broken = np.array(candidates.embeddings)
+        broken[row] = np.nan
+        for delta in (None, 1.0):
+            with pytest.raises(InvalidInputError, match=candidates.ids[row]):
+                ProbCover(delta, exact_up_to=10, sample=5).select(
+                    replace(candidates, embeddings=broken), 2, rng=np.random.default_rng(0)
+                )
+
+
 def blobs(seed: int, count: int = 20, spread: float = 0.15) -> Candidates:
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((count, 8))
@@ -157,7 +219,15 @@ def test_one_cluster_has_no_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"delta": 0.0}, {"delta": np.inf}, {"classes": 1}, {"purity": 1.0}]
+    "option",
+    [
+        {"delta": 0.0},
+        {"delta": np.inf},
+        {"classes": 1},
+        {"purity": 1.0},
+        {"exact_up_to": 0},
+        {"sample": 0},
+    ],
 )
 def test_bad_options(option: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError, match=next(iter(option))):

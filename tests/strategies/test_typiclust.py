@@ -70,6 +70,61 @@ def test_picks_are_the_best_at_every_step(kind: str) -> None:
         check_greedy(points, labels, size, picks, 3, small)
 
 
+def mean_distances(points: np.ndarray, neighbours: int) -> np.ndarray:
+    """Return each row's mean distance to its nearest others."""
+    gaps = torch.cdist(torch.from_numpy(points), torch.from_numpy(points)).numpy()
+    np.fill_diagonal(gaps, np.inf)
+    return np.partition(gaps, neighbours - 1, axis=1)[:, :neighbours].mean(1)
+
+
+@pytest.mark.parametrize("dim", [2, 8, 32])
+def test_in_a_large_cluster_the_pick_is_nearly_the_most_typical(dim: int, monkeypatch: Any) -> None:
+    monkeypatch.setattr("altasks.strategies._typical.ALL_PAIRS", 100)
+    monkeypatch.setattr("altasks.strategies._typical.REFERENCES", 300)
+    monkeypatch.setattr("altasks.strategies._typical.SHORT_LIST", 60)
+    for seed in range(5):
+        points = np.random.default_rng(seed).standard_normal((1200, dim))
+        labels = np.zeros(1200, dtype=np.int64)
+        (pick,) = pick_typical(
+            torch.from_numpy(points), labels, 1150, 1, neighbours=20, min_cluster=0
+        )
+        distances = mean_distances(points, 20)[:1150]
+        assert pick < 1150
+        assert distances[pick] <= 1.15 * distances.min()
+        assert (distances < distances[pick]).sum() < 20  # of 1,150
+
+
+def test_a_large_cluster_is_used_up_row_by_row(monkeypatch: Any) -> None:
+    monkeypatch.setattr("altasks.strategies._typical.ALL_PAIRS", 20)
+    monkeypatch.setattr("altasks.strategies._typical.REFERENCES", 16)
+    monkeypatch.setattr("altasks.strategies._typical.SHORT_LIST", 8)
+    points = np.random.default_rng(0).standard_normal((60, 3))
+    labels = np.repeat([0, 1], [50, 10])[np.random.default_rng(1).permutation(60)]
+    picks = pick_typical(torch.from_numpy(points), labels, 55, 55, neighbours=5, min_cluster=0)
+    assert sorted(picks) == list(range(55))
+
+
+def test_the_short_list_of_a_large_cluster_is_in_order(monkeypatch: Any) -> None:
+    """Where it holds all, the ranking is that of all pairs."""
+    points = torch.from_numpy(np.random.default_rng(0).standard_normal((70, 3)))
+    labels = np.zeros(70, dtype=np.int64)
+    exact = pick_typical(points, labels, 64, 64, neighbours=5, min_cluster=0)
+    monkeypatch.setattr("altasks.strategies._typical.ALL_PAIRS", 40)
+    monkeypatch.setattr("altasks.strategies._typical.REFERENCES", 30)
+    assert pick_typical(points, labels, 64, 64, neighbours=5, min_cluster=0) == exact
+
+
+class TestLargeClusters(StrategySuite):
+    """With two clusters, of which the larger counts as large in the suite's pools."""
+
+    @pytest.fixture
+    def strategy(self, monkeypatch: Any) -> TypiClust:
+        monkeypatch.setattr("altasks.strategies._typical.ALL_PAIRS", 8)
+        monkeypatch.setattr("altasks.strategies._typical.REFERENCES", 7)
+        monkeypatch.setattr("altasks.strategies._typical.SHORT_LIST", 4)
+        return TypiClust(3, max_clusters=2)
+
+
 def test_covers_every_blob_before_any_twice() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(0, 40, (6, 4))

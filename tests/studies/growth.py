@@ -6,12 +6,15 @@
 Each point runs in a process of its own and is appended to `--out` as a line of JSON at once, so an
 interrupted run resumes where it was; a point is run again when the code version changes. A strategy
 that passes `--limit` seconds at one size is not tried at a larger one. Memory is the peak of the
-process less what it held before the call, so the embeddings are not in it.
+process less what it held before the call, so the embeddings are not in it. `cpu_seconds` are the
+process's own, which other processes on the machine hardly change; the limit holds for them. `picks`
+is a hash of the ids picked: equal where two versions pick the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import resource
@@ -28,23 +31,38 @@ WIDTH, CLASSES, MEMBERS = 128, 10, 10
 
 #: name -> (how to make it, batch)
 POINTS = {
+    "random": ("Random()", 1_000),
     "top_k": ("TopK()", 1_000),
     "power": ("Power()", 1_000),
+    "softmax": ("Softmax()", 1_000),
+    "soft_rank": ("SoftRank()", 1_000),
     "k_center": ("KCenter()", 1_000),
     "badge": ("Badge()", 1_000),
+    "badge_regression": ("BadgeRegression()", 1_000),
     "batch_bald": ("BatchBALD()", 5),
+    "batch_bald_prefiltered": ("Hybrid(BatchBALD(), beta=100)", 100),
     "cluster_margin": ("ClusterMargin()", 100),
     "typiclust": ("TypiClust()", 100),
     "prob_cover": ("ProbCover(delta=12.0)", 100),
+    "prob_cover_estimating": ("ProbCover()", 100),
     "density_weighted": ("DensityWeighted()", 1_000),
+    "density_weighted_rbf": ("DensityWeighted(kernel='rbf')", 1_000),
     "facility_location": ("FacilityLocation()", 100),
     "max_herding": ("MaxHerding()", 100),
     "uncertainty_herding": ("UncertaintyHerding(1.0, 0.5)", 100),
     "lcmd": ("LCMD()", 100),
     "max_det": ("MaxDet()", 100),
     "k_dpp": ("KDPP()", 100),
+    "falcun": ("Falcun()", 100),
+    "drop_query": ("DropQuery()", 100),
+    "variance_reduction": ("VarianceReduction()", 100),
+    "expected_error_reduction": ("ExpectedErrorReduction()", 100),
+    "fisher_matching": ("FisherMatching(TARGET)", 100),
     "hybrid": ("Hybrid(KCenter(), beta=10)", 1_000),
     "subsampled": ("Subsampled(KCenter(), 50_000)", 1_000),
+    "subsampled_seals": ("Subsampled(KCenter(), 50_000, 'seals')", 1_000),
+    "balanced": ("Balanced(KCenter())", 1_000),
+    "epsilon_greedy": ("EpsilonGreedy(KCenter(), 0.1)", 1_000),
 }
 
 
@@ -52,7 +70,11 @@ def point(expression: str, size: int, batch: int) -> dict:
     """Measure one point in this process."""
     import altasks as al
 
-    strategy = eval(expression, {name: getattr(al, name) for name in al.__all__})
+    names = {name: getattr(al, name) for name in al.__all__}
+    rng = np.random.default_rng(1)
+    doubts = rng.dirichlet(np.ones(CLASSES), 500)
+    names["TARGET"] = (rng.standard_normal((500, WIDTH)), doubts, rng.integers(0, CLASSES, 500))
+    strategy = eval(expression, names)
     rng = np.random.default_rng(0)
     centres = rng.standard_normal((200, WIDTH), dtype=np.float32)
     rows = rng.standard_normal((size, WIDTH), dtype=np.float32)
@@ -81,12 +103,18 @@ def point(expression: str, size: int, batch: int) -> dict:
     strategy.select(few, 3, rng=np.random.default_rng(0))  # imports and compilers
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     before = pages * resource.getpagesize() / 2**20
-    start_time = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     picks = strategy.select(candidates, batch, rng=np.random.default_rng(0))
-    seconds = time.perf_counter() - start_time
+    seconds, cpu = time.perf_counter() - start, time.process_time() - start_cpu
     assert len(set(picks)) == batch
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "extra_mb": max(0.0, peak - before), "peak_mb": peak}
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "extra_mb": max(0.0, peak - before),
+        "peak_mb": peak,
+        "picks": hashlib.blake2b(repr(picks).encode(), digest_size=8).hexdigest(),
+    }
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -116,7 +144,7 @@ def measure(options: argparse.Namespace) -> None:
                         text=True,
                         check=False,
                         env=env,
-                        timeout=options.limit + 60,
+                        timeout=3 * options.limit + 60,  # on a busy machine
                     )
                     lines = [x for x in run.stdout.splitlines() if x.startswith("RESULT ")]
                     if lines:
@@ -133,8 +161,10 @@ def measure(options: argparse.Namespace) -> None:
                 with options.out.open("a") as file:
                     file.write(json.dumps(row) + "\n")
             row = done[key]
-            print(name, f"{size:,}", row.get("failed") or f"{row['seconds']:.2f} s", flush=True)
-            if "failed" in row or row["seconds"] > options.limit:
+            taken = row.get("cpu_seconds", row.get("seconds", options.limit))
+            shown = row.get("failed") or f"{taken:.2f} s, {row['extra_mb']:.0f} MB"
+            print(name, f"{size:,}", shown, flush=True)
+            if "failed" in row or taken > options.limit:
                 break
 
 
@@ -151,12 +181,13 @@ def plot(options: argparse.Namespace) -> None:
         if "failed" not in row:
             rows.setdefault(row["strategy"], {})[row["n"]] = row  # the newest counts
     figure, axes = plt.subplots(1, 2, figsize=(11, 5), sharex=True)
-    styles = [(color, mark) for mark in "os^" for color in plt.get_cmap("tab10").colors[:6]]
+    styles = [(color, mark) for mark in "os^v" for color in plt.get_cmap("tab10").colors]
     for (name, points), (color, mark) in zip(sorted(rows.items()), styles, strict=False):
         sizes = sorted(points)
         label = f"{name} ({points[sizes[-1]]['batch']:,})"
-        for axis, field in zip(axes, ("seconds", "extra_mb"), strict=True):
-            values = [max(points[size][field], 1e-3) for size in sizes]
+        fields = (("cpu_seconds", "seconds"), ("extra_mb", "extra_mb"))
+        for axis, (field, old) in zip(axes, fields, strict=True):
+            values = [max(points[size].get(field, points[size][old]), 1e-3) for size in sizes]
             axis.loglog(sizes, values, color=color, marker=mark, label=label, lw=1.2, ms=4)
     axes[0].set_ylabel("seconds")
     axes[1].set_ylabel("MB beside the embeddings")
