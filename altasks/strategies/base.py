@@ -352,8 +352,12 @@ def id_hashes(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     """
     salt = rng.integers(0, 2**63, dtype=np.int64).tobytes()
     digest = hashlib.blake2b
-    blob = b"".join(digest(name.encode(), digest_size=8, key=salt).digest() for name in ids)
-    return np.frombuffer(blob, dtype=">u8").astype(np.uint64)
+    hashes = np.empty(len(ids), dtype=np.uint64)
+    for start in range(0, len(ids), 2**16):  # a million digests at once would take 50 MB
+        part = ids[start : start + 2**16]
+        blob = b"".join(digest(name.encode(), digest_size=8, key=salt).digest() for name in part)
+        hashes[start : start + len(part)] = np.frombuffer(blob, dtype=">u8")
+    return hashes
 
 
 def id_uniforms(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
