@@ -185,7 +185,7 @@ def _middles(points: Tensor, n: int, rng: np.random.Generator) -> np.ndarray:
     mean = points.mean(0)
     sizes = torch.bincount(labels, minlength=n)
     centres = points.new_zeros((n, points.shape[1]), dtype=torch.float64)
-    for part in blocks(len(points), points.shape[1], BLOCK):
+    for part in blocks(len(points), points.shape[1], BLOCK // 8):
         centres.index_add_(0, labels[part], (points[part] - mean).to(torch.float64))
     centres /= sizes.clamp(min=1)[:, None]
     turn = torch.argsort(sizes, descending=True, stable=True)[: int((sizes > 0).sum())]
@@ -209,7 +209,7 @@ def _nearest(points: Tensor, mean: Tensor, centres: Tensor, left: Tensor) -> lis
     """Return for each centre the row that is left and nearest to it, the first of equals."""
     best = centres.new_full((len(centres),), torch.inf)
     rows = torch.zeros(len(centres), dtype=torch.int64, device=points.device)
-    for part in blocks(len(points), max(centres.shape), BLOCK):
+    for part in blocks(len(points), max(centres.shape), BLOCK // 8):
         square = squared_distances((points[part] - mean).to(torch.float64), centres)
         square[~left[part]] = torch.inf
         least, place = square.min(0)

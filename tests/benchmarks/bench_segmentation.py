@@ -34,12 +34,14 @@ def fastest(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
     return best
 
 
-def make(classes: int, tile: int = 1024) -> al.Segmentation:
+def make(
+    classes: int, tile: int = 1024, device: torch.device | str | None = None
+) -> al.Segmentation:
     """Return a task around an untrained model."""
     import segmentation_models_pytorch as smp
 
     net = smp.Unet("resnet18", encoder_weights=None, classes=classes).eval()
-    task = al.Segmentation(net, labels=[f"{i}" for i in range(classes)], tile=tile)
+    task = al.Segmentation(net, labels=[f"{i}" for i in range(classes)], tile=tile, device=device)
     task._head_is_new = False  # it isn't trained, and nobody minds
     return task
 
