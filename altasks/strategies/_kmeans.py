@@ -145,6 +145,6 @@ def _means(points: Tensor, labels: Tensor, centres: Tensor) -> Tensor:
 
 def means(points: Tensor, labels: Tensor) -> Tensor:
     """Return the mean of each cluster that has points, in the order of the labels."""
-    found, places = labels.unique(return_inverse=True)
-    empty = torch.zeros((len(found), points.shape[1]), dtype=points.dtype, device=points.device)
-    return _means(points, places, empty)
+    sizes = torch.bincount(labels)
+    empty = torch.zeros((len(sizes), points.shape[1]), dtype=points.dtype, device=points.device)
+    return _means(points, labels, empty)[sizes > 0]

@@ -186,4 +186,4 @@ def _similar(
         product = along.mul_(inputs[rows] @ target.T)
         found[rows] = product.div_(length.clamp_(min=tiny)).clamp_(min=0)
     # |g_x . g_t| / |g_x| can't exceed |g_t|; where |g_x| is all rounding, it would.
-    return torch.minimum(found, slopes.norm(dim=1) * target.norm(dim=1))
+    return torch.minimum(found, slopes.norm(dim=1) * target.norm(dim=1), out=found)
