@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class Pool:
         self.concurrent = concurrent
         self.positional = positional
         by_id = {} if labels is None else labels_by_id(labels, "labels")
-        if by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
+        if by_id and by_id is not labels and (strangers := by_id.keys() - set(self.ids)):
             # Positions and an index of numbers look alike: what isn't there shows the mistake.
             raise invalid("labels", "an index of ids of the pool", repr(min(strangers)))
         self.labels: dict[str, Any] = dict(by_id)
@@ -93,12 +93,31 @@ class Pool:
         Raises:
             UnknownNameError: if there is no such id.
         """
-        if self._positions is None:
-            self._positions = {one: i for i, one in enumerate(self.ids)}
         try:
-            return self._positions[name]
+            return self._places()[name]
         except (KeyError, TypeError):
             raise UnknownNameError(self._unknown(name)) from None
+
+    def _places(self) -> dict[str, int]:
+        if self._positions is None:
+            self._positions = dict(zip(self.ids, range(len(self.ids)), strict=True))
+        return self._positions
+
+    def first_missing(self, names: Iterable[Any]) -> Any:
+        """Return the first of some names that is no id of the pool; None if all are.
+
+        Example:
+            >>> Pool(["a", "b"], ["first", "second"].__getitem__).first_missing(["b", "c"])
+            'c'
+        """
+        places = self._places()
+        for name in names:
+            try:
+                if name not in places:
+                    return name
+            except TypeError:  # a list, say, which can't be a key
+                return name
+        return None
 
     def _unknown(self, name: Any) -> str:
         if not isinstance(name, str):
@@ -289,6 +308,8 @@ def require_unicode(ids: Sequence[str]) -> None:
     Raises:
         InvalidInputError: naming the id and its row.
     """
+    if "".join(ids).isascii():  # by far the most common, and a million at once
+        return
     for row, name in enumerate(ids):
         if name.isascii():
             continue
@@ -307,12 +328,13 @@ def require_unicode(ids: Sequence[str]) -> None:
 
 def _from_mapping(source: Mapping[Any, Any]) -> Pool:
     ids = list(source)
-    for name in ids:
-        if not isinstance(name, str):
-            raise invalid(
-                "pool", "ids that are strings", f"{type(name).__name__} {name!r}",
-                hint="Use {str(key): sample ...}.",
-            )  # fmt: skip
+    if set(map(type, ids)) != {str}:  # of a million, one look is cheaper than one each
+        for name in ids:
+            if not isinstance(name, str):
+                raise invalid(
+                    "pool", "ids that are strings", f"{type(name).__name__} {name!r}",
+                    hint="Use {str(key): sample ...}.",
+                )  # fmt: skip
     return Pool(ids, lambda i: source[ids[i]], in_memory=type(source) is dict)
 
 

@@ -121,13 +121,13 @@ def check_known_ids(pool: Pool, store: Store, state: State) -> None:
     Raises:
         PoolMismatchError: naming the first that is not.
     """
-    for name in (*state.asked, *state.labelled, *state.skipped):
-        if name not in pool:
-            raise PoolMismatchError(
-                f"pool: the store {store.name} knows the sample {name!r}, which is not among the "
-                f"{len(pool)} of this pool. Give it the pool it was made for (it may have grown), "
-                "or use another store."
-            )
+    name = pool.first_missing((*state.asked, *state.labelled, *state.skipped))
+    if name is not None:
+        raise PoolMismatchError(
+            f"pool: the store {store.name} knows the sample {name!r}, which is not among the "
+            f"{len(pool)} of this pool. Give it the pool it was made for (it may have grown), "
+            "or use another store."
+        )
 
 
 def _check_positions(pool: Pool, store: Store) -> None:

@@ -106,6 +106,8 @@ def draws_by_round(task: Any) -> bool:
 
 def rows_of(table: Any, ids: Sequence[str]) -> Any:
     """Return the rows of `Scores` that are of some ids."""
+    if table.ids == ids:
+        return table
     allowed = set(ids)
-    rows = [row for row, name in enumerate(table.ids) if name in allowed]
-    return table if len(rows) == len(table.ids) else table.take(np.array(rows, dtype=np.int64))
+    found = np.fromiter(map(allowed.__contains__, table.ids), bool, len(table.ids))
+    return table if found.all() else table.take(np.flatnonzero(found))

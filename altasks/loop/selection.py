@@ -287,10 +287,10 @@ def given_scores(scores: Any, pool: Pool) -> Any:
                 hint="A dict from id to score may cover a part of the pool.",
             )
         table = Scores(list(pool.ids), values)
-    if not isinstance(scores, Scores) or table.ids != pool.ids:
-        for name in table.ids:
-            if name not in pool:
-                raise UnknownNameError(f"scores: {unknown_id(name, pool)}")
+    if table.ids != pool.ids:
+        missing = pool.first_missing(table.ids)
+        if missing is not None or None in table.ids:
+            raise UnknownNameError(f"scores: {unknown_id(missing, pool)}")
     if not np.isfinite(table.values).all():
         row = int(np.flatnonzero(~np.isfinite(table.values))[0])
         raise invalid(

@@ -245,3 +245,12 @@ def test_a_file_name_that_is_not_utf8_is_named(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).touch()
     with pytest.raises(InvalidInputError, match="has to be renamed"):
         al.as_pool(tmp_path)
+
+
+def test_the_first_name_that_a_pool_lacks():
+    pool = al.as_pool({"a": 1, "b": 2})
+    assert pool.first_missing(["b", "a", "b"]) is None
+    assert pool.first_missing([]) is None
+    assert pool.first_missing(["a", "c", "d"]) == "c"
+    assert pool.first_missing(["a", 3]) == 3
+    assert pool.first_missing(["a", ["a"]]) == ["a"]

@@ -651,3 +651,39 @@ def test_numbers_of_every_kind_are_budgets(kind: Any) -> None:
             oracle, budget=kind(5), batch=kind(3), initial=kind(2)
         )
         assert [one.labelled for one in run] == [2, 5]
+
+
+class CountingPrices(dict[str, float]):
+    """A dict of prices that notes how often each was read."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.reads: dict[str, int] = {}
+
+    def __getitem__(self, name: str) -> float:
+        self.reads[name] = self.reads.get(name, 0) + 1
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("needs_costs", [False, True])
+def test_a_price_is_looked_up_once_a_round(needs_costs: bool) -> None:
+    class Dearest:
+        needs = frozenset({"costs"} if needs_costs else set())
+
+        def select(self, candidates: Any, n: int, rng: Any) -> list[str]:
+            return sorted(candidates.ids)[:n]
+
+    pool = {f"s{i:02d}": i / 100 for i in range(60)}
+    prices = CountingPrices({name: 1.0 + value for name, value in pool.items()})
+    loop = al.ActiveLoop(
+        Trained(), pool, costs=prices, strategy=Dearest(), cold_start=Dearest(), progress=False
+    )
+    oracle = al.Simulated(dict.fromkeys(pool, "a"))
+    most = []
+    for _ in loop.run(oracle, cost_budget=30, cost_batch=6):
+        most.append(max(prices.reads.values()))
+        prices.reads.clear()
+    assert len(most) >= 4
+    assert set(most) == {1}
+    loop.ask(3)
+    assert max(prices.reads.values(), default=0) <= int(needs_costs)

@@ -186,11 +186,11 @@ class SQLStore:
                     last_of(connection, LABELS.c.seq, whole),
                     last_of(connection, EVENTS.c.seq, EVENTS.c.kind == "withdraw"),
                 ),
-                asked={name: round for name, round in asked},  # noqa: C416 - Row to pair
+                asked={name: round for name, round in asked.all()},  # noqa: C416 - Row to pair
                 labelled=frozenset(
-                    connection.scalars(select(LABELS.c.sample_id).where(whole).distinct())
+                    connection.scalars(select(LABELS.c.sample_id).where(whole).distinct()).all()
                 ),
-                skipped=frozenset(connection.scalars(select(SKIPS.c.sample_id))),
+                skipped=frozenset(connection.scalars(select(SKIPS.c.sample_id)).all()),
                 last_fit=None if last is None else fit_of(last),
                 last_recorded_round=-1 if recorded is None else recorded,
             )
