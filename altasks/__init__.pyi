@@ -64,6 +64,7 @@ from altasks.loop.stopping import (
     Target as Target,
 )
 from altasks.oracles import (
+    LabelStudio as LabelStudio,
     Simulated as Simulated,
 )
 from altasks.predictions import (
@@ -181,6 +182,7 @@ __all__ = [
     "KCenter",
     "KDPP",
     "LCMD",
+    "LabelStudio",
     "MCDropout",
     "MaxDet",
     "MaxHerding",

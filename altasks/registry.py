@@ -285,7 +285,14 @@ COMMITTEES = Registry(
 )
 
 ORACLES = Registry(
-    "oracle", "altasks.oracles", {"simulated": "altasks.oracles.simulated:Simulated"}
+    "oracle",
+    "altasks.oracles",
+    {
+        "label_studio": Builtin(
+            "altasks.oracles.label_studio.oracle:LabelStudio", "label-studio", ("label_studio_sdk",)
+        ),
+        "simulated": "altasks.oracles.simulated:Simulated",
+    },
 )
 
 _TEXT = ("transformers", "accelerate", "datasets", "safetensors")

@@ -13,7 +13,8 @@ MODULES = {
 }
 #: Loaded at first use, whoever uses them: each is optional, or slow to import.
 LAZY = {
-    "PIL", "accelerate", "cv2", "datasets", "faiss", "matplotlib", "pycocotools", "rapidfuzz",
+    "PIL", "accelerate", "cv2", "datasets", "faiss", "httpx", "label_studio_sdk", "matplotlib",
+    "pycocotools", "rapidfuzz",
     "safetensors", "scipy", "skimage", "sklearn", "timm", "torchvision", "transformers",
     "ultralytics", "yaml",
 }  # fmt: skip

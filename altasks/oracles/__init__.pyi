@@ -4,12 +4,16 @@ from altasks.oracles.base import (
     AsksPeople as AsksPeople,
     Oracle as Oracle,
 )
+from altasks.oracles.label_studio.oracle import (
+    LabelStudio as LabelStudio,
+)
 from altasks.oracles.simulated import (
     Simulated as Simulated,
 )
 
 __all__ = [
     "AsksPeople",
+    "LabelStudio",
     "Oracle",
     "Simulated",
 ]
