@@ -79,7 +79,8 @@ def difficulty_calibrated(
     The first stage of PPAL: the sum over boxes of a confidence of at least `least` of
     w_c (- s ln s - (1 - s) ln(1 - s)), where s is the box's confidence, c its class and w_c the
     class's `difficulty_weights`. A sum grows with the number of boxes, so crowded images come
-    first; with a budget in boxes ask by `per_cost`, or reduce by `"mean"`.
+    first; with a budget in boxes ask by `per_cost`, or reduce by `"mean"`. Confidences are the
+    detector's own: `calibration=` scales the probabilities beside them and leaves these alone.
 
     A loop trains anew, and qualities change: give it `DifficultyCalibrated(samples, labels)`, which
     measures them before each scoring.

@@ -46,6 +46,7 @@ def predictions(name):
             "span": torch.tensor([0, 0, -1, 1] * 6),
             "boundary": torch.rand(24, generator=generator),
             "overlap": torch.rand(24, 4, generator=generator),
+            "conf": torch.rand(24, generator=generator),
         }
         yield plain, False
         yield al.Ragged(plain, [4, 8, 0, 12], fields), True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
@@ -177,6 +178,12 @@ class BoxScorer:
         if labelled is not None:
             from altasks.acquisition.class_weights import class_weights_from_counts
 
+            if "class_weights" not in inspect.signature(self._function).parameters:
+                raise invalid(
+                    "--class-weights",
+                    "an acquisition function that weighs classes, such as margin or entropy",
+                    repr(name),
+                )
             counts = count_labels(labelled, self._labels)
             self.weights = class_weights_from_counts(counts)
             self._options["class_weights"] = self.weights

@@ -177,3 +177,18 @@ class TestConformance(RankerSuite):
         options = [f"images={pool}", 'names=["cup", "spoon"]']
         data += [word for option in options for word in ("--reader-option", option)]
         return [*task, *data, "--training-arg", "epochs=1", "--training-arg", "batch=2"]
+
+
+@pytest.mark.parametrize("strategy", ["category_matching", "object_herding"])
+def test_images_are_compared_by_their_objects(strategy, rank, detector, pool, labels):
+    asked = ["-n", 2, "--acquisition", "difficulty_calibrated", "--strategy", strategy]
+    result, _ = rank(*asked, "--class-weights", labels)
+    assert result.exit_code == 2
+    assert "--class-weights" in result.output
+    result, rows = rank(*asked)
+    assert result.exit_code == 0, result.output
+    task = al.ObjectDetection(detector, imgsz=320)
+    scores = al.score(task, sorted(pool.rglob("*.png")), keep=("objects",), progress=False)
+    assert scores.objects.shape == (4, 32, 66)
+    assert len({row["id"] for row in rows}) == 2
+    assert "objects" in repr(scores)
