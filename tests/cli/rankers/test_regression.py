@@ -59,7 +59,7 @@ def rank(tmp_path):
     ("name", "function"), [("one", "variance"), ("three", "epistemic_variance")]
 )
 def test_the_queue_is_what_python_gives(rank, networks, table, name, function):
-    result, queue = rank(networks / name, table, "-n", "6")
+    result, queue = rank(networks / name, table, "-n", "6", "--acquisition", function)
     assert result.exit_code == 0, result.output
     committee = al.Ensemble(3) if name == "three" else None
     task = al.Regression(targets=["size"], features=["width", "height"], hidden=(8, 4),
@@ -85,7 +85,8 @@ def test_texts_and_their_scaling_come_back(rank, trunk, tmp_path):
     task.save(tmp_path / "model")
     pool = tmp_path / "pool.jsonl"
     pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    result, queue = rank(tmp_path / "model", pool, "--passes", "3", "--dropout", "0.2")
+    result, queue = rank(tmp_path / "model", pool, "--passes", "3", "--dropout", "0.2",
+                         "--strategy", "top_k")  # fmt: skip
     assert result.exit_code == 0, result.output
     committee = al.MCDropout(3, p=0.2)
     ours = al.Regression(tmp_path / "model", targets=["a", "b"], committee=committee)
@@ -96,6 +97,15 @@ def test_texts_and_their_scaling_come_back(rank, trunk, tmp_path):
     first = queue[0]["prediction"]["targets"]
     assert [one["target"] for one in first] == ["a", "b"]
     assert 50 < first[0]["mean"] < 150  # in the target's own unit
+
+
+def test_by_default_it_spreads(rank, networks, table):
+    result, queue = rank(networks / "one", table, "-n", "6")
+    assert result.exit_code == 0, result.output
+    _, named = rank(networks / "one", table, "-n", "6", "--strategy", "lcmd")
+    assert [row["id"] for row in queue] == [row["id"] for row in named]
+    scores = [row["score"] for row in queue]
+    assert scores != sorted(scores, reverse=True)
 
 
 @pytest.mark.parametrize("cell", ["", "wide", "nan", "inf"])
