@@ -169,25 +169,17 @@ class Selector:
         from altasks.scoring import Scores
         from altasks.scoring.embeddings import embed_samples
 
-        blocks = []
-        bad: dict[str, str] = {}
         hidden = None if self.progress is None else not self.progress
         with tqdm(total=len(ids), desc="embedding", unit="sample", disable=hidden) as bar:
-            for start in range(0, len(ids), self.batch_size):
-                part = ids[start : start + self.batch_size]
-                try:
-                    blocks.append(
-                        embed_samples(
-                            self.task, self.pool, part, batch_size=len(part), width_of=part[0]
-                        )
-                    )
-                except UnreadableSampleError as error:  # all of them are named at the end
-                    bad |= error.skipped
-                bar.update(len(part))
-        if bad:
-            rows = {row: bad[name] for row, name in enumerate(ids) if name in bad}
-            raise UnreadableSampleError("samples can't be read", rows, skipped=bad)
-        return Scores(list(ids), np.zeros(len(ids)), embeddings=np.concatenate(blocks))
+            embedded = embed_samples(
+                self.task,
+                self.pool,
+                ids,
+                batch_size=self.batch_size,
+                width_of=ids[0],
+                advance=bar.update,
+            )
+        return Scores(list(ids), np.zeros(len(ids)), embeddings=embedded)
 
     def pick(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -142,7 +142,7 @@ class Reader:
         *,
         keep_given: bool = False,
         note: Callable[[Any], Any] | None = None,
-    ) -> Iterator[list[Item]]:
+    ) -> Generator[list[Item], None, None]:
         """Yield what was read of each batch, those left out that can't be; the next is read ahead.
 
         Args:
