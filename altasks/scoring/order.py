@@ -101,6 +101,9 @@ class Survey:
         """Yield rows to predict together, and their samples, without those that can't be read."""
         if not self._late:
             order = self._in_order(self._sizes, self._leaders)
+            if not self._reader.waits:  # a sample costs less than to note it
+                yield from map(self._reader.fetch, order)
+                return
             for items in self._reader.ahead(order):
                 yield _taken(items)
         elif self._size is None and self._key is None:

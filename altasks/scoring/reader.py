@@ -85,6 +85,11 @@ class Reader:
         blame: bool = False,
     ) -> np.ndarray:
         """Fetch samples and call `work` as `attempt` does."""
+        rows, batch = self.fetch(rows)
+        return self.attempt(rows, batch, work, blame=blame)
+
+    def fetch(self, rows: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+        """Return those of some rows that the pool gives, and the samples there, read here."""
         batch: list[Any] = []
         left: list[int] = []
         for row in rows.tolist():
@@ -93,7 +98,7 @@ class Reader:
                 left.append(row)
             except Exception as error:  # a data set that decodes as it is read raises anything
                 self.unreadable[row] = f"{type(error).__name__}: {error}"
-        return self.attempt(np.array(left, dtype=np.int64), batch, work, blame=blame)
+        return np.array(left, dtype=np.int64), batch
 
     def attempt(
         self,
