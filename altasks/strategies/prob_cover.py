@@ -56,7 +56,7 @@ class ProbCover:
     the plain greedy algorithm, in O(N^2 d) for the degrees and as much again at most for all picks
     together. Beyond, what is covered is counted over `sample` drawn candidates, and the picks are
     among 50,000 drawn ones (2 n, if that is more), so that time is O(N) and memory too. A share of
-    the pool counted so is off by sqrt(p (1 - p) / sample): by 0.0015 for a ball that holds 5% of
+    the pool counted so is off by sqrt(p (1 - p) / sample): by 0.002 for a ball that holds 5% of
     it. The radius is then estimated with k-means on the 50,000, and from the balls of fewer
     candidates, 500 at least, each compared with the whole pool.
 
@@ -99,7 +99,7 @@ class ProbCover:
         classes: int | None = None,
         purity: float = 0.95,
         exact_up_to: int = 20_000,
-        sample: int = 20_000,
+        sample: int = 10_000,
     ) -> None:
         if delta is not None and not 0 < as_real(delta) < np.inf:
             raise invalid("delta", "a finite number above 0, or None", f"{delta!r}")
