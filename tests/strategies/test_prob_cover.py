@@ -24,6 +24,7 @@ class TestGivenRadius(StrategySuite):
         return ProbCover(1.5)
 
 
+@pytest.mark.slow
 class TestDrawn(StrategySuite):
     @pytest.fixture
     def strategy(self) -> ProbCover:

@@ -114,6 +114,7 @@ def test_the_short_list_of_a_large_cluster_is_in_order(monkeypatch: Any) -> None
     assert pick_typical(points, labels, 64, 64, neighbours=5, min_cluster=0) == exact
 
 
+@pytest.mark.slow
 class TestLargeClusters(StrategySuite):
     """With two clusters, of which the larger counts as large in the suite's pools."""
 
