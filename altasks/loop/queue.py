@@ -54,10 +54,11 @@ def _ranked(maker: QueryMaker, ids: Sequence[str], state: State) -> dict[str, An
     if provides(maker.task, Trainable):
         maker.fit_log.catch_up_with_store()
     selector = maker.selector.with_labels(lambda: maker.store.labels().values)
-    scores = selector.score(ids, state.round)
+    draws = state.last_fit.round + 1  # as the first ask after it: draws belong to the fit
+    scores = selector.score(ids, draws)
     value = dict(zip(scores.ids, scores.values.tolist(), strict=True))
     order = sorted(ids, key=lambda name: -value[name])  # stable: as asked, where equal
-    described = selector.describe(order, state.round)
+    described = selector.describe(order, draws)
     return {"fit": state.last_fit.fit, "order": order, "descriptions": described}
 
 
