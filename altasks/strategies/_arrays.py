@@ -217,7 +217,7 @@ def read_together(candidates: Candidates, rng: np.random.Generator) -> tuple[np.
     source = Rows(candidates.embeddings)
     shape = (len(order) + len(known), source.width)
     points = torch.empty(shape, dtype=source.dtype, device=source.device)
-    for part in blocks(len(order), source.width, BLOCK):
+    for part in blocks(len(order), source.width, BLOCK // 8):
         points[part] = read_finite(candidates.embeddings, order[part], candidates.ids, "embeddings")
     points[len(order) :] = known.to(points)
     return order, points

@@ -14,6 +14,8 @@ ALL_PAIRS = 2_048
 REFERENCES = 1_024
 #: and the most typical ones by that measure with all.
 SHORT_LIST = 256
+#: Distances in a block: 8 MiB of float32.
+_TILE = 2**21
 #: The mean to drawn members is over at least so many.
 FEWEST = 4
 
@@ -130,7 +132,7 @@ class Large:
         norms = self.references.square().sum(1)
         column = np.full(len(self.members), -1)
         column[self.drawn] = np.arange(len(self.drawn))
-        for part in blocks(self.free, len(self.references)):
+        for part in blocks(self.free, len(self.references), _TILE):
             places = np.arange(part.start, part.stop)
             squares = squared_distances(self._take(places) - self.centre, self.references, norms)
             own = np.flatnonzero(column[places] >= 0)
@@ -142,7 +144,7 @@ class Large:
         """Return the mean distance of some to the nearest of all members."""
         some = self._take(places) - self.centre
         near = some.new_empty((len(some), 0))
-        for part in blocks(len(self.members), max(some.shape)):
+        for part in blocks(len(self.members), max(some.shape), _TILE):
             others = self._take(np.arange(part.start, part.stop)) - self.centre
             squares = squared_distances(some, others)
             own = np.flatnonzero((places >= part.start) & (places < part.stop))
