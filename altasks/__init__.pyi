@@ -64,6 +64,7 @@ from altasks.loop.stopping import (
     Target as Target,
 )
 from altasks.oracles import (
+    Kili as Kili,
     LabelStudio as LabelStudio,
     Simulated as Simulated,
 )
@@ -181,6 +182,7 @@ __all__ = [
     "ImageToText",
     "KCenter",
     "KDPP",
+    "Kili",
     "LCMD",
     "LabelStudio",
     "MCDropout",

@@ -288,6 +288,7 @@ ORACLES = Registry(
     "oracle",
     "altasks.oracles",
     {
+        "kili": Builtin("altasks.oracles.kili.oracle:Kili", "kili", ("kili",)),
         "label_studio": Builtin(
             "altasks.oracles.label_studio.oracle:LabelStudio", "label-studio", ("label_studio_sdk",)
         ),

@@ -4,6 +4,9 @@ from altasks.oracles.base import (
     AsksPeople as AsksPeople,
     Oracle as Oracle,
 )
+from altasks.oracles.kili.oracle import (
+    Kili as Kili,
+)
 from altasks.oracles.label_studio.oracle import (
     LabelStudio as LabelStudio,
 )
@@ -13,6 +16,7 @@ from altasks.oracles.simulated import (
 
 __all__ = [
     "AsksPeople",
+    "Kili",
     "LabelStudio",
     "Oracle",
     "Simulated",

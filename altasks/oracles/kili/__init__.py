@@ -1,0 +1,1 @@
+"""People who label in Kili."""
