@@ -124,6 +124,7 @@ def main() -> None:
     run(options, task, data)
     if options.save:
         task.save(options.save)
+        print(f"next: altasks rank --task image-classification --model {options.save} --pool YOURS")
 
 
 if __name__ == "__main__":

@@ -113,6 +113,7 @@ def main() -> None:
     run(options, task, data)
     if options.save:
         task.save(options.save)
+        print(f"next: altasks rank --task object-detection --model {options.save} --pool YOURS")
 
 
 if __name__ == "__main__":

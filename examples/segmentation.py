@@ -125,6 +125,7 @@ def main() -> None:
     run(options, task, data)
     if options.save:
         task.save(options.save)
+        print(f"next: altasks rank --task segmentation --model {options.save} --pool YOURS")
 
 
 if __name__ == "__main__":

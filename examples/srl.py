@@ -118,6 +118,7 @@ def main() -> None:
     run(options, task, data)
     if options.save:
         task.save(options.save)
+        print(f"next: altasks rank --task srl --model {options.save} --pool YOURS")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from altasks.data import LabelledPool
 
 #: What the options of rankers are called here.
-_RENAMED = {"--pool": "--data"}
+_RENAMED = {"--pool": "--data", "--strategy": "--arm", "--acquisition": "--arm"}
 
 
 @dataclass(frozen=True, kw_only=True)

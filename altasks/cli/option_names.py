@@ -120,7 +120,10 @@ def _translated(
             return other + message[len(option) :]
     found = re.match(r"([a-z_]\w*)(: (?:expected )?)", message)
     if found is None:
-        return message
+        unknown = re.match(r"No (strategy|acquisition) (?:function )?is called", message)
+        option = f"--{unknown[1]}" if unknown else ""
+        option = renamed.get(option, option)
+        return f"{option}: {message}" if option in flags else message
     option = _OPTION_OF.get(found[1], "")
     option = renamed.get(option, option)
     if option in flags:

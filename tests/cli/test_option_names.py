@@ -2,11 +2,13 @@
 
 import pytest
 
+import altasks as al
 from altasks.cli.option_names import option_names
 from altasks.errors import (
     CommitteeError,
     InvalidInputError,
     StoreError,
+    UnknownNameError,
     UnreadableSampleError,
     invalid,
 )
@@ -58,3 +60,12 @@ def test_other_errors_pass_as_they_are():
         InvalidInputError("/tmp/a.csv: expected a header line."),
     ):
         assert raised(error) is error
+
+
+@pytest.mark.parametrize("kind", ["strategy", "acquisition"])
+def test_an_unknown_name_is_that_of_an_option(kind):
+    with (
+        pytest.raises(UnknownNameError, match=f"^--{kind}: No {kind}.* is called 'tpo'"),
+        option_names({f"--{kind}"}),
+    ):
+        getattr(al.registry, f"get_{kind}")("tpo")
