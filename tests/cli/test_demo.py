@@ -27,8 +27,7 @@ def test_more_labels_than_sentences_is_named(tmp_path):
 def test_a_changed_setting_is_another_result():
     same = demo_problem(DemoSettings(seeds=5)).recipe()
     assert demo_problem(DemoSettings()).recipe() == same
-    for other in (DemoSettings(batch=12), DemoSettings(epochs=3), DemoSettings(passes=5)):
-        assert demo_problem(other).recipe() != same
+    assert demo_problem(DemoSettings(epochs=3)).recipe() != same
 
 
 @pytest.mark.slow
