@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from altasks.errors import invalid
 
 
-class Converter:
+class Converter(ABC):
     """Kili's `jsonResponse` to altasks' labels and back, for one job.
 
     A subclass names the type of its job, and fills in `label`, `value` and `guess`.
@@ -97,6 +98,7 @@ class Converter:
             other.codes = self._codes_in(content.get("categories") or {})
         return other
 
+    @abstractmethod
     def label(self, response: Any, sample: Any = None) -> Any:
         """Return the label that a `jsonResponse` means.
 
@@ -108,7 +110,6 @@ class Converter:
         Raises:
             InvalidInputError: for a response of another form, or one that is no label of this type.
         """
-        raise NotImplementedError
 
     def response(self, label: Any, sample: Any = None) -> dict[str, Any]:
         """Return a label as the `jsonResponse` of a label or a prediction.
@@ -118,13 +119,13 @@ class Converter:
         """
         return {self.job: self.value(label, sample)}
 
+    @abstractmethod
     def value(self, label: Any, sample: Any = None) -> dict[str, Any]:
         """Return what stands under the name of the job."""
-        raise NotImplementedError
 
+    @abstractmethod
     def guess(self, description: Mapping[str, Any], sample: Any = None) -> Any:
         """Return the label in what `task.describe` says of a sample; None if there is none."""
-        raise NotImplementedError
 
     # For subclasses.
 
@@ -206,7 +207,7 @@ class Converter:
             return False
         return not self.tools or bool({*self.tools} & {*(job.get("tools") or ())})
 
-    def _check_job(self, job: Mapping[str, Any]) -> None:
+    def _check_job(self, job: Mapping[str, Any]) -> None:  # noqa: B027 (most take any)
         """Refuse a job of the right type that asks for something else."""
 
     def _codes_in(self, categories: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -11,7 +12,7 @@ from altasks.data.shown import size_of_sample, text_of
 from altasks.errors import invalid
 
 
-class Converter:
+class Converter(ABC):
     """Label Studio's JSON to altasks' labels and back, for one kind of label.
 
     A subclass fills in `config`, `label`, `result` and `guess`, and the tags it reads.
@@ -37,9 +38,9 @@ class Converter:
         classes = f"{len(self.texts)} classes" if self.texts else ""
         return f"{type(self).__name__}({classes})"
 
+    @abstractmethod
     def config(self) -> str:
         """Return the labelling interface, XML."""
-        raise NotImplementedError
 
     def attached(self, config: str, *, control: str | None = None) -> Self:
         """Return this converter for a project that exists.
@@ -76,6 +77,7 @@ class Converter:
             )  # fmt: skip
         return {self.control.field: sample}
 
+    @abstractmethod
     def label(self, result: Any, sample: Any = None) -> Any:
         """Return the label that an annotation's `result` means.
 
@@ -87,19 +89,18 @@ class Converter:
         Raises:
             InvalidInputError: for a result of another form, or one that is no label of this kind.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def result(self, label: Any, sample: Any = None) -> list[dict[str, Any]]:
         """Return a label as the regions of an annotation or a prediction.
 
         Raises:
             InvalidInputError: for a label that this kind can't hold.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def guess(self, description: Mapping[str, Any], sample: Any = None) -> Any:
         """Return the label in what `task.describe` says of a sample; None if there is none."""
-        raise NotImplementedError
 
     # For subclasses.
 
