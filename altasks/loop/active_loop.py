@@ -384,13 +384,7 @@ class ActiveLoop:
         Raises:
             UnknownNameError: for an id that is not in the pool.
         """
-        if isinstance(ids, str):
-            raise invalid("ids", "a list of ids", f"the string {ids!r}", hint=f"Use [{ids!r}].")
-        wanted = list(ids)
-        for name in wanted:
-            if name not in self.pool:
-                raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
-        return self.store.skip(wanted, annotator=annotator)
+        return self.store.skip(self._in_pool(ids), annotator=annotator)
 
     def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
         """Take back labels and skips that this annotator gave; others' labels count again.
@@ -404,13 +398,17 @@ class ActiveLoop:
         Raises:
             UnknownNameError: for an id that is not in the pool.
         """
+        return self.store.withdraw(self._in_pool(ids), annotator=annotator)
+
+    def _in_pool(self, ids: Collection[str]) -> list[str]:
+        """Return ids as a list, all of them the pool's."""
         if isinstance(ids, str):
             raise invalid("ids", "a list of ids", f"the string {ids!r}", hint=f"Use [{ids!r}].")
         wanted = list(ids)
         for name in wanted:
             if name not in self.pool:
                 raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
-        return self.store.withdraw(wanted, annotator=annotator)
+        return wanted
 
     def sync(self, oracle: AsksPeople, *, rerank: bool = True, everything: bool = False) -> Synced:
         """Take in what people have labelled in a tool, and hand out what is still open, in order.

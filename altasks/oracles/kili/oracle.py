@@ -18,6 +18,7 @@ from altasks.data.kili.counting import annotator_of
 from altasks.errors import AltasksError, LoopWarning, invalid
 from altasks.loop.answers import Answer, Answers, ToolState
 from altasks.loop.query import Query
+from altasks.oracles.guesses import guesses_of
 from altasks.oracles.kili.kinds import converter_for
 from altasks.oracles.kili.levels import MOST, levels_of
 from altasks.oracles.kili.service import Asset, Service
@@ -137,7 +138,9 @@ class Kili:
             if by_name[name].priority != level[name]:
                 priorities.setdefault(level[name], []).append(by_name[name].id)
         outcome = self._service.prioritize(priorities)
-        guesses = self._guesses(query) if self._predictions else {}
+        guesses = (
+            guesses_of(query, self.converter, self.converter.response) if self._predictions else {}
+        )
         self._service.predict(
             {by_name[name].id: response for name, response in guesses.items()}, self._model_name
         )
@@ -157,21 +160,6 @@ class Kili:
                 f"{len(missing)} that are none: {shown}",
                 hint="Upload them: kili.append_many_to_dataset(..., external_id_array=ids).",
             )  # fmt: skip
-        return found
-
-    def _guesses(self, query: Query) -> dict[str, dict[str, Any]]:
-        """Return id -> jsonResponse of what is predicted; a prediction is help, so no error."""
-        found = {}
-        for name, sample in query:
-            description = query.descriptions.get(name)
-            if not isinstance(description, Mapping):
-                continue
-            try:
-                guess = self.converter.guess(description, sample)
-                if guess is not None:
-                    found[name] = self.converter.response(guess, sample)
-            except AltasksError:
-                continue
         return found
 
     def _report(

@@ -10,9 +10,10 @@ from typing import Any
 from altasks._internal.numbers import require_whole
 from altasks.data import as_pool
 from altasks.data.label_studio import Converter
-from altasks.errors import AltasksError, ToolError, invalid
+from altasks.errors import ToolError, invalid
 from altasks.loop.answers import Answers, ToolState
 from altasks.loop.query import Query
+from altasks.oracles.guesses import guesses_of
 from altasks.oracles.label_studio.images import is_address, uploaded
 from altasks.oracles.label_studio.kinds import converter_for
 from altasks.oracles.label_studio.people import People, answers_of
@@ -153,7 +154,9 @@ class LabelStudio:
 
     def push(self, query: Query) -> None:
         """Make a query what people get next, in its order; see `AsksPeople.push`."""
-        results = self._guesses(query) if self._predictions else {}
+        results = (
+            guesses_of(query, self.converter, self.converter.result) if self._predictions else {}
+        )
         self._queue.put(query, self._shown, results)
         self._queue.show()
 
@@ -165,21 +168,6 @@ class LabelStudio:
             address = uploaded(self._server, self.project, name, sample)
             return {self.converter.control.field: address}
         return self.converter.data(sample)
-
-    def _guesses(self, query: Query) -> dict[str, list[dict[str, Any]]]:
-        """Return id -> regions of what is predicted; a prediction is help, so no error."""
-        found = {}
-        for name, sample in query:
-            description = query.descriptions.get(name)
-            if not isinstance(description, Mapping):
-                continue
-            try:
-                guess = self.converter.guess(description, sample)
-                if guess is not None:
-                    found[name] = self.converter.result(guess, sample)
-            except AltasksError:
-                continue
-        return found
 
     # In.
 
