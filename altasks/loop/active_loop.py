@@ -3,64 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from altasks._internal.jsonable import to_json
-from altasks._internal.labels import check_label
-from altasks._internal.numbers import as_real, require_whole
-from altasks.abilities import (
-    ChecksLabels,
-    Evaluates,
-    JointDraws,
-    KeepsFeatures,
-    Trainable,
-    provides,
-)
+from altasks._internal.numbers import require_whole
+from altasks.abilities import Evaluates, KeepsFeatures, Trainable, provides
 from altasks.calibration import check_calibration
 from altasks.data import as_pool
-from altasks.errors import InvalidInputError, UnknownNameError, UnreadableSampleError, invalid
+from altasks.errors import InvalidInputError, invalid
 from altasks.loop.answers import Synced
-from altasks.loop.base import Event, LoggedFit, Store
+from altasks.loop.base import LoggedFit, Store
+from altasks.loop.choices import NamedChoices
 from altasks.loop.costs import Costs, LabelCosts
 from altasks.loop.driver import Driver
 from altasks.loop.fingerprint import check_pool
 from altasks.loop.fit_log import FitLog, check_test
+from altasks.loop.memory import LoopMemory
 from altasks.loop.open_store import open_store, work_folder
 from altasks.loop.plan import make_plan
 from altasks.loop.query import Query, Round
 from altasks.loop.query_maker import QueryMaker
 from altasks.loop.random_share import Estimate, Estimator, check_share
-from altasks.loop.recipes import (
-    calibration_recipe,
-    committee_recipe,
-    function_recipe,
-    strategy_recipe,
-)
-from altasks.loop.selection import AskRequest, Selector, given_scores, unknown_id
-from altasks.loop.settings import (
-    check_settings,
-    default_cold_start,
-    default_strategy,
-    for_bare_scores,
-    kept_or_default,
-    kept_or_default_acquisition,
-    resolve_strategy,
-)
+from altasks.loop.selection import AskRequest, Selector, given_scores
+from altasks.loop.settings import check_settings
 from altasks.loop.stopping.base import Stop
 from altasks.loop.stopping.observer import Observer
 from altasks.loop.stopping.stopper import Stopper
 from altasks.loop.sync import Sync
-from altasks.registry import get_acquisition
 
 if TYPE_CHECKING:
     from altasks.oracles.base import AsksPeople, Oracle
 
 
-class ActiveLoop:
+class ActiveLoop(LoopMemory):
     """Selects samples, stores their labels and trains the model.
 
     Everything is kept in the store: opening the same store again goes on where the last process
@@ -134,41 +112,18 @@ class ActiveLoop:
     ) -> None:
         require_whole("seed", seed, 0)
         require_whole("batch_size", batch_size, 1)
-        self.task = task
-        self.pool = as_pool(pool)
+        samples = as_pool(pool)
+        # A misspelt name is an error before a store is made.
+        named = NamedChoices.of(acquisition, strategy, cold_start)
+        super().__init__(task, samples, open_store(store))
         self.seed = int(seed)
-        if isinstance(acquisition, str):
-            get_acquisition(acquisition)  # a misspelt name is an error now, not at the first ask
-        named = None if strategy is None else resolve_strategy(strategy, "strategy")
-        first = None if cold_start is None else resolve_strategy(cold_start, "cold_start")
-
-        self.store: Store = open_store(store)
-        # Not given by a queue, which may only collect answers; a task asks by the default.
-        queue = named is None and task is None
-        usual = default_strategy(task, acquisition)
-        self.strategy = named or kept_or_default(self.store, "strategy", usual)
-        self.cold_start = first or kept_or_default(
-            self.store, "cold_start", default_cold_start(task)
-        )
-        if acquisition is None:
-            acquisition = kept_or_default_acquisition(self.store, task, acquisition_options)
-        self.acquisition = acquisition
-        settings = {
-            "seed": self.seed,
-            "cold_start": strategy_recipe(self.cold_start),
-            "strategy": None if queue else strategy_recipe(self.strategy),
-            "acquisition": None
-            if acquisition is None
-            else function_recipe(acquisition, acquisition_options),
-            "committee": committee_recipe(task.committee) if hasattr(task, "committee") else None,
-            # Where draws belong to a batch, other batches are other draws.
-            "batch_size": int(batch_size) if _draws_by_batch(task) else None,
-        }
-        if task is not None:
-            settings["calibration"] = calibration_recipe(check_calibration(calibration))
+        chosen = named.completed(self.store, task, acquisition_options)
+        self.strategy, self.cold_start = chosen.strategy, chosen.cold_start
+        self.acquisition = acquisition = chosen.acquisition
         share = check_share(random_share)
-        if task is not None or share:
-            settings["random_share"] = share
+        settings = chosen.settings(
+            task, self.seed, int(batch_size), check_calibration(calibration), share
+        )
         check_settings(self.store, settings, accept_changes)
         check_pool(self.pool, self.store)
         work = work_folder(self.store, work_dir)
@@ -183,8 +138,7 @@ class ActiveLoop:
         self._query_maker = QueryMaker(
             task, self.pool, self.store, self._fit_log, selector, self.cold_start,
             Costs(task, self.pool, costs, int(batch_size)), LabelCosts(task, self.store, costs),
-            named or for_bare_scores(self.strategy),
-            share,
+            chosen.for_given_scores, share,
         )  # fmt: skip
         self._estimator = Estimator(task, self.pool, self.store, self._fit_log)
         observer = Observer(
@@ -204,34 +158,6 @@ class ActiveLoop:
             f"{len(state.skipped)} skipped)"
         )
 
-    # What the store holds.
-
-    @property
-    def round(self) -> int:
-        """How many asks there have been."""
-        return self.store.state().round
-
-    @property
-    def labels(self) -> dict[str, Any]:
-        """The labels `fit` would use: of each sample the last one, whoever gave it."""
-        return self.store.labels().values
-
-    @property
-    def pending(self) -> list[str]:
-        """The ids asked and neither answered nor skipped, in the order asked."""
-        return self.store.state().pending
-
-    @property
-    def skipped(self) -> list[str]:
-        """The ids that can't be labelled, in the pool's order."""
-        skipped = self.store.state().skipped
-        return [name for name in self.pool.ids if name in skipped]
-
-    @property
-    def rounds(self) -> list[Round]:
-        """The records of `run`, of this process and of earlier ones."""
-        return [Round(round=number, **row) for number, row in self.store.rounds().items()]
-
     @property
     def random_asked(self) -> list[str]:
         """The ids that were drawn at random by `random_share`, in the order asked."""
@@ -245,10 +171,6 @@ class ActiveLoop:
         been trained on them, and nothing but chance picked them. One estimate is of few samples.
         """
         return self._estimator.estimates()
-
-    def history(self, id: str | None = None) -> list[Event]:
-        """Return every label, correction and skip (of one sample), in the order they came."""
-        return self.store.history(id)
 
     def pending_queries(self) -> list[Query]:
         """Return unanswered samples as queries, one for each round, oldest first.
@@ -309,107 +231,6 @@ class ActiveLoop:
         given = None if scores is None else given_scores(scores, self.pool)
         return self._query_maker.ask(wanted, given)
 
-    def tell(
-        self,
-        labels: Mapping[str, Any],
-        *,
-        annotator: str = "",
-        replace: bool = False,
-        seconds: Mapping[str, float] | None = None,
-    ) -> int:
-        """Store labels: late, partial, for samples asked or not. All are stored, or none is.
-
-        When it returns, they survive the death of the process and of the machine. The same again
-        is harmless. Where annotators differ, everything is kept and the last label is used.
-
-        Args:
-            labels: id -> label, in the form the task reads; JSON values.
-            annotator: who labelled them.
-            replace: correct labels that this annotator gave before.
-            seconds: id -> how long it took, for some of them or all; it stands in the history.
-
-        Returns:
-            How many labels were new or changed.
-
-        Raises:
-            UnknownNameError: for an id that is not in the pool.
-            InvalidInputError: for a label that the task doesn't know, or that is no JSON value.
-            UnreadableSampleError: if the task has to see a sample for that, and can't read it.
-            LabelConflictError: if this annotator gave another label and `replace` is False.
-            StoreError: if they can't be written.
-        """
-        if not isinstance(labels, Mapping):
-            raise invalid(
-                "labels",
-                "a dict from id to label",
-                type(labels).__name__,
-                hint="Of columns: dict(zip(ids, labels)), with ids of the pool, which are strings.",
-            )
-        if not isinstance(annotator, str):
-            raise invalid("annotator", "a string", f"{annotator!r}")
-        checked = {name: self._check_label(name, label) for name, label in labels.items()}
-        if not checked:
-            return 0
-        spent = {name: _seconds_of(name, value) for name, value in (seconds or {}).items()}
-        return self.store.tell(checked, annotator=annotator, replace=replace, seconds=spent)
-
-    def _check_label(self, name: Any, label: Any) -> Any:
-        if name not in self.pool:
-            raise UnknownNameError(f"labels: {unknown_id(name, self.pool)}")
-        where = f"id {name!r}"
-        if label is None:
-            raise invalid(
-                "labels", "a label", "None", where=where,
-                hint="A sample that can't be labelled is skipped: loop.skip([id]).",
-            )  # fmt: skip
-        if provides(self.task, ChecksLabels):
-            try:
-                label = check_label(self.task, label, lambda: self.pool[name])
-            except UnreadableSampleError as error:
-                raise UnreadableSampleError(
-                    f"labels ({where}): {error}",
-                    error.rows,
-                    skipped={name: "; ".join(error.rows.values())},
-                ) from error
-            except (InvalidInputError, UnknownNameError) as error:
-                raise type(error)(f"labels ({where}): {error}") from error
-        return to_json(label, "labels", where)
-
-    def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
-        """Never ask these again: they can't be labelled. A label that comes later ends a skip.
-
-        Returns:
-            How many were not skipped or labelled before; a labelled sample keeps its label.
-
-        Raises:
-            UnknownNameError: for an id that is not in the pool.
-        """
-        return self.store.skip(self._in_pool(ids), annotator=annotator)
-
-    def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
-        """Take back labels and skips that this annotator gave; others' labels count again.
-
-        What was taken back stays in the history. A sample that was asked, and has no label left, is
-        pending again.
-
-        Returns:
-            How many labels and skips were taken back.
-
-        Raises:
-            UnknownNameError: for an id that is not in the pool.
-        """
-        return self.store.withdraw(self._in_pool(ids), annotator=annotator)
-
-    def _in_pool(self, ids: Collection[str]) -> list[str]:
-        """Return ids as a list, all of them the pool's."""
-        if isinstance(ids, str):
-            raise invalid("ids", "a list of ids", f"the string {ids!r}", hint=f"Use [{ids!r}].")
-        wanted = list(ids)
-        for name in wanted:
-            if name not in self.pool:
-                raise UnknownNameError(f"ids: {unknown_id(name, self.pool)}")
-        return wanted
-
     def sync(self, oracle: AsksPeople, *, rerank: bool = True, everything: bool = False) -> Synced:
         """Take in what people have labelled in a tool, and hand out what is still open, in order.
 
@@ -429,11 +250,7 @@ class ActiveLoop:
             ToolError: if the tool can't be reached or refuses; call again.
             UnreadableSampleError: naming the samples that can't be read.
         """
-        for method in ("push", "pull"):
-            if not callable(getattr(oracle, method, None)):
-                wanted = "an oracle with name, push and pull"
-                raise invalid("oracle", wanted, type(oracle).__name__)
-        return Sync(self.store, self._query_maker, self._check_label, oracle).run(
+        return Sync(self.store, self._query_maker, self.check_label, oracle).run(
             rerank=rerank, everything=everything
         )
 
@@ -583,26 +400,3 @@ class ActiveLoop:
             (False, '0 of 1 samples asked.')
         """
         return self._stopper.should_stop(rule, self.rounds)
-
-    def close(self) -> None:
-        """Close the store."""
-        self.store.close()
-
-    def __enter__(self) -> ActiveLoop:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _seconds_of(name: str, value: Any) -> float:
-    seconds = as_real(value)
-    if not 0 <= seconds < math.inf:
-        raise invalid(
-            "seconds", "a finite number of at least 0", f"{value!r}", where=f"id {name!r}"
-        )
-    return seconds
-
-
-def _draws_by_batch(task: Any) -> bool:
-    return provides(task, JointDraws) and not task.joint_draws

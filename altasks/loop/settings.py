@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from altasks.abilities import (
-    DefaultAcquisition,
-    DefaultColdStart,
-    DefaultStrategy,
-    provides,
-)
+from altasks.abilities import DefaultColdStart, DefaultStrategy, provides
 from altasks.errors import StoreError
 from altasks.loop.base import Store
-from altasks.loop.candidates import SCORED
-from altasks.loop.recipes import describe, is_recipe, remake_strategy, same
-from altasks.registry import ACQUISITIONS
+from altasks.loop.recipes import describe, same
 from altasks.strategies.base import Strategy
 from altasks.strategies.wrapping import as_strategy
 
@@ -42,33 +35,6 @@ def resolve_strategy(strategy: Any, argument: str) -> Strategy:
     return as_strategy(strategy, argument, from_class=True)
 
 
-def kept_or_default(store: Store, name: str, default: str) -> Strategy:
-    """Return the strategy for a setting that the caller doesn't name.
-
-    It is what the store was made with, so that a run goes on as it began when a newer version has
-    another default; a new store, or one whose strategy can't be made again, gets the default.
-
-    Args:
-        store: which may hold the setting.
-        name: `"strategy"` or `"cold_start"`.
-        default: a registered name.
-    """
-    return remake_strategy(store.get(name)) or resolve_strategy(default, name)
-
-
-def kept_or_default_acquisition(
-    store: Store, task: Any, options: Mapping[str, Any] | None
-) -> str | None:
-    """Return the acquisition function for a loop that names none: the store's, or the task's.
-
-    One that is recorded with options is not taken from the store: they may have been shortened.
-    """
-    kept = store.get("acquisition")
-    if is_recipe(kept) and kept.get("name") in ACQUISITIONS and not (kept["options"] or options):
-        return str(kept["name"])
-    return task.default_acquisition if provides(task, DefaultAcquisition) else None
-
-
 def default_strategy(task: Any, acquisition: Any = None) -> str:
     """Return the name of the strategy of a task that is given none.
 
@@ -85,15 +51,6 @@ def default_cold_start(task: Any) -> str:
     """Return the name of the strategy before the first fit of a task that is given none."""
     named = task.default_cold_start if provides(task, DefaultColdStart) else None
     return named or "random"
-
-
-def for_bare_scores(strategy: Strategy) -> Strategy:
-    """Return what picks by scores made elsewhere, where `strategy` is not the caller's choice.
-
-    Such scores come without embeddings and probabilities, so it is the highest where those are
-    needed.
-    """
-    return resolve_strategy("top_k", "strategy") if strategy.needs & SCORED else strategy
 
 
 def check_settings(store: Store, settings: Mapping[str, Any], accept_changes: bool) -> None:

@@ -54,6 +54,10 @@ class Sync:
         self.query_maker = query_maker
         self.check_label = check_label
         self.oracle = oracle
+        for method in ("push", "pull"):
+            if not callable(getattr(oracle, method, None)):
+                wanted = "an oracle with name, push and pull"
+                raise invalid("oracle", wanted, type(oracle).__name__)
         name = oracle.name
         if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or "/" in name:
             wanted = f"an oracle with a name of at most {_LONGEST} characters, without '/'"
