@@ -12,7 +12,7 @@ from altasks.tasks import Task
 ALL = [
     thing
     for name, thing in vars(abilities).items()
-    if inspect.isclass(thing) and thing.__module__ == "altasks.abilities"
+    if inspect.isclass(thing) and thing.__module__.startswith("altasks.abilities.")
 ]
 
 
