@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,13 @@ from altasks._internal.jsonable import dumps
 from altasks._version import __version__
 from altasks.errors import StoreError, StoreVersionError
 from altasks.loop.base import AskedSample, Event, LabelSnapshot, LoggedFit, State
+from altasks.loop.store.answers import (
+    events_after,
+    keep_labels,
+    keep_skips,
+    labels_after,
+    take_back,
+)
 from altasks.loop.store.engine import Database
 from altasks.loop.store.new_file import make_file
 from altasks.loop.store.schema import (
@@ -29,9 +36,7 @@ from altasks.loop.store.schema import (
     SKIPS,
 )
 from altasks.loop.store.statements import (
-    conflict,
     create_tables,
-    delete_rows,
     fit_of,
     insert_rows,
     last_of,
@@ -264,68 +269,10 @@ class SQLStore:
     ) -> int:
         """Keep JSON labels and return how many are new or changed; a skip of theirs ends."""
         texts = {name: dumps(value) for name, value in labels.items()}
-
-        def keep(connection: Connection) -> int:
-            columns = (LABELS.c.sample_id, LABELS.c.value, LABELS.c.seq)
-            before = {
-                row.sample_id: (row.value, row.seq)
-                for row in rows_among(
-                    connection,
-                    LABELS.c.sample_id,
-                    columns,
-                    list(texts),
-                    LABELS.c.annotator == annotator,
-                    LABELS.c.part == part,
-                )
-            }
-            news = {
-                name: value
-                for name, value in texts.items()
-                if name not in before or before[name][0] != value
-            }
-            changed = [name for name in news if name in before]
-            if changed and not replace:
-                raise conflict(changed, before, texts, annotator)
-            self._append(connection, news, annotator, part, before, seconds or {})
-            return len(news)
-
-        return self._database.write(keep)
-
-    def _append(
-        self,
-        connection: Connection,
-        news: Mapping[str, str],
-        annotator: str,
-        part: str,
-        before: Mapping[str, tuple[str, int]],
-        seconds: Mapping[str, float],
-    ) -> None:
-        """Add label events, and bring the current view up to date."""
-        first, at = last_of(connection, EVENTS.c.seq) + 1, now()
-        key = {"part": part, "annotator": annotator}
-        numbered = {name: first + i for i, name in enumerate(news)}
-        insert_rows(
-            connection,
-            EVENTS,
-            [
-                {"seq": numbered[name], "at": at, "kind": "label", "sample_id": name}
-                | {"value": value, "seconds": seconds.get(name)}
-                | {"replaces": before[name][1] if name in before else None}
-                | key
-                for name, value in news.items()
-            ],
+        who = {"part": part, "annotator": annotator}
+        return self._database.write(
+            lambda connection: keep_labels(connection, texts, who, replace, seconds or {})
         )
-        delete_rows(connection, LABELS, [name for name in news if name in before], key)
-        insert_rows(
-            connection,
-            LABELS,
-            [
-                {"sample_id": name, "value": value, "seq": numbered[name]} | key
-                for name, value in news.items()
-            ],
-        )
-        if not part:
-            delete_rows(connection, SKIPS, list(news), {})
 
     def skip(self, ids: Collection[str], *, annotator: str = "") -> int:
         """Record samples that can't be labelled; return how many are new as such.
@@ -333,103 +280,23 @@ class SQLStore:
         A sample that has a label keeps it, and the label goes on being used.
         """
         wanted = list(dict.fromkeys(ids))
-
-        def keep(connection: Connection) -> int:
-            known = {
-                row[0]
-                for column, *conditions in (
-                    (SKIPS.c.sample_id,),
-                    (LABELS.c.sample_id, LABELS.c.part == ""),
-                )
-                for row in rows_among(connection, column, column, wanted, *conditions)
-            }
-            news = [name for name in wanted if name not in known]
-            first, at = last_of(connection, EVENTS.c.seq) + 1, now()
-            shared = {"at": at, "kind": "skip", "part": "", "annotator": annotator}
-            rows = [{"sample_id": name, "seq": first + i} for i, name in enumerate(news)]
-            insert_rows(connection, EVENTS, [row | shared for row in rows])
-            insert_rows(connection, SKIPS, rows)
-            return len(news)
-
-        return self._database.write(keep)
+        return self._database.write(lambda connection: keep_skips(connection, wanted, annotator))
 
     def withdraw(self, ids: Collection[str], *, annotator: str = "") -> int:
         """Take back this annotator's labels and skips of some samples; return how many."""
         wanted = list(dict.fromkeys(ids))
-        key = {"part": "", "annotator": annotator}
-
-        def take_back(connection: Connection) -> int:
-            mine = (LABELS.c.annotator == annotator, LABELS.c.part == "")
-            columns = (LABELS.c.sample_id, LABELS.c.seq)
-            labels = list(rows_among(connection, LABELS.c.sample_id, columns, wanted, *mine))
-            columns = (SKIPS.c.sample_id, SKIPS.c.seq)
-            by_me = SKIPS.c.seq.in_(select(EVENTS.c.seq).where(EVENTS.c.annotator == annotator))
-            skips = list(rows_among(connection, SKIPS.c.sample_id, columns, wanted, by_me))
-            first, at = last_of(connection, EVENTS.c.seq) + 1, now()
-            rows = [
-                {"seq": first + i, "at": at, "kind": "withdraw", "sample_id": row.sample_id}
-                | {"replaces": row.seq}
-                | key
-                for i, row in enumerate([*labels, *skips])
-            ]
-            insert_rows(connection, EVENTS, rows)
-            delete_rows(connection, LABELS, [row.sample_id for row in labels], key)
-            delete_rows(connection, SKIPS, [row.sample_id for row in skips], {})
-            return len(rows)
-
-        return self._database.write(take_back)
+        return self._database.write(lambda connection: take_back(connection, wanted, annotator))
 
     def labels(
         self, upto: int | None = None, *, ids: Collection[str] | None = None
     ) -> LabelSnapshot:
         """Return the labels (of some ids) as of now, or as they were after event `upto`."""
-        table = LABELS if upto is None else EVENTS
-        wanted = [table.c.part == ""]
-        if upto is not None:
-            wanted += [EVENTS.c.kind.in_(("label", "withdraw")), EVENTS.c.seq <= upto]
-        columns = (table.c.sample_id, table.c.annotator, table.c.value, table.c.seq)
-
-        def look(connection: Connection) -> LabelSnapshot:
-            seq = last_of(connection, EVENTS.c.seq) if upto is None else upto
-            if ids is None:
-                found: Iterable[Any] = connection.execute(select(*columns).where(*wanted))
-            else:
-                some = list(dict.fromkeys(ids))
-                found = rows_among(connection, table.c.sample_id, columns, some, *wanted)
-            rows = sorted(found, key=lambda row: row.seq)
-            # In the order of events, so that the last label counts that its annotator kept.
-            kept: dict[str, dict[str, str]] = {}
-            for row in rows:
-                mine = kept.setdefault(row.sample_id, {})
-                mine.pop(row.annotator, None)
-                if row.value is not None:
-                    mine[row.annotator] = row.value
-            last = {name: list(mine.values())[-1] for name, mine in kept.items() if mine}
-            return LabelSnapshot(seq, {name: json.loads(value) for name, value in last.items()})
-
-        return self._database.read(look)
+        some = None if ids is None else list(dict.fromkeys(ids))
+        return self._database.read(lambda connection: labels_after(connection, upto, some))
 
     def history(self, id: str | None = None, *, after: int = 0) -> list[Event]:
         """Return every event (of one sample) after event `after`, in the order of commits."""
-        rows = select(EVENTS).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq)
-        if id is not None:
-            rows = rows.where(EVENTS.c.sample_id == id)
-        return self._database.read(
-            lambda connection: [
-                Event(
-                    row.seq,
-                    row.at,
-                    row.kind,
-                    row.sample_id,
-                    row.annotator,
-                    None if row.value is None else json.loads(row.value),
-                    row.replaces,
-                    row.part,
-                    row.seconds,
-                )
-                for row in connection.execute(rows)
-            ]
-        )
+        return self._database.read(lambda connection: events_after(connection, after, id))
 
     # Fits and rounds.
 
