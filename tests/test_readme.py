@@ -93,16 +93,16 @@ def test_shell_commands_exist(page, line, words):
     from typer.main import get_command
 
     from altasks.cli import app
-    from altasks.cli.compare_command import compare_command
-    from altasks.cli.rank_command import rank_command
+    from altasks.cli.compare_command import COMPARE
+    from altasks.cli.rank_command import RANK
 
     command = get_command(app)
     known = {option for parameter in command.params for option in parameter.opts}
     for place, word in enumerate(words):
         if word in getattr(command, "commands", {}):
             rest = words[place + 1 :]
-            made = {"rank": rank_command, "compare": compare_command}.get(word)
-            command = command.commands[word] if made is None else made(rest)
+            made = {"rank": RANK, "compare": COMPARE}.get(word)
+            command = command.commands[word] if made is None else made.made_for(rest)
             known = {option for parameter in command.params for option in parameter.opts}
         elif word.startswith("-"):
             option = word.partition("=")[0]

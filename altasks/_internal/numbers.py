@@ -46,6 +46,40 @@ def require_whole(argument: str, value: Any, least: int, most: int | None = None
     return int(value)
 
 
+def require_real(
+    argument: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    or_none: bool = False,
+) -> float:
+    """Return `value`, a finite number within a bound, as Python's float.
+
+    Args:
+        argument: its name in the message.
+        value: a real number of any kind, see `as_real`.
+        least: the smallest allowed; or instead
+        above: what it has to be above.
+        or_none: whether the message says that None is allowed too, which the caller looks for.
+
+    Raises:
+        InvalidInputError: if it is anything else.
+
+    Example:
+        >>> require_real("beta", 2, above=0)
+        2.0
+    """
+    number = as_real(value)
+    inside = number >= least if least is not None else above is None or number > above
+    if not (inside and math.isfinite(number)):
+        bound = f" of at least {least:g}" if least is not None else ""
+        bound = f" above {above:g}" if above is not None else bound
+        also = ", or None" if or_none else ""
+        raise invalid(argument, f"a finite number{bound}{also}", f"{value!r}")
+    return number
+
+
 def as_real(value: Any) -> float:
     """Return a real number of any kind as Python's float; NaN for anything else.
 

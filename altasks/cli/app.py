@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +12,13 @@ from typer.core import TyperGroup
 
 from altasks._internal.text import printable
 from altasks._version import __version__
-from altasks.cli.compare_command import COMPARE, compare_command
-from altasks.cli.rank_command import RANK, rank_command
-from altasks.cli.task_command import CONTEXT_SETTINGS
+from altasks.cli.compare_command import COMPARE
+from altasks.cli.rank_command import RANK
+from altasks.cli.task_command import CONTEXT_SETTINGS, TaskCommand
 from altasks.errors import AltasksError
 
 #: Commands whose options depend on `--task`: made anew for each command line.
-_BY_TASK: dict[str, Callable[[Sequence[str]], Any]] = {
-    "rank": rank_command,
-    "compare": compare_command,
-}
+_BY_TASK: dict[str, TaskCommand[Any]] = {command.name: command for command in (RANK, COMPARE)}
 
 
 class Shell(TyperGroup):
@@ -32,7 +28,7 @@ class Shell(TyperGroup):
         """Return the command that is meant; the options of some depend on their `--task`."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in _BY_TASK:
-            command = _BY_TASK[name](rest)
+            command = _BY_TASK[name].made_for(rest)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:

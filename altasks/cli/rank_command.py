@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Sequence
 from typing import Any
 
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers.base import RankRequest
 from altasks.cli.task_command import TaskCommand
 
+
+def _make(shared: dict[str, Any], own: dict[str, Any]) -> RankRequest:
+    return RankRequest(**shared, options=own)
+
+
+def _run(request: RankRequest) -> None:
+    from altasks.cli.rank import run_rank
+
+    run_rank(request)
+
+
 RANK = TaskCommand(
     "rank",
     "Order a pool by how much each sample would teach the model, and write the top of it.",
     SHARED,
     lambda ranker: ranker.options,
+    _make,
+    _run,
 )
 
 
@@ -34,33 +46,4 @@ def request_of(arguments: Sequence[str]) -> RankRequest:
         >>> request.number, request.options["passes"], request.options["dropout"]
         (100, 5, None)
     """
-    requests: list[RankRequest] = []
-    command = rank_command(arguments, requests.append)
-    command.main([*arguments], prog_name="altasks rank", standalone_mode=False)
-    return requests[0]
-
-
-def rank_command(arguments: Sequence[str], run: Callable[[RankRequest], None] | None = None) -> Any:
-    """Return the command with the options of the task that the arguments name.
-
-    Args:
-        arguments: what follows `altasks rank`.
-        run: what to do with the request; by default, to rank.
-
-    Raises:
-        InvalidInputError: for an option that only other tasks have.
-        UnknownNameError: for a task that isn't registered.
-    """
-    shared = {field.name for field in fields(RankRequest)} - {"options"}
-
-    def rank(given: dict[str, Any]) -> None:
-        from altasks.cli.rank import run_rank
-
-        (run or run_rank)(
-            RankRequest(
-                **{name: value for name, value in given.items() if name in shared},
-                options={name: value for name, value in given.items() if name not in shared},
-            )
-        )
-
-    return RANK.made_for(arguments, rank)
+    return RANK.order_from(arguments)

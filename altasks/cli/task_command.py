@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import typer
 
@@ -16,9 +16,11 @@ from altasks.errors import InvalidInputError, invalid
 CONTEXT_SETTINGS = {"help_option_names": ["-h", "--help"]}
 _SHORT = {"--number": "-n"}
 
+Order = TypeVar("Order")
+
 
 @dataclass(frozen=True)
-class TaskCommand:
+class TaskCommand(Generic[Order]):
     """A command of the shell.
 
     Attributes:
@@ -26,28 +28,46 @@ class TaskCommand:
         summary: a sentence for the help.
         shared: the options that it has for every task.
         own: returns those of one ranker.
+        make: returns the order of the options' values, by name: the shared ones, and the ranker's.
+        run: carries it out.
     """
 
     name: str
     summary: str
     shared: Sequence[RankOption[Any]]
     own: Callable[[Ranker], Sequence[RankOption[Any]]]
+    make: Callable[[dict[str, Any], dict[str, Any]], Order]
+    run: Callable[[Order], None]
 
     def list_in(self, app: typer.Typer) -> None:
         """Add the command to an app, for its list of commands."""
         app.command(self.name, help=self.summary)(self._function((), _nothing))
 
-    def made_for(self, arguments: Sequence[str], run: Callable[[dict[str, Any]], None]) -> Any:
+    def order_from(self, arguments: Sequence[str]) -> Order:
+        """Return the order that a command line makes, without running it; raises as `made_for`."""
+        orders: list[Order] = []
+        command = self.made_for(arguments, orders.append)
+        command.main([*arguments], prog_name=f"altasks {self.name}", standalone_mode=False)
+        return orders[0]
+
+    def made_for(self, arguments: Sequence[str], run: Callable[[Order], None] | None = None) -> Any:
         """Return the command with the options of the task that the arguments name.
 
         Args:
             arguments: what follows its name.
-            run: what to do with the values of the options, by name.
+            run: what to do with the order; by default, to run it.
 
         Raises:
             InvalidInputError: for an option that only other tasks have, or an empty value.
             UnknownNameError: for a task that isn't registered.
         """
+        shared = {option.name for option in self.shared}
+
+        def carry_out(given: dict[str, Any]) -> None:
+            of_all = {name: value for name, value in given.items() if name in shared}
+            of_one = {name: value for name, value in given.items() if name not in shared}
+            (run or self.run)(self.make(of_all, of_one))
+
         _check_values(arguments)
         task = _task_named(arguments)
         ranker = None if task is None else find_ranker(task)
@@ -57,7 +77,7 @@ class TaskCommand:
             add_completion=False, pretty_exceptions_enable=False, context_settings=CONTEXT_SETTINGS
         )
         alone.command(self.name, help=f"{self.summary}\n\n{self._advice(task, ranker)}")(
-            self._function(own, run, panel=f"Options of {task}")
+            self._function(own, carry_out, panel=f"Options of {task}")
         )
         return typer.main.get_command(alone)
 

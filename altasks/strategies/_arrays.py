@@ -258,6 +258,21 @@ def hash_order(ids: Sequence[str], rng: np.random.Generator) -> np.ndarray:
     return np.argsort(id_hashes(ids, rng), kind="stable")
 
 
+def best_first(values: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Return the rows of the highest scores first, equal ones in the order of `drawn`.
+
+    Args:
+        values: a score for each row.
+        drawn: the rows, in the order of `hash_order`.
+
+    Example:
+        >>> best_first(np.array([1.0, 2.0, 1.0]), np.array([2, 1, 0])).tolist()
+        [1, 2, 0]
+    """
+    ordered: np.ndarray = drawn[np.argsort(-values[drawn], kind="stable")]
+    return ordered
+
+
 class Ties:
     """The order of equal rows: a hash of (rng, id), computed only for the rows that are asked for.
 

@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real
-from altasks.errors import invalid
+from altasks._internal.numbers import require_real
 from altasks.strategies._arrays import Rows, Ties
 
 #: Directions closer than this are the same: float32 hardly tells them apart.
@@ -28,10 +27,7 @@ def require_radius(argument: str, value: Any, *, or_none: bool = False) -> float
     Raises:
         InvalidInputError: unless it is a finite number of at least 0.001.
     """
-    if not LEAST <= as_real(value) < math.inf:
-        also = ", or None" if or_none else ""
-        raise invalid(argument, f"a finite number of at least {LEAST:g}{also}", f"{value!r}")
-    return float(value)
+    return require_real(argument, value, least=LEAST, or_none=or_none)
 
 
 def smallest_distance(rows: Rows, enough: float) -> float | None:

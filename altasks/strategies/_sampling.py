@@ -20,8 +20,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from altasks._internal.numbers import as_real
-from altasks.errors import invalid
+from altasks._internal.numbers import require_real
 from altasks.strategies.base import Candidates, check_request, id_uniforms, top_rows
 
 #: How many of the next clocks are watched together, at least.
@@ -131,9 +130,7 @@ class GumbelTopK(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, beta: float = 1.0) -> None:
-        if not 0 < as_real(beta) < np.inf:
-            raise invalid("beta", "a finite number above 0", f"{beta!r}")
-        self.beta = float(beta)
+        self.beta = require_real("beta", beta, above=0)
 
     @abstractmethod
     def _log_weights(self, candidates: Candidates, rng: np.random.Generator) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real
+from altasks._internal.numbers import require_real
 from altasks.abilities import provides
 from altasks.errors import InvalidInputError, invalid
 from altasks.strategies.base import Array, Candidates, PricesGains, Strategy, torch_rows
@@ -134,8 +134,7 @@ def _require(argument: str, value: Any, kind: type) -> None:
 
 def check_budget(argument: str, value: Any) -> None:
     """Raise `InvalidInputError` unless `value` is a finite number above 0."""
-    if not 0 < as_real(value) < math.inf:
-        raise invalid(argument, "a finite number above 0", f"{value!r}")
+    require_real(argument, value, above=0)
 
 
 def remaining(budget: float, costs: Iterable[float]) -> float:

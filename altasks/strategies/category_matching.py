@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from altasks._internal.numbers import as_real, require_whole
-from altasks.errors import invalid
-from altasks.strategies._arrays import hash_order
+from altasks._internal.numbers import require_real, require_whole
+from altasks.strategies._arrays import best_first, hash_order
 from altasks.strategies._k_medoids import k_medoids
 from altasks.strategies._object_distances import object_distances, read_objects
 from altasks.strategies.base import Candidates, check_request
@@ -56,9 +55,7 @@ class CategoryMatching:
     needs: frozenset[str] = frozenset({"objects"})
 
     def __init__(self, expand: float = 4.0, *, at_most: int = 4_000, iterations: int = 100) -> None:
-        if not 1 <= as_real(expand) < math.inf:
-            raise invalid("expand", "a finite number of at least 1", f"{expand!r}")
-        self.expand = float(expand)
+        self.expand = require_real("expand", expand, least=1)
         self.at_most = require_whole("at_most", at_most, 2)
         self.iterations = require_whole("iterations", iterations, 0)
 
@@ -69,7 +66,7 @@ class CategoryMatching:
             return []
         drawn = hash_order(candidates.ids, rng)
         # Best first, equal scores in the order of the hash; it decides between equals below, too.
-        by_score = drawn[np.argsort(-candidates.values[drawn], kind="stable")]
+        by_score = best_first(candidates.values, drawn)
         kept = by_score[: min(math.ceil(self.expand * n), self.at_most)]
         assert candidates.objects is not None
         found = read_objects(candidates.objects, "objects", kept, candidates.ids)

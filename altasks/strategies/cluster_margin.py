@@ -7,9 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from altasks._internal.numbers import as_real, require_whole
-from altasks.errors import invalid
-from altasks.strategies._arrays import blocks, hash_order, read_finite, squared_distances
+from altasks._internal.numbers import require_real, require_whole
+from altasks.strategies._arrays import (
+    best_first,
+    blocks,
+    hash_order,
+    read_finite,
+    squared_distances,
+)
 from altasks.strategies._linkage import average_linkage, cut, mirror
 from altasks.strategies.base import Candidates, check_request
 
@@ -56,12 +61,8 @@ class ClusterMargin:
     def __init__(
         self, margin_factor: float = 10.0, *, cluster_size: float = 10.0, max_rows: int = 10_000
     ) -> None:
-        if not 1 <= as_real(margin_factor) < math.inf:
-            raise invalid("margin_factor", "a finite number of at least 1", f"{margin_factor!r}")
-        if not 1 <= as_real(cluster_size) < math.inf:
-            raise invalid("cluster_size", "a finite number of at least 1", f"{cluster_size!r}")
-        self.margin_factor = float(margin_factor)
-        self.cluster_size = float(cluster_size)
+        self.margin_factor = require_real("margin_factor", margin_factor, least=1)
+        self.cluster_size = require_real("cluster_size", cluster_size, least=1)
         self.max_rows = require_whole("max_rows", max_rows, 2)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
@@ -71,7 +72,7 @@ class ClusterMargin:
             return []
         drawn = hash_order(candidates.ids, rng)
         # Best first; equal scores in the order of the hash.
-        by_score = drawn[np.argsort(-candidates.values[drawn], kind="stable")]
+        by_score = best_first(candidates.values, drawn)
         kept = by_score[: math.ceil(self.margin_factor * n)]
         labels = self._clusters(candidates, kept, drawn)
         # Members in the order of the hash, which is a random one: "draws at random".

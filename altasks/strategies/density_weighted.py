@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real, require_whole
+from altasks._internal.numbers import require_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order, read_finite, squared_distances
 from altasks.strategies.base import Candidates, check_request, top_rows
@@ -64,13 +64,11 @@ class DensityWeighted:
         gamma: float | None = None,
         sample: int = SAMPLE,
     ) -> None:
-        if not 0 <= as_real(beta) < np.inf:
-            raise invalid("beta", "a finite number of at least 0", f"{beta!r}")
+        self.beta = require_real("beta", beta, least=0)
         if kernel not in ("cosine", "rbf"):
             raise invalid("kernel", "'cosine' or 'rbf'", f"{kernel!r}")
-        if gamma is not None and not 0 < as_real(gamma) < np.inf:
-            raise invalid("gamma", "a finite number above 0, or None", f"{gamma!r}")
-        self.beta = float(beta)
+        if gamma is not None:
+            require_real("gamma", gamma, above=0, or_none=True)
         self.kernel = kernel
         self.gamma = gamma
         self.sample = require_whole("sample", sample, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real, require_whole
+from altasks._internal.numbers import require_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order
 from altasks.strategies._cover import cover
@@ -111,8 +111,7 @@ class ExpectedErrorReduction:
                 names = " or ".join(repr(option) for option in get_args(options))
                 raise invalid(name, names, f"{value!r}")
         for name, number in (("step", step), ("ridge", ridge)):
-            if not 0 < as_real(number) < np.inf:
-                raise invalid(name, "a finite number above 0", f"{number!r}")
+            require_real(name, number, above=0)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
         self.method = method

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from copy import copy
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,15 +10,13 @@ import torch
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Ties, unit_rows
+from altasks.strategies._by_gain import COVERING, PicksByGain
 from altasks.strategies._coverage import draw, greedy_coverage
 from altasks.strategies._radius import median_distance, require_radius
-from altasks.strategies.base import Candidates, Strategy, check_request
-
-#: What a cover starts from.
-COVERING = frozenset({"embeddings", "labelled_embeddings", "pending_embeddings"})
+from altasks.strategies.base import Candidates, check_request
 
 
-class FacilityLocation:
+class FacilityLocation(PicksByGain):
     """Greedily maximise how similar each sample is to the most similar one taken.
 
     The facility-location function f(S) = sum over the pool of max over S of the similarity, S being
@@ -76,6 +73,7 @@ class FacilityLocation:
         radius: float | None = None,
         per_cost: bool = False,
     ) -> None:
+        super().__init__(COVERING, per_cost)
         self.exact_up_to = require_whole("exact_up_to", exact_up_to, 1)
         self.sample = require_whole("sample", sample, 1)
         if similarity not in ("cosine", "rbf"):
@@ -86,12 +84,6 @@ class FacilityLocation:
             if similarity == "cosine":
                 raise invalid("radius", "None with similarity='cosine'", f"{radius:g}")
         self.radius = radius
-        self.per_cost = bool(per_cost)
-        self.needs = COVERING | ({"costs"} if self.per_cost else set())
-
-    def priced(self) -> Strategy:
-        """Return the same strategy, picking by gain per cost."""
-        return priced(self)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""
@@ -115,15 +107,6 @@ class FacilityLocation:
                 n,
                 ties,
                 radius=radius,
-                costs=candidates.costs if self.per_cost else None,
+                costs=self._costs(candidates),
             )
         return [candidates.ids[row] for row in picks]
-
-
-def priced(strategy: Any) -> Strategy:
-    """Return a copy of a strategy that has `per_cost`, picking by gain per cost."""
-    found: Any = copy(strategy)
-    found.per_cost = True
-    found.needs = strategy.needs | {"costs"}
-    same: Strategy = found
-    return same

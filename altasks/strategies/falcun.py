@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real
+from altasks._internal.numbers import require_real
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order, read_finite
 from altasks.strategies._last_layer import require_exclusive
@@ -53,9 +52,7 @@ class Falcun:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, gamma: float = 10.0) -> None:
-        if not 0 <= as_real(gamma) < math.inf:
-            raise invalid("gamma", "a finite number of at least 0", f"{gamma!r}")
-        self.gamma = float(gamma)
+        self.gamma = require_real("gamma", gamma, least=0)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids in the order drawn."""

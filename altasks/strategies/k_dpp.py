@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real
+from altasks._internal.numbers import require_real
 from altasks.errors import invalid
 from altasks.strategies._arrays import BLOCK, Rows, Ties, unit_rows
 from altasks.strategies._sampling import race
@@ -56,9 +56,7 @@ class KDPP:
     needs: ClassVar[frozenset[str]] = frozenset({"embeddings"})
 
     def __init__(self, beta: float = 1.0) -> None:
-        if not 0 <= as_real(beta) < np.inf:
-            raise invalid("beta", "a finite number of at least 0", f"{beta!r}")
-        self.beta = float(beta)
+        self.beta = require_real("beta", beta, least=0)
         self.reads_scores = self.beta > 0
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:

@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real
-from altasks.errors import invalid
+from altasks._internal.numbers import require_real
 from altasks.strategies._arrays import Rows, Ties, require_finite
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies.base import Candidates, check_request
@@ -60,9 +59,7 @@ class MaxDet:
     reads_scores: ClassVar[bool] = False
 
     def __init__(self, noise: float = 1e-3) -> None:
-        if not 0 < as_real(noise) < np.inf:
-            raise invalid("noise", "a finite number above 0", f"{noise!r}")
-        self.noise = float(noise)
+        self.noise = require_real("noise", noise, above=0)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids in the order picked."""

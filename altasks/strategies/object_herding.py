@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from altasks._internal.numbers import require_whole
-from altasks.strategies._arrays import Ties, hash_order
+from altasks.strategies._arrays import Ties, best_first, hash_order
+from altasks.strategies._by_gain import PicksByGain
 from altasks.strategies._lazy_greedy import lazy_greedy
 from altasks.strategies._object_distances import Found, object_distances, read_objects
 from altasks.strategies._radius import DRAWN, LEAST, SAME, require_radius
-from altasks.strategies.base import Array, Candidates, Strategy, check_request
-from altasks.strategies.facility_location import priced
+from altasks.strategies.base import Array, Candidates, check_request
 from altasks.strategies.uncertainty_herding import scaled_scores
 
 #: Labelled images looked at together.
@@ -18,7 +18,7 @@ _STEP = 256
 _NEEDS = frozenset({"objects", "labelled_objects", "pending_objects"})
 
 
-class ObjectHerding:
+class ObjectHerding(PicksByGain):
     """`UncertaintyHerding`, or `MaxHerding`, where images are alike as far as their objects are.
 
     Greedily maximise the sum over candidates of U(x) times max over S of k(x, s), S being what is
@@ -71,15 +71,10 @@ class ObjectHerding:
         at_most: int = 2_000,
         per_cost: bool = False,
     ) -> None:
+        super().__init__(_NEEDS, per_cost)
         self.radius = None if radius is None else require_radius("radius", radius, or_none=True)
         self.uncertainty = bool(uncertainty)
         self.at_most = require_whole("at_most", at_most, 1)
-        self.per_cost = bool(per_cost)
-        self.needs = _NEEDS | ({"costs"} if self.per_cost else set())
-
-    def priced(self) -> Strategy:
-        """Return the same strategy, picking by gain per cost."""
-        return priced(self)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""
@@ -87,7 +82,7 @@ class ObjectHerding:
         if n == 0:
             return []
         drawn = hash_order(candidates.ids, rng)
-        by_score = drawn[np.argsort(-candidates.values[drawn], kind="stable")]
+        by_score = best_first(candidates.values, drawn)
         kept = by_score[: self.at_most]
         picks = self._greedy(candidates, kept, min(n, len(kept)), rng)
         rows = np.concatenate([kept[picks], by_score[self.at_most :]])[:n]

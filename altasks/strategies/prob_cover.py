@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real, require_whole
+from altasks._internal.numbers import as_real, require_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import (
     BLOCK,
@@ -101,8 +101,8 @@ class ProbCover:
         exact_up_to: int = 20_000,
         sample: int = 10_000,
     ) -> None:
-        if delta is not None and not 0 < as_real(delta) < np.inf:
-            raise invalid("delta", "a finite number above 0, or None", f"{delta!r}")
+        if delta is not None:
+            require_real("delta", delta, above=0, or_none=True)
         if not 0 < as_real(purity) < 1:
             raise invalid("purity", "a number in (0, 1)", f"{purity!r}")
         self.delta = delta

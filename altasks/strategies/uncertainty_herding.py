@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 
-from altasks._internal.numbers import as_real, require_whole
+from altasks._internal.numbers import require_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import Rows, Ties, unit_rows
+from altasks.strategies._by_gain import COVERING, PicksByGain
 from altasks.strategies._coverage import draw, greedy_coverage
 from altasks.strategies._radius import median_distance, require_radius, smallest_distance
 from altasks.strategies._temperature import fit_temperature, margins
-from altasks.strategies.base import Candidates, Strategy, check_request
-from altasks.strategies.facility_location import COVERING, priced
+from altasks.strategies.base import Candidates, check_request
 
 #: Scores below the first share count as the lowest, above the second as the highest.
 _TAILS = (0.01, 0.99)
@@ -23,7 +22,7 @@ _TAILS = (0.01, 0.99)
 _ROUNDING = 1e-6
 
 
-class UncertaintyHerding:
+class UncertaintyHerding(PicksByGain):
     """Pick what brings the samples the model is unsure of nearest to a labelled one.
 
     Bae, Oliveira and Sutherland (2025), "Uncertainty Herding: One Active Learning Method for All
@@ -107,9 +106,12 @@ class UncertaintyHerding:
         sample: int = 4_000,
         per_cost: bool = False,
     ) -> None:
-        if temperature is not None and not 0 < as_real(temperature) < math.inf:
-            raise invalid("temperature", "a finite number above 0, or None", f"{temperature!r}")
-        self.temperature = None if temperature is None else float(temperature)
+        super().__init__(COVERING, per_cost)
+        self.temperature = (
+            None
+            if temperature is None
+            else require_real("temperature", temperature, above=0, or_none=True)
+        )
         self.radius = None if radius is None else require_radius("radius", radius, or_none=True)
         self.least_radius = require_radius("least_radius", least_radius)
         if uncertainty not in ("margin", "score"):
@@ -117,12 +119,6 @@ class UncertaintyHerding:
         self.uncertainty = uncertainty
         self.exact_up_to = require_whole("exact_up_to", exact_up_to, 1)
         self.sample = require_whole("sample", sample, 1)
-        self.per_cost = bool(per_cost)
-        self.needs = COVERING | ({"costs"} if self.per_cost else set())
-
-    def priced(self) -> Strategy:
-        """Return the same strategy, picking by gain per cost."""
-        return priced(self)
 
     def select(self, candidates: Candidates, n: int, *, rng: np.random.Generator) -> list[str]:
         """Return `n` ids, each the one that adds most to those before it."""
@@ -151,7 +147,7 @@ class UncertaintyHerding:
                 n,
                 ties,
                 radius=self._radius(pool, labelled, ties),
-                costs=candidates.costs if self.per_cost else None,
+                costs=self._costs(candidates),
             )
         return [candidates.ids[row] for row in picks]
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.numbers import as_real, require_whole
+from altasks._internal.numbers import require_real, require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import hash_order
 from altasks.strategies._fisher import Information, greedy_trace
@@ -101,16 +101,12 @@ class VarianceReduction:
         if fisher not in get_args(Fisher):
             names = ", ".join(repr(name) for name in get_args(Fisher))
             raise invalid("fisher", f"one of {names}", f"{fisher!r}")
-        if not 0 < as_real(ridge) < np.inf:
-            raise invalid("ridge", "a finite number above 0", f"{ridge!r}")
+        self.ridge = require_real("ridge", ridge, above=0)
         if not isinstance(bias, bool):
             raise invalid("bias", "True or False", f"{bias!r}")
-        if not 1 <= as_real(oversample) < np.inf:
-            raise invalid("oversample", "a finite number of at least 1", f"{oversample!r}")
+        self.oversample = require_real("oversample", oversample, least=1)
         self.fisher = fisher
-        self.ridge = float(ridge)
         self.bias = bias
-        self.oversample = float(oversample)
         self.full_width = require_whole("full_width", full_width, 0)
 
     @property

@@ -13,7 +13,7 @@ from altasks.data.kili import (
     MaskConverter,
     TranscriptionConverter,
 )
-from altasks.errors import invalid
+from altasks.oracles.kinds import kind_of
 
 
 def _categories(task: Any) -> Converter:
@@ -37,10 +37,4 @@ def converter_for(task: Any) -> Converter:
     Raises:
         InvalidInputError: for another task.
     """
-    make = _KINDS.get(getattr(task, "name", ""))
-    if make is None:
-        raise invalid(
-            "converter", "one of altasks.data.kili, for a task of your own", "None",
-            hint=f"Known by themselves are {', '.join(_KINDS)}.",
-        )  # fmt: skip
-    return make(task)
+    return kind_of(task, _KINDS, "altasks.data.kili")(task)

@@ -15,7 +15,7 @@ from altasks.data.label_studio import (
     SpanConverter,
     TranscriptionConverter,
 )
-from altasks.errors import invalid
+from altasks.oracles.kinds import kind_of
 
 
 def _numbers(task: Any, sample: Any) -> Converter:
@@ -47,13 +47,7 @@ def converter_for(task: Any, sample: Any) -> Converter:
     Raises:
         InvalidInputError: for another task.
     """
-    make = _KINDS.get(getattr(task, "name", ""))
-    if make is None:
-        raise invalid(
-            "converter", "one of altasks.data.label_studio, for a task of your own", "None",
-            hint=f"Known by themselves are {', '.join(_KINDS)}.",
-        )  # fmt: skip
-    return make(task, sample)
+    return kind_of(task, _KINDS, "altasks.data.label_studio")(task, sample)
 
 
 def _is_image(sample: Any) -> bool:
