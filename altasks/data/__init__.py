@@ -8,6 +8,13 @@ from altasks.data.boxes.boxed import BoxedImages
 from altasks.data.boxes.coco import read_coco, write_coco
 from altasks.data.boxes.voc import count_voc, read_voc, write_voc
 from altasks.data.boxes.yolo import count_yolo, read_yolo, write_yolo
+from altasks.data.label_studio.reading import (
+    read_label_studio_boxes,
+    read_label_studio_choices,
+    read_label_studio_lines,
+    read_label_studio_numbers,
+)
+from altasks.data.label_studio.reading_masks import read_label_studio_masks
 from altasks.data.labelled_images import read_class_folders, read_image_table
 from altasks.data.lines import lines_from_dataset, read_line_folder, read_line_table
 from altasks.data.masks.files import MaskedImages, read_coco_masks, read_masks
@@ -60,6 +67,11 @@ __all__ = [
     "read_conllu",
     "read_image_table",
     "read_label_studio",
+    "read_label_studio_boxes",
+    "read_label_studio_choices",
+    "read_label_studio_lines",
+    "read_label_studio_masks",
+    "read_label_studio_numbers",
     "read_line_folder",
     "read_line_table",
     "read_masks",

@@ -13,6 +13,13 @@ from altasks._internal.natural_order import in_natural_order
 from altasks.data.boxes.coco import read_coco
 from altasks.data.boxes.voc import read_voc
 from altasks.data.boxes.yolo import read_yolo
+from altasks.data.label_studio.reading import (
+    read_label_studio_boxes,
+    read_label_studio_choices,
+    read_label_studio_lines,
+    read_label_studio_numbers,
+)
+from altasks.data.label_studio.reading_masks import read_label_studio_masks
 from altasks.data.labelled_images import read_class_folders, read_image_table
 from altasks.data.lines import read_line_folder, read_line_table
 from altasks.data.masks.files import read_coco_masks, read_masks
@@ -93,6 +100,13 @@ def _of_lines(pool: Pool) -> LabelledPool:
     return LabelledPool(pool, (), pool)
 
 
+def _of_choices(pool: Pool) -> LabelledPool:
+    """Return a pool whose labels are classes, or lists of them."""
+    labels = pool.labels.values()
+    names = {name for one in labels for name in (one if isinstance(one, list) else [one])}
+    return LabelledPool(pool, in_natural_order(names), pool)
+
+
 def _strings(labels: Sequence[Any]) -> list[str]:
     return in_natural_order(set(labels)) if all(isinstance(label, str) for label in labels) else []
 
@@ -128,6 +142,27 @@ conll = FunctionReader(read_conll, "a file with one word and its tag a line", _T
 conllu = FunctionReader(read_conllu, "a CoNLL-U file with a tag for each word", _TAGS, _of_tags)
 label_studio = FunctionReader(
     read_label_studio, "Label Studio's JSON export of named entities", _TAGS, _of_tags
+)
+label_studio_boxes = FunctionReader(
+    read_label_studio_boxes, "Label Studio's JSON export of rectangles", _BOXES, _of_boxes
+)
+label_studio_choices = FunctionReader(
+    read_label_studio_choices,
+    "Label Studio's JSON export of choices for texts or images",
+    ("text-classification", "image-classification"),
+    _of_choices,
+)
+label_studio_lines = FunctionReader(
+    read_label_studio_lines, "Label Studio's JSON export of texts of lines", ("ocr",), _of_lines
+)
+label_studio_masks = FunctionReader(
+    read_label_studio_masks, "Label Studio's JSON export of strokes and outlines", _MASKS, _of_masks
+)
+label_studio_numbers = FunctionReader(
+    read_label_studio_numbers,
+    "Label Studio's JSON export of numbers for texts or images",
+    ("regression",),
+    _of_lines,
 )
 tagged_jsonl = FunctionReader(
     read_tagged_jsonl, "JSON lines of sentences with tags or spans", _TAGS, _of_tags

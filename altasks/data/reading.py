@@ -95,10 +95,9 @@ def read(path: str | PathLike[str], format: str, **options: Any) -> LabelledPool
 
     Args:
         path: the file or folder.
-        format: a registered reader: `"coco"`, `"voc"`, `"yolo"`, `"masks"`, `"coco_masks"`,
-            `"conll"`, `"conllu"`, `"label_studio"`, `"tagged_jsonl"`, `"snips"`, `"srl"`,
-            `"line_folder"`, `"line_table"`, `"class_folders"`, `"image_table"`, `"table"`, or one
-            that another package brings (`altasks.registry.READERS`).
+        format: a registered reader, such as `"coco"`, `"yolo"`, `"masks"`, `"conll"`,
+            `"label_studio_boxes"` or `"table"`; `formats()` lists all, with those that other
+            packages bring.
         **options: the reader's own, such as `images=` of `"coco"`; those of a built-in format are
             the keyword arguments of `altasks.data.read_coco` and the like.
 

@@ -21,6 +21,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 
 
 def file_error(
@@ -162,6 +163,30 @@ def parse_json(text: str) -> Any:
         return json.loads(text, object_pairs_hook=_object)
     except RecursionError as error:
         raise ValueError("nesting beyond Python's limit") from error
+
+
+def read_json(path: str | PathLike[str]) -> Any:
+    """Return the value of a file that is one JSON text.
+
+    Raises:
+        InvalidInputError: as `read_text`, for what isn't JSON or is half of it, for an object with
+            one name twice, and for a zip archive, which is not unpacked.
+    """
+    path = Path(path)
+    if path.is_file():
+        try:
+            with path.open("rb") as file:
+                packed = file.read(4) == _ZIP
+        except OSError:
+            packed = False
+        if packed:
+            raise file_error(path, None, "a JSON file", "a zip archive", "Unpack it first.")
+    try:
+        return parse_json(read_text(path))
+    except ValueError as error:
+        if isinstance(error, InvalidInputError):
+            raise
+        raise file_error(path, None, "JSON", str(error)) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

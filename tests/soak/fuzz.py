@@ -23,6 +23,7 @@ RESULTS = ROOT / "docs/results/fuzz.jsonl"
 BOXES = "tests/data/boxes/test_fuzz.py"
 TAGS = "tests/data/tagging"
 TEXTS = "tests/data/test_fuzz.py::test_any_file_is_read_or_named"
+EXPORTS = "tests/data/label_studio/test_exports.py::test_any_export_is_read_or_named"
 READERS = {
     "yolo rows": f"{BOXES}::test_rows_of_yolo",
     "yolo data.yaml": f"{BOXES}::test_data_yamls",
@@ -33,6 +34,10 @@ READERS = {
     "masks": "tests/data/masks/test_mask_values.py::test_any_bytes_are_a_mask_or_named",
     "coco masks": "tests/data/masks/test_coco_masks.py::test_any_json_is_drawn_or_named",
     "label studio": f"{TAGS}/test_label_studio.py::test_any_json_is_read_or_refused_by_name",
+    **{
+        f"label studio {kind}": f"{EXPORTS}[{kind}]"
+        for kind in ("boxes", "masks", "choices", "numbers", "lines")
+    },
     "annotated texts": f"{TAGS}/test_annotated_texts.py::test_any_json_is_read_or_refused_by_line",
     **{
         name: f"{TEXTS}[{name}]"

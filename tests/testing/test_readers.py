@@ -115,6 +115,56 @@ def write_label_studio(folder):
     return path, {}
 
 
+def write_label_studio_tasks(folder, *tasks):
+    save_images(folder / "images", "a.png", "b.png")
+    path = folder / "export.json"
+    content = [
+        {"id": number, "data": data, "annotations": [] if result is None else [{"result": result}]}
+        for number, (data, result) in enumerate(tasks, 1)
+    ]
+    path.write_text(json.dumps(content))
+    return path
+
+
+def write_label_studio_images(folder, kind, value):
+    size = {"original_width": 32, "original_height": 24}
+    region = {"type": kind, "from_name": "label", "value": value, **size}
+    upload = "/data/upload/1/0c5bc2ab-a.png"
+    path = write_label_studio_tasks(
+        folder, ({"image": upload}, [region]), ({"image": "b.png"}, None)
+    )
+    return path, {"images": folder / "images"}
+
+
+def write_label_studio_boxes(folder):
+    value = {"x": 10, "y": 20, "width": 50, "height": 40, "rectanglelabels": ["cat"]}
+    return write_label_studio_images(folder, "rectanglelabels", value)
+
+
+def write_label_studio_masks(folder):
+    value = {"points": [[0, 0], [50, 0], [50, 50]], "polygonlabels": ["cat"]}
+    return write_label_studio_images(folder, "polygonlabels", value)
+
+
+def write_label_studio_lines(folder):
+    return write_label_studio_images(folder, "textarea", {"text": ["the text"]})
+
+
+def write_label_studio_texts(folder, kind, value):
+    region = {"type": kind, "from_name": "label", "value": value}
+    return write_label_studio_tasks(
+        folder, ({"text": "rain"}, [region]), ({"text": "so"}, None)
+    ), {}
+
+
+def write_label_studio_choices(folder):
+    return write_label_studio_texts(folder, "choices", {"choices": ["food"]})
+
+
+def write_label_studio_numbers(folder):
+    return write_label_studio_texts(folder, "number", {"number": 2.5})
+
+
 def write_tagged(folder):
     path = folder / "tagged.jsonl"
     rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
@@ -171,6 +221,11 @@ WRITERS = {
     "conllu": (write_conllu, ("LOC", "PER")),
     "image_table": (write_image_table, ("cat",)),
     "label_studio": (write_label_studio, ("PER",)),
+    "label_studio_boxes": (write_label_studio_boxes, ("cat",)),
+    "label_studio_choices": (write_label_studio_choices, ("food",)),
+    "label_studio_lines": (write_label_studio_lines, ()),
+    "label_studio_masks": (write_label_studio_masks, ("background", "cat")),
+    "label_studio_numbers": (write_label_studio_numbers, ()),
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
     "masks": (write_masks, ("sky", "cat")),
@@ -218,6 +273,7 @@ class TestBuiltin(ReaderSuite):
             "segmentation": lambda: al.Segmentation(nn.Conv2d(3, 2, 1), labels=classes),
             "ocr": lambda: al.OCR(members=[al.CRNN("ehtx ", height=32, channels=8, hidden=8)]),
             "object-detection": task_of_boxes,
+            "regression": lambda: al.Regression(nn.Linear(2, 2)),
             "image-classification": lambda: al.ImageClassification(
                 nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)),
                 labels=["cat", "dog"],
