@@ -61,9 +61,11 @@ _HOMES = {
     "get_stopping_rule": "altasks.registry",
     "get_strategy": "altasks.registry",
     "get_task": "altasks.registry",
+    "merge_shards": "altasks.scoring.shards",
     "read": "altasks.data",
     "reliability": "altasks.calibration",
     "score": "altasks.scoring.score",
+    "score_shard": "altasks.scoring.shards",
     "select_within": "altasks.strategies.budget",
 }
 

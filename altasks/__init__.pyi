@@ -94,6 +94,10 @@ from altasks.scoring.score import (
     Scores as Scores,
     score as score,
 )
+from altasks.scoring.shards import (
+    merge_shards as merge_shards,
+    score_shard as score_shard,
+)
 from altasks.strategies import (
     Badge as Badge,
     BadgeRegression as BadgeRegression,
@@ -250,11 +254,13 @@ __all__ = [
     "label_cardinality_inconsistency",
     "least_confidence",
     "margin",
+    "merge_shards",
     "mnlp",
     "near_boundary",
     "read",
     "reliability",
     "score",
+    "score_shard",
     "select_within",
     "sequence_variation_ratio",
     "variance",

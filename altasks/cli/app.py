@@ -14,11 +14,14 @@ from altasks._internal.text import printable
 from altasks._version import __version__
 from altasks.cli.compare_command import COMPARE
 from altasks.cli.rank_command import RANK
+from altasks.cli.score_command import SCORE
 from altasks.cli.task_command import CONTEXT_SETTINGS, TaskCommand
 from altasks.errors import AltasksError
 
 #: Commands whose options depend on `--task`: made anew for each command line.
-_BY_TASK: dict[str, TaskCommand[Any]] = {command.name: command for command in (RANK, COMPARE)}
+_BY_TASK: dict[str, TaskCommand[Any]] = {
+    command.name: command for command in (RANK, COMPARE, SCORE)
+}
 
 
 class Shell(TyperGroup):
@@ -98,6 +101,34 @@ def tasks() -> None:
 
 RANK.list_in(app)
 COMPARE.list_in(app)
+SCORE.list_in(app)
+
+
+@app.command()
+def merge(
+    parts: Annotated[list[Path], typer.Argument(help="What `altasks score` wrote, all shards.")],
+    out: Annotated[Path, typer.Option(help="The queue to write, JSON lines, best first.")],
+    number: Annotated[
+        int | None, typer.Option("--number", "-n", min=1, help="How many to pick; as scored for.")
+    ] = None,
+    pool: Annotated[
+        Path | None, typer.Option(help="Where the pool lies now; where it was, if not given.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Likewise, the model.")] = None,
+    labelled: Annotated[Path | None, typer.Option(help="Likewise, what is labelled.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="'cpu', 'cuda', ...; where the model is by default.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Of images: a PNG with the pictures of the queue.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite --out.")] = False,
+) -> None:
+    """Make one queue of the parts that `altasks score` wrote, as `altasks rank` would."""
+    from altasks.cli.merge import MergeOrder, run_merge
+
+    moved = {"pool": pool, "model": model, "labelled": labelled, "device": device}
+    run_merge(MergeOrder(parts, out, number, moved, sheet, force))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from altasks.cli.files import written_whole
+from altasks._internal.whole_files import written_whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from altasks.abilities import DefaultAcquisition, provides
 from altasks.cli.files import keep_lines
-from altasks.cli.labelled import leave_out_labelled, read_as_data
+from altasks.cli.labelled import LabelledData
 from altasks.cli.option_names import option_names
 from altasks.cli.partial import Partial
-from altasks.cli.rank_checks import check_no_sample, check_request
-from altasks.cli.rank_options import SHARED
-from altasks.cli.rank_picks import fitting_strategy, named_strategy, pick, strategies_that_can
+from altasks.cli.rank_job import RankJob, prepare
+from altasks.cli.rank_picks import pick, strategies_that_can
 from altasks.cli.rank_scores import score_pool
-from altasks.cli.rank_summary import Printer, Queue, note_passed_over, note_unreadable, summarise
+from altasks.cli.rank_summary import Printer, Queue, note_unreadable, summarise
 from altasks.cli.rankers.base import Ranker, RankRequest
-from altasks.cli.rankers.find import find_ranker
-from altasks.cli.target import TargetFile
 from altasks.errors import invalid
 
 if TYPE_CHECKING:
@@ -38,60 +34,49 @@ def run_rank(request: RankRequest, console: Console | None = None) -> None:
             are in `<out>.partial`.
     """
     show = Printer(console or Console())
-    ranker = find_ranker(request.task)
-    flags = {option.flag for option in (*SHARED, *ranker.options)}
-    check_request(request, ranker)
-    target = None
-    if request.target is not None:
-        target = TargetFile(request.target, request.samples_at_once)
-    strategy = named_strategy(request.strategy, target)
-    if target is not None and not target.used:
-        raise invalid(
-            "--target",
-            "a strategy that picks for a target, such as --strategy fisher_matching",
-            repr(request.strategy),
-        )
-    with option_names(flags):
-        if target is not None:
-            target.read(request, ranker)
-        pool = ranker.read(request)
-        note_passed_over(show, pool)
-        check_no_sample(request, pool)
-        labelled = leave_out_labelled(pool, request, ranker)
-        left = labelled.left
-    with option_names(flags, otherwise="--model"):
-        task = ranker.build(request)
-    if target is not None:
-        target.task = task
-
-    from altasks.loop.candidates import OF_LABELLED, SCORED, reads
-
-    with option_names(flags):
-        strategy = fitting_strategy(request, task, strategy, show)
-        read = reads(strategy)
-        data = read_as_data(labelled, pool, request, ranker, read & OF_LABELLED, show)
-        scorer = ranker.scorer(request, task)
-        acquisition = request.acquisition
-        if acquisition is None and provides(task, DefaultAcquisition):
-            acquisition = task.default_acquisition
-        kept = Partial(request, ranker, str(acquisition), read & SCORED)
-        with strategies_that_can(task):
-            scores = score_pool(request, task, left, scorer or acquisition, strategy, kept, show)
-        with kept.kept_on_error(scores, left):  # scoring may have taken hours
-            picks = pick(request, task, data, strategy, scores)
-            queue = describe_picks(ranker, task, left, picks, scores, request.samples_at_once)
-    # The path is checked again, and the rows are kept elsewhere if they can't be written there.
-    lines = (json.dumps(row, ensure_ascii=False) for row in queue.rows)
-    keep_lines(request.out, lines, force=request.force)
+    job = prepare(request, show)
+    with option_names(job.flags):
+        data = job.data()
+        kept = Partial(request, job.ranker, str(job.acquisition), job.kept)
+        with strategies_that_can(job.task):
+            scored_by = job.scorer or job.acquisition
+            scores = score_pool(request, job.task, job.pool, scored_by, job.strategy, kept, show)
+        with kept.kept_on_error(scores, job.pool):  # scoring may have taken hours
+            queue = make_queue(job, data, scores)
+    write_queue(job, queue)
     kept.remove()
-    summarise(show, request, queue, scores, str(acquisition), scorer, spread="embeddings" in read)
-    if "labelled_embeddings" in read and not data.ids:
+    report(job, queue, scores, data)
+
+
+def make_queue(job: RankJob, data: LabelledData, scores: Scores) -> Queue:
+    """Return the rows of the picks among what was scored."""
+    picks = pick(job.request, job.task, data, job.strategy, scores)
+    return describe_picks(
+        job.ranker, job.task, job.pool, picks, scores, job.request.samples_at_once
+    )
+
+
+def write_queue(job: RankJob, queue: Queue) -> None:
+    """Write the rows, whole or not at all.
+
+    The path is checked again, and the rows are kept elsewhere if they can't be written there.
+    """
+    lines = (json.dumps(row, ensure_ascii=False) for row in queue.rows)
+    keep_lines(job.request.out, lines, force=job.request.force)
+
+
+def report(job: RankJob, queue: Queue, scores: Scores, data: LabelledData) -> None:
+    """Print what is in a queue that is written, and draw its contact sheet."""
+    request, show = job.request, job.show
+    spread = "embeddings" in job.reads
+    summarise(show, request, queue, scores, str(job.acquisition), job.scorer, spread=spread)
+    if "labelled_embeddings" in job.reads and not data.ids:
         show(
             "These picks keep away from each other. Give --labelled, so that they keep away from "
             "what is labelled already, too."
         )
-    note_unreadable(show, scores, len(left))
-    draw_sheet(show, request, ranker, task, left, queue)
+    note_unreadable(show, scores, len(job.pool))
+    draw_sheet(show, request, job.ranker, job.task, job.pool, queue)
 
 
 def describe_picks(

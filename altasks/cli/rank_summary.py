@@ -87,7 +87,7 @@ def summarise(
     """
     values = scores.values.tolist()
     rows = queue.rows
-    show(f"Scored {len(scores):,} samples by {acquisition}: {_spread(values)}")
+    show(f"Scored {len(scores):,} samples by {acquisition}: {spread_of(values)}")
     for line in () if scorer is None else scorer.lines():
         show(line)
     if len(values) > 1 and min(values) == max(values):
@@ -99,7 +99,7 @@ def summarise(
         )
     if len(rows) < request.number:
         show(f"Asked for {request.number:,}, but there are only {len(rows):,}: all are in.")
-    show(f"Wrote {len(rows):,} to {request.out}: {_spread([row['score'] for row in rows])}")
+    show(f"Wrote {len(rows):,} to {request.out}: {spread_of([row['score'] for row in rows])}")
     if counts := queue.classes():
         listed = ", ".join(f"{name} {count}" for name, count in counts.most_common(_CLASSES))
         more = f", and {len(counts) - _CLASSES} more classes" if len(counts) > _CLASSES else ""
@@ -121,7 +121,8 @@ def _table(rows: Sequence[Mapping[str, Any]], reasons: Sequence[str]) -> Table:
     return table
 
 
-def _spread(values: Sequence[float]) -> str:
+def spread_of(values: Sequence[float]) -> str:
+    """Return how scores spread, in words."""
     mean = sum(values) / len(values)
     return f"score mean {mean:.4g}, from {min(values):.4g} to {max(values):.4g}."
 

@@ -32,13 +32,22 @@ class Survey:
         reader: of the pool.
         batch_size: samples per call of the task.
         progress: as in `score`.
+        check: whether samples are checked at all.
 
     Attributes:
         checks_late: whether samples are checked when they are scored.
     """
 
-    def __init__(self, task: Any, reader: Reader, batch_size: int, progress: bool | None) -> None:
-        self._check = task.check_samples if provides(task, ChecksSamples) else None
+    def __init__(
+        self,
+        task: Any,
+        reader: Reader,
+        batch_size: int,
+        progress: bool | None,
+        *,
+        check: bool = True,
+    ) -> None:
+        self._check = task.check_samples if check and provides(task, ChecksSamples) else None
         uniform = provides(task, UniformSize) and task.uniform_size
         self._size = task.size if provides(task, Sized) and not uniform else None
         self._key = task.group_key if provides(task, Grouped) else None
@@ -112,6 +121,17 @@ class Survey:
         else:
             for window in self._windows():
                 yield from self._sorted(window)
+
+    def runs(self) -> Iterator[np.ndarray]:
+        """Yield the rows of each batch; of a pool read late, of what is sorted together."""
+        if not self._late:
+            yield from self._in_order(self._sizes, self._leaders)
+            return
+        count, step = len(self._reader.pool), self._batch_size
+        if self._size is not None or self._key is not None:
+            step *= WINDOW
+        for start in range(0, count, step):
+            yield np.arange(start, min(start + step, count))
 
     def _consecutive(self) -> Iterator[np.ndarray]:
         count = len(self._reader.pool)

@@ -1,0 +1,95 @@
+"""The command line of `altasks score`: that of `altasks rank`, for one shard of the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from altasks.cli.rank_options import SHARED
+from altasks.cli.rankers.base import RankOption, RankRequest
+from altasks.cli.task_command import TaskCommand
+
+
+class CandidatesBy(StrEnum):
+    """Which samples of a shard a strategy may pick from that reads more than scores."""
+
+    SCORE = "score"
+    DRAWN = "drawn"
+    BOTH = "both"
+
+
+_OUT = RankOption("--out", Path, "The part to write, for `altasks merge`.", ...)
+#: The options that concern the shard.
+OWN: tuple[RankOption[Any], ...] = (
+    RankOption("--shard", str, "Which part of how many: 3/16 is the third of sixteen.", "1/1"),
+    RankOption(
+        "--candidates",
+        int,
+        "How many of the shard to keep for a strategy that reads more than scores; 10 times"
+        " --number by default.",
+        None,
+        min=1,
+    ),
+    RankOption(
+        "--candidates-by",
+        CandidatesBy,
+        "Which: the highest scores, drawn ones, or half of each; by default as the strategy needs.",
+        None,
+    ),
+)
+#: Of every task.
+OPTIONS = (*(_OUT if one.name == "out" else one for one in SHARED), *OWN)
+
+
+@dataclass(frozen=True)
+class ScoreOrder:
+    """One `altasks score`.
+
+    Attributes:
+        request: as `altasks rank` would be given it; its `out` is the part.
+        shard: which, as it was typed.
+        candidates: how many to keep for strategies; None: 10 times the request's number.
+        candidates_by: which; None: as the strategy needs.
+    """
+
+    request: RankRequest
+    shard: str = "1/1"
+    candidates: int | None = None
+    candidates_by: str | None = None
+
+
+SCORE = TaskCommand(
+    "score",
+    "Score one shard of a pool, on a machine of its own; `altasks merge` makes the queue.",
+    OPTIONS,
+    lambda ranker: [option for option in ranker.options if option.name != "sheet"],
+)
+
+
+def score_command(arguments: Sequence[str], run: Callable[[ScoreOrder], None] | None = None) -> Any:
+    """Return the command with the options of the task that the arguments name.
+
+    Args:
+        arguments: what follows `altasks score`.
+        run: what to do with the order; by default, to score.
+
+    Raises:
+        InvalidInputError: for an option that only other tasks have.
+        UnknownNameError: for a task that isn't registered.
+    """
+    own = {option.name for option in OWN}
+    shared = {field.name for field in fields(RankRequest)} - {"options"}
+
+    def score(given: dict[str, Any]) -> None:
+        from altasks.cli.score import run_score
+
+        request = RankRequest(
+            **{name: value for name, value in given.items() if name in shared},
+            options={name: value for name, value in given.items() if name not in shared | own},
+        )
+        (run or run_score)(ScoreOrder(request, **{name: given[name] for name in own}))
+
+    return SCORE.made_for(arguments, score)
