@@ -52,7 +52,7 @@ def run_merge(order: MergeOrder, console: Console | None = None) -> None:
         AltasksError: for parts that don't belong together, another pool or model, or an option or
             file that can't be used; nothing is written then.
     """
-    from altasks.scoring.shards.merged import check_candidates, merge_shards
+    from altasks.scoring.shards.merged import check_count, merge_shards
     from altasks.scoring.shards.recipe import digest_pool
 
     check_distinct(
@@ -80,7 +80,7 @@ def run_merge(order: MergeOrder, console: Console | None = None) -> None:
         data = job.data()
         seen = merged.seen_by(job.strategy)
         wanted = min(job.request.number, len(merged.scores))
-        check_candidates(seen, merged.scores, wanted, "--number")
+        check_count(seen, merged.scores, wanted, "--number")
         queue = make_queue(job, data, seen)
     write_queue(job, queue)
     if seen is not merged.scores:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from altasks.cli.rank_picks import strategies_that_can
 from altasks.cli.rank_scores import score_pool
 from altasks.cli.rank_summary import Printer, note_unreadable, spread_of
 from altasks.cli.rankers.base import RankRequest
-from altasks.cli.score_command import ScoreOrder
 from altasks.cli.stamps import content_stamp
 from altasks.errors import UnreadableSampleError, invalid
 
@@ -30,6 +29,23 @@ FOR_EACH_PICK = 10
 _PLACES = ("pool", "out", "model", "labelled", "target", "device", "force", "options")
 
 
+@dataclass(frozen=True)
+class ScoreOrder:
+    """One `altasks score`.
+
+    Attributes:
+        request: as `altasks rank` would be given it; its `out` is the part.
+        shard: which, as it was typed.
+        candidates: how many to keep for strategies; None: 10 times the request's number.
+        candidates_by: which; None: as the strategy needs.
+    """
+
+    request: RankRequest
+    shard: str = "1/1"
+    candidates: int | None = None
+    candidates_by: str | None = None
+
+
 def run_score(order: ScoreOrder, console: Console | None = None) -> None:
     """Score a shard, write the part, and print what is in it.
 
@@ -39,9 +55,10 @@ def run_score(order: ScoreOrder, console: Console | None = None) -> None:
             command goes on from there.
         UnreadableSampleError: for samples that can't be read, likewise, once all others are scored.
     """
+    from altasks.scoring.shards.candidates import candidate_rows
     from altasks.scoring.shards.part import write_part
     from altasks.scoring.shards.plan import Shard, shard_ids
-    from altasks.scoring.shards.scored import candidate_rows, made_part
+    from altasks.scoring.shards.scored import made_part
 
     shard = Shard.read(order.shard, "--shard")
     request, show = order.request, Printer(console or Console())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers.base import RankOption, RankRequest
 from altasks.cli.task_command import TaskCommand
+
+if TYPE_CHECKING:
+    from altasks.cli.score import ScoreOrder
 
 
 class CandidatesBy(StrEnum):
@@ -44,23 +47,6 @@ OWN: tuple[RankOption[Any], ...] = (
 OPTIONS = (*(_OUT if one.name == "out" else one for one in SHARED), *OWN)
 
 
-@dataclass(frozen=True)
-class ScoreOrder:
-    """One `altasks score`.
-
-    Attributes:
-        request: as `altasks rank` would be given it; its `out` is the part.
-        shard: which, as it was typed.
-        candidates: how many to keep for strategies; None: 10 times the request's number.
-        candidates_by: which; None: as the strategy needs.
-    """
-
-    request: RankRequest
-    shard: str = "1/1"
-    candidates: int | None = None
-    candidates_by: str | None = None
-
-
 SCORE = TaskCommand(
     "score",
     "Score one shard of a pool, on a machine of its own; `altasks merge` makes the queue.",
@@ -84,7 +70,7 @@ def score_command(arguments: Sequence[str], run: Callable[[ScoreOrder], None] | 
     shared = {field.name for field in fields(RankRequest)} - {"options"}
 
     def score(given: dict[str, Any]) -> None:
-        from altasks.cli.score import run_score
+        from altasks.cli.score import ScoreOrder, run_score
 
         request = RankRequest(
             **{name: value for name, value in given.items() if name in shared},

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -42,10 +43,8 @@ def run(checkpoint, pool_csv, tmp_path, monkeypatch):
 
 
 def score_all(run, of, folder="parts", **options):
-    import pathlib
-
-    pathlib.Path(folder).mkdir(exist_ok=True)
-    paths = [pathlib.Path(folder) / f"part-{i}" for i in range(1, of + 1)]
+    Path(folder).mkdir(exist_ok=True)
+    paths = [Path(folder) / f"part-{i}" for i in range(1, of + 1)]
     for i, path in enumerate(paths, start=1):
         result = run("score", shard=f"{i}/{of}", out=path, **options)
         assert result.exit_code == 0, result.output
@@ -131,6 +130,10 @@ def test_faults_are_one_message_and_write_nothing(run, tmp_path):
         assert result.exit_code == 2
         assert found in result.output
         assert not (tmp_path / "part").exists()
+
+
+@pytest.mark.slow
+def test_parts_that_do_not_make_a_queue_are_refused(run, tmp_path):
     parts = score_all(run, 2, acquisition="entropy")
     result = run("merge", parts[0], out="merged.jsonl")
     assert "parts: expected all 2 shards, found 1; 2/2 missing" in result.output

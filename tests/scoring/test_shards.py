@@ -121,7 +121,7 @@ def test_candidates_carry_what_was_kept(tmp_path):
 
 @given(st.integers(0, 30), st.sampled_from(["score", "drawn", "both"]), st.integers(1, 4))
 def test_candidates_of_all_shards_hold_those_of_the_whole(count, by, of):
-    from altasks.scoring.shards.scored import candidate_rows
+    from altasks.scoring.shards.candidates import candidate_rows
 
     values = np.random.default_rng(count).integers(0, 9, 40) / 9
     scores = al.Scores([str(i) for i in range(40)], values)

@@ -78,7 +78,7 @@ class MergedScores:
         chosen = as_strategy(strategy)
         count = min(require_whole("n", n, 0), len(self.scores))
         seen = self.seen_by(chosen)
-        check_candidates(seen, self.scores, count)
+        check_count(seen, self.scores, count)
         if isinstance(costs := fields.get("costs"), Mapping):
             fields = {**fields, "costs": [costs[name] for name in seen.ids]}
         arrays: dict[str, Any] = {name: getattr(seen, name) for name in KEEPABLE}
@@ -89,7 +89,7 @@ class MergedScores:
         return select_inside(chosen, candidates, count, derive_rng(seed, "rank"))
 
 
-def check_candidates(seen: Scores, scores: Scores, count: int, argument: str = "n") -> None:
+def check_count(seen: Scores, scores: Scores, count: int, argument: str = "n") -> None:
     """Refuse to pick more than there are candidates, where there are more samples.
 
     Raises:

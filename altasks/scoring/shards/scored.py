@@ -10,22 +10,17 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.numbers import require_whole
-from altasks._internal.random import derive_rng
 from altasks.abilities import DefaultAcquisition, HasCommittee, provides
 from altasks.data import Pool, as_pool
-from altasks.errors import UnreadableSampleError, invalid
+from altasks.errors import UnreadableSampleError
 from altasks.scoring.score import score
 from altasks.scoring.scores import KEEPABLE, Scores
+from altasks.scoring.shards.candidates import By, candidate_rows, check_candidates
 from altasks.scoring.shards.part import Part, check_json, write_part
 from altasks.scoring.shards.plan import Shard, shard_ids
 from altasks.scoring.shards.recipe import digest_pool, digest_weights, name_of, settings_of
-from altasks.strategies.base import id_hashes, top_rows
 
-__all__ = ["BY", "By", "candidate_rows", "made_part", "score_shard"]
-
-#: How the candidates of a shard are chosen.
-By = Literal["score", "drawn", "both"]
-BY = ("score", "drawn", "both")
+__all__ = ["made_part", "score_shard"]
 
 
 def score_shard(
@@ -106,7 +101,7 @@ def score_shard(
         ['torn', 'so so']
     """
     chosen, samples = Shard.read(shard), as_pool(pool)
-    _check_candidates(candidates, candidates_by)
+    check_candidates(candidates, candidates_by)
     require_whole("seed", seed, 0)
     about = dict(about or {})
     check_json(about, "about")
@@ -192,35 +187,6 @@ def made_part(
         arrays,
         {pool.position(name): (name, found) for name, found in scores.skipped.items()},
     )
-
-
-def candidate_rows(scores: Scores, count: int, by: str, seed: int) -> np.ndarray:
-    """Return which samples of a shard are candidates, ascending.
-
-    The best of each shard hold the best of all, and so do those drawn: draws go by a hash of the
-    id, so that which samples would be drawn first does not depend on the shard they are in.
-
-    Example:
-        >>> scores = Scores(["a", "b", "c"], np.array([0.1, 0.9, 0.5]))
-        >>> candidate_rows(scores, 2, "score", 0).tolist()
-        [1, 2]
-    """
-    _check_candidates(count, by)
-    best = top_rows(scores.values, scores.ids, count, derive_rng(seed, "candidates"))
-    hashes = id_hashes(scores.ids, derive_rng(seed, "drawn candidates"))
-    drawn = np.argsort(hashes, kind="stable")[:count]
-    if by == "both":
-        best = best[: count - count // 2]
-        taken = np.isin(drawn, best)
-        drawn = drawn[~taken][: count // 2]
-    parts = {"score": [best], "drawn": [drawn], "both": [best, drawn]}[by]
-    return np.sort(np.concatenate(parts))
-
-
-def _check_candidates(count: int, by: str) -> None:
-    require_whole("candidates", count, 0)
-    if by not in BY:
-        raise invalid("candidates_by", " or ".join(map(repr, BY)), repr(by))
 
 
 def _plain(value: Any) -> Any:
