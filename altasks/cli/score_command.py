@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,35 +45,24 @@ OWN: tuple[RankOption[Any], ...] = (
 OPTIONS = (*(_OUT if one.name == "out" else one for one in SHARED), *OWN)
 
 
+def _make(shared: dict[str, Any], own: dict[str, Any]) -> ScoreOrder:
+    from altasks.cli.score import ScoreOrder
+
+    of_shard = {option.name: shared.pop(option.name) for option in OWN}
+    return ScoreOrder(RankRequest(**shared, options=own), **of_shard)
+
+
+def _run(order: ScoreOrder) -> None:
+    from altasks.cli.score import run_score
+
+    run_score(order)
+
+
 SCORE = TaskCommand(
     "score",
     "Score one shard of a pool, on a machine of its own; `altasks merge` makes the queue.",
     OPTIONS,
     lambda ranker: [option for option in ranker.options if option.name != "sheet"],
+    _make,
+    _run,
 )
-
-
-def score_command(arguments: Sequence[str], run: Callable[[ScoreOrder], None] | None = None) -> Any:
-    """Return the command with the options of the task that the arguments name.
-
-    Args:
-        arguments: what follows `altasks score`.
-        run: what to do with the order; by default, to score.
-
-    Raises:
-        InvalidInputError: for an option that only other tasks have.
-        UnknownNameError: for a task that isn't registered.
-    """
-    own = {option.name for option in OWN}
-    shared = {field.name for field in fields(RankRequest)} - {"options"}
-
-    def score(given: dict[str, Any]) -> None:
-        from altasks.cli.score import ScoreOrder, run_score
-
-        request = RankRequest(
-            **{name: value for name, value in given.items() if name in shared},
-            options={name: value for name, value in given.items() if name not in shared | own},
-        )
-        (run or run_score)(ScoreOrder(request, **{name: given[name] for name in own}))
-
-    return SCORE.made_for(arguments, score)

@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 
 import altasks as al
 from altasks.cli import app
-from altasks.cli.score import run_score
-from altasks.cli.score_command import score_command
+from altasks.cli.score_command import SCORE
 
 pytest.importorskip("transformers", reason="needs the extra text")
 
@@ -186,13 +185,7 @@ def test_more_shards_than_batches(run, tmp_path):
 
 
 def test_a_command_line_makes_the_order_it_says():
-    orders = []
-    command = score_command(
-        given := ["--task", "ner", "--pool", "a.conll", "--out", "p", "--shard", "2/3", "-n", "7"],
-        orders.append,
-    )
-    command.main(given, prog_name="altasks score", standalone_mode=False)
-    (order,) = orders
+    given = ["--task", "ner", "--pool", "a.conll", "--out", "p", "--shard", "2/3", "-n", "7"]
+    order = SCORE.order_from(given)
     assert (order.shard, order.request.number, order.candidates) == ("2/3", 7, None)
-    assert "shard" not in order.request.options
-    assert callable(run_score)
+    assert not order.request.options.keys() & {"shard", "candidates", "candidates_by"}
