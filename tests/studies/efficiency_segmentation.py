@@ -7,12 +7,12 @@ CamVid (240x180, 11 classes) reduced to 192x160: 367 images to ask from, every s
 images to measure on. Every arm starts from the same 10 images with a seed (and from one fit to
 them, by whole images and by regions) and asks for as many pixels as 10 images have in each of five
 rounds: whole images (those with the highest scores, or `stages_spread`: of four times as many,
-those far from each other), or squares of 32 pixels, learned in windows of 96. `weighted` divides by
-what is labelled of each class. A U-Net on EfficientNet-Lite0, pretrained and its first two blocks
-at rest, learns from the first images for 600 steps of 4 and goes on from there for 200 each round,
-rare classes weighted in the loss (without, so few steps find no pole and no cyclist). A run is a
-row in `docs/results/`, keyed by its configuration and the version of the code; a row that is there
-is not run again. The data is not part of the project: `--data` is the folder with `train`,
+those far from each other), or squares of 32 pixels, learned in windows of 96, or of 64. `weighted`
+divides by what is labelled of each class. A U-Net on EfficientNet-Lite0, pretrained and its first
+two blocks at rest, learns from the first images for 600 steps of 4 and goes on from there for 200
+each round, rare classes weighted in the loss (without, so few steps find no pole and no cyclist). A
+run is a row in `docs/results/`, keyed by its configuration and the version of the code; a row that
+is there is not run again. The data is not part of the project: `--data` is the folder with `train`,
 `trainannot` and so on.
 """
 
@@ -44,23 +44,29 @@ VOID = 11
 #: Raise it when this file or the task change what is measured.
 VERSION = 2
 MEASURED = ("altasks.acquisition.bald", "altasks.acquisition.entropy", "altasks.predictions")
-#: arm -> acquisition, strategy, and whether regions are asked for
-ARMS: dict[str, tuple[str | None, Any, bool]] = {
-    "random": (None, "random", False),
-    "stages": ("bald", "top_k", False),
-    "stages_spread": ("bald", al.Hybrid("k_center", 4), False),
-    "stages_weighted": ("weighted", "top_k", False),
-    "entropy": ("entropy", "top_k", False),
-    "regions_stages": ("bald", "top_k", True),
-    "regions_power": ("bald", "power", True),
-    "regions_weighted": ("weighted", "power", True),
-    "regions_random": (None, "random", True),
+#: arm -> acquisition, strategy, and the side of the windows in which regions are learned, 0 where
+#: whole images are asked for
+ARMS: dict[str, tuple[str | None, Any, int]] = {
+    "random": (None, "random", 0),
+    "stages": ("bald", "top_k", 0),
+    "stages_spread": ("bald", al.Hybrid("k_center", 4), 0),
+    "stages_weighted": ("weighted", "top_k", 0),
+    "entropy": ("entropy", "top_k", 0),
+    "herding": ("bald", "uncertainty_herding", 0),
+    "max_herding": (None, "max_herding", 0),
+    "regions_stages": ("bald", "top_k", 96),
+    "regions_power": ("bald", "power", 96),
+    "regions_weighted": ("weighted", "power", 96),
+    "regions_random": (None, "random", 96),
+    "regions_weighted_64": ("weighted", "power", 64),
+    "regions_herding_64": ("weighted", "uncertainty_herding", 64),
+    "regions_random_64": (None, "random", 64),
 }
 ROUND, ROUNDS, CELL = 10, 6, 32
 #: Steps of the first fit.
 FIRST = 600
-#: A fit to regions: windows of this side around them, as many as have the pixels of 4 images.
-WINDOW, WINDOWS = 96, 13
+#: Side of the windows -> how many of them are a step: as many as have the pixels of 4 images.
+WINDOWS = {96: 13, 64: 30}
 
 
 def read(folder: Path, part: str, step: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -116,7 +122,8 @@ def flipped(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) -> dict[str, Any]:
     """Run one arm with one seed; returns its curve. First fits are in the folder `kept`."""
-    acquisition, strategy, by_region = ARMS[arm]
+    acquisition, strategy, window = ARMS[arm]
+    by_region = bool(window)
     images, masks = read(folder, "train")
     if pool:
         images = dict(list(images.items())[:pool])
@@ -132,15 +139,15 @@ def run(arm: str, seed: int, folder: Path, steps: int, pool: int, kept: Path) ->
         void=VOID,
         augment=flipped,
         loss=balanced,
-        crop=WINDOW if by_region else None,
+        crop=window or None,
         warm_start=True,
         training_args={
             "max_steps": FIRST,
-            "per_device_train_batch_size": WINDOWS if by_region else 4,
+            "per_device_train_batch_size": WINDOWS.get(window, 4),
             "learning_rate": 5e-3,
         },
     )
-    task.kept = kept / f"seed{seed}-{'regions' if by_region else 'images'}"
+    task.kept = kept / f"seed{seed}-{window or 'images'}"
     names = list(images)
     first = [names[i] for i in derive_rng(seed, "first").permutation(len(names))[:ROUND]]
     if by_region:
@@ -187,8 +194,8 @@ def config(arm: str, seed: int, steps: int) -> dict[str, Any]:
         "first": FIRST,
         "version": VERSION,
     }
-    if ARMS[arm][2]:
-        fixed |= {"window": WINDOW, "windows": WINDOWS}
+    if window := ARMS[arm][2]:
+        fixed |= {"window": window, "windows": WINDOWS[window]}
     return {**fixed, "arm": arm, "seed": seed, "steps": steps}
 
 
