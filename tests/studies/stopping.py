@@ -6,7 +6,8 @@
 Each run (a set and a seed) is a loop with the default strategy to a budget far along its curve;
 after each fit every rule is asked whether it would stop. A run is a row in
 `docs/results/stopping.jsonl`, keyed by its configuration and the version of the code; a row that is
-there is not run again. The thresholds are the rules' defaults and one looser each; none was chosen on these sets.
+there is not run again. The thresholds are the rules' defaults and one looser each; none was chosen
+on these sets.
 """
 
 from __future__ import annotations
