@@ -67,7 +67,7 @@ def loop_of(args: argparse.Namespace, names: list[str], texts: list[str], work: 
     )
     return al.ActiveLoop(
         task, texts, acquisition="margin", strategy="top_k", cold_start="random", work_dir=work,
-        progress=False,
+        store=f"sqlite:///{work}/loop.db", progress=False,
     )  # fmt: skip
 
 
