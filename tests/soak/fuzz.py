@@ -67,7 +67,7 @@ def fuzz(test: str, seconds: float) -> tuple[dict[str, float], str]:
         share = seconds / (CONSTRUCTORS if test == READERS["constructors"] else 1)
         settings = {"ALTASKS_FUZZ_SECONDS": str(share), "ALTASKS_FUZZ_LOG": str(log)}
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-n", "0", "-q", "-m", "", "-p", "no:cacheprovider", test],
+            [sys.executable, *"-m pytest -n 0 -q -p no:cacheprovider -m".split(), "", test],
             cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         rows = map(json.loads, log.read_text().splitlines() if log.exists() else [])
