@@ -66,8 +66,9 @@ def fuzz(test: str, seconds: float) -> tuple[dict[str, float], str]:
         log = Path(folder, "log.jsonl")
         share = seconds / (CONSTRUCTORS if test == READERS["constructors"] else 1)
         settings = {"ALTASKS_FUZZ_SECONDS": str(share), "ALTASKS_FUZZ_LOG": str(log)}
+        command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider"]
         done = subprocess.run(
-            [sys.executable, *"-m pytest -n 0 -q -p no:cacheprovider -m".split(), "", test],
+            [*command, "-m", "", test],  # constructors are slow tests
             cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         rows = map(json.loads, log.read_text().splitlines() if log.exists() else [])
