@@ -14,9 +14,9 @@ MODULES = {
 #: Loaded at first use, whoever uses them: each is optional, or slow to import.
 LAZY = {
     "PIL", "accelerate", "cv2", "datasets", "faiss", "httpx", "label_studio_sdk", "matplotlib",
-    "pycocotools", "rapidfuzz",
+    "pycocotools", "rapidfuzz", "starlette",
     "safetensors", "scipy", "skimage", "sklearn", "timm", "torchvision", "transformers",
-    "ultralytics", "yaml",
+    "ultralytics", "uvicorn", "yaml",
 }  # fmt: skip
 #: A query knows the oracle that answers it, and the oracle the query: types alone.
 ALLOWED_CIRCLE = {"altasks.oracles.base", "altasks.loop.query"}

@@ -31,6 +31,7 @@ PACKAGES = (
     "altasks.registry",
     "altasks.report",
     "altasks.scoring",
+    "altasks.serve",
     "altasks.strategies",
     "altasks.tasks",
 )

@@ -15,12 +15,13 @@ from altasks._version import __version__
 from altasks.cli.compare_command import COMPARE
 from altasks.cli.rank_command import RANK
 from altasks.cli.score_command import SCORE
+from altasks.cli.serve_command import SERVE
 from altasks.cli.task_command import CONTEXT_SETTINGS, TaskCommand
 from altasks.errors import AltasksError
 
 #: Commands whose options depend on `--task`: made anew for each command line.
 _BY_TASK: dict[str, TaskCommand[Any]] = {
-    command.name: command for command in (RANK, COMPARE, SCORE)
+    command.name: command for command in (RANK, COMPARE, SCORE, SERVE)
 }
 
 
@@ -102,6 +103,7 @@ def tasks() -> None:
 RANK.list_in(app)
 COMPARE.list_in(app)
 SCORE.list_in(app)
+SERVE.list_in(app)
 
 
 @app.command()

@@ -109,6 +109,11 @@ class LabelStudio:
         return f"label-studio-{self.project}"
 
     @property
+    def server(self) -> Server:
+        """The server, and the right to use it."""
+        return self._server
+
+    @property
     def project_url(self) -> str:
         """The project's page, for people."""
         return f"{self._server.url}/projects/{self.project}/data"

@@ -124,6 +124,8 @@ def site():
     environment |= {
         "HOME": str(folder), "LABEL_STUDIO_BASE_DATA_DIR": str(folder),
         "COLLECT_ANALYTICS": "False", "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
+        # It may call this machine: `altasks serve`.
+        "USE_DEFAULT_BANNED_SUBNETS": "false",
     }  # fmt: skip
     command = [
         Path(python).with_name("label-studio"), "start", "--no-browser", "--internal-host",
