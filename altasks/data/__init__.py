@@ -29,6 +29,10 @@ from altasks.data.masks.regions import (
 )
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool, Reader, formats, read
+from altasks.data.shapes.cvat import read_cvat, read_cvat_masks, read_cvat_tags
+from altasks.data.shapes.cvat_writer import write_cvat
+from altasks.data.shapes.labelme import read_labelme, read_labelme_masks
+from altasks.data.shapes.via import read_via, read_via_files, read_via_masks
 from altasks.data.tagging.conll import read_conll, read_conllu, write_conll
 from altasks.data.tagging.label_studio import read_label_studio
 from altasks.data.tagging.records import from_dataset, read_tagged_jsonl
@@ -65,6 +69,9 @@ __all__ = [
     "read_coco_masks",
     "read_conll",
     "read_conllu",
+    "read_cvat",
+    "read_cvat_masks",
+    "read_cvat_tags",
     "read_image_table",
     "read_label_studio",
     "read_label_studio_boxes",
@@ -72,18 +79,24 @@ __all__ = [
     "read_label_studio_lines",
     "read_label_studio_masks",
     "read_label_studio_numbers",
+    "read_labelme",
+    "read_labelme_masks",
     "read_line_folder",
     "read_line_table",
     "read_masks",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",
+    "read_via",
+    "read_via_files",
+    "read_via_masks",
     "read_voc",
     "read_yolo",
     "region_labels",
     "region_pool",
     "write_coco",
     "write_conll",
+    "write_cvat",
     "write_voc",
     "write_yolo",
 ]

@@ -25,6 +25,9 @@ from altasks.data.lines import read_line_folder, read_line_table
 from altasks.data.masks.files import read_coco_masks, read_masks
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool
+from altasks.data.shapes.cvat import read_cvat, read_cvat_masks, read_cvat_tags
+from altasks.data.shapes.labelme import read_labelme, read_labelme_masks
+from altasks.data.shapes.via import read_via, read_via_files, read_via_masks
 from altasks.data.tagging.conll import read_conll, read_conllu
 from altasks.data.tagging.label_studio import read_label_studio
 from altasks.data.tagging.records import read_tagged_jsonl
@@ -140,6 +143,22 @@ coco_masks = FunctionReader(
 )
 conll = FunctionReader(read_conll, "a file with one word and its tag a line", _TAGS, _of_tags)
 conllu = FunctionReader(read_conllu, "a CoNLL-U file with a tag for each word", _TAGS, _of_tags)
+cvat = FunctionReader(read_cvat, "CVAT's XML for images, with boxes", _BOXES, _of_boxes)
+cvat_masks = FunctionReader(
+    read_cvat_masks, "CVAT's XML for images, with outlines and masks", _MASKS, _of_masks
+)
+cvat_tags = FunctionReader(read_cvat_tags, "CVAT's XML for images, with tags", _IMAGES, _of_choices)
+labelme = FunctionReader(read_labelme, "a folder of labelme's JSON files", _BOXES, _of_boxes)
+labelme_masks = FunctionReader(
+    read_labelme_masks, "a folder of labelme's JSON files, with outlines", _MASKS, _of_masks
+)
+via = FunctionReader(read_via, "VGG Image Annotator's JSON, with boxes", _BOXES, _of_boxes)
+via_files = FunctionReader(
+    read_via_files, "VGG Image Annotator's JSON, with attributes of files", _IMAGES, _of_choices
+)
+via_masks = FunctionReader(
+    read_via_masks, "VGG Image Annotator's JSON, with outlines", _MASKS, _of_masks
+)
 label_studio = FunctionReader(
     read_label_studio, "Label Studio's JSON export of named entities", _TAGS, _of_tags
 )

@@ -24,6 +24,7 @@ BOXES = "tests/data/boxes/test_fuzz.py"
 TAGS = "tests/data/tagging"
 TEXTS = "tests/data/test_fuzz.py::test_any_file_is_read_or_named"
 EXPORTS = "tests/data/label_studio/test_exports.py::test_any_export_is_read_or_named"
+SHAPES = "tests/data/shapes"
 READERS = {
     "yolo rows": f"{BOXES}::test_rows_of_yolo",
     "yolo data.yaml": f"{BOXES}::test_data_yamls",
@@ -37,6 +38,15 @@ READERS = {
     **{
         f"label studio {kind}": f"{EXPORTS}[{kind}]"
         for kind in ("boxes", "masks", "choices", "numbers", "lines")
+    },
+    **{
+        f"{tool} {kind}": f"{SHAPES}/test_{tool}.py::test_any_{form}_is_read_or_named[{kind}]"
+        for tool, form, kinds in (
+            ("cvat", "xml", ("boxes", "masks", "tags")),
+            ("labelme", "json", ("boxes", "masks")),
+            ("via", "json", ("boxes", "masks", "files")),
+        )
+        for kind in kinds
     },
     "annotated texts": f"{TAGS}/test_annotated_texts.py::test_any_json_is_read_or_refused_by_line",
     **{

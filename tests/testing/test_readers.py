@@ -165,6 +165,48 @@ def write_label_studio_numbers(folder):
     return write_label_studio_texts(folder, "number", {"number": 2.5})
 
 
+def write_cvat(folder, shape='<box label="cat" xtl="1" ytl="2" xbr="9" ybr="12"/>'):
+    save_images(folder / "images", "a.png", "b.png")
+    path = folder / "annotations.xml"
+    sizes = 'width="32" height="24"'
+    path.write_text(
+        f'<annotations><image id="0" name="a.png" {sizes}>{shape}</image>'
+        f'<image id="1" name="b.png" {sizes}/></annotations>'
+    )
+    return path, {"images": folder / "images", "empty": "unlabelled"}
+
+
+def write_cvat_tags(folder):
+    return write_cvat(folder, '<tag label="cat"/>')
+
+
+def write_labelme(folder):
+    save_images(folder / "images", "a.png", "b.png")
+    (folder / "json").mkdir()
+    shape = {"label": "cat", "shape_type": "rectangle", "points": [[1, 2], [9, 12]]}
+    content = {"imagePath": "a.png", "shapes": [shape]}
+    (folder / "json" / "a.json").write_text(json.dumps(content))
+    return folder / "json", {"images": folder / "images"}
+
+
+def write_via(folder):
+    save_images(folder / "images", "a.png", "b.png")
+    shape = {"name": "rect", "x": 1, "y": 2, "width": 8, "height": 10}
+    region = {"shape_attributes": shape, "region_attributes": {"class": "cat"}}
+    content = {
+        name: {"filename": name, "regions": regions, "file_attributes": {"kind": kind}}
+        for name, regions, kind in (("a.png", [region], "cat"), ("b.png", [], ""))
+    }
+    path = folder / "via.json"
+    path.write_text(json.dumps(content))
+    return path, {"images": folder / "images", "empty": "unlabelled"}
+
+
+def write_via_files(folder):
+    path, options = write_via(folder)
+    return path, {"images": options["images"]}
+
+
 def write_tagged(folder):
     path = folder / "tagged.jsonl"
     rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
@@ -219,6 +261,9 @@ WRITERS = {
     "coco_masks": (write_coco, ("background", "cat")),
     "conll": (write_conll, ("LOC", "PER")),
     "conllu": (write_conllu, ("LOC", "PER")),
+    "cvat": (write_cvat, ("cat",)),
+    "cvat_masks": (write_cvat, ("background", "cat")),
+    "cvat_tags": (write_cvat_tags, ("cat",)),
     "image_table": (write_image_table, ("cat",)),
     "label_studio": (write_label_studio, ("PER",)),
     "label_studio_boxes": (write_label_studio_boxes, ("cat",)),
@@ -226,6 +271,8 @@ WRITERS = {
     "label_studio_lines": (write_label_studio_lines, ()),
     "label_studio_masks": (write_label_studio_masks, ("background", "cat")),
     "label_studio_numbers": (write_label_studio_numbers, ()),
+    "labelme": (write_labelme, ("cat",)),
+    "labelme_masks": (write_labelme, ("background", "cat")),
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
     "masks": (write_masks, ("sky", "cat")),
@@ -233,6 +280,9 @@ WRITERS = {
     "srl": (write_srl, ("ARG0", "ARG1")),
     "table": (write_table, ("food",)),
     "tagged_jsonl": (write_tagged, ("PER",)),
+    "via": (write_via, ("cat",)),
+    "via_files": (write_via_files, ("cat",)),
+    "via_masks": (write_via, ("background", "cat")),
     "voc": (write_voc, ("cat",)),
     "yolo": (write_yolo, ("cat",)),
 }

@@ -19,10 +19,9 @@ from altasks.data.boxes.frames import (
     frame_of,
     stated_size,
 )
+from altasks.data.boxes.named_images import image_of_label, images_by_stem, without_suffix
 from altasks.data.boxes.paths import (
     copy_image,
-    existing_image,
-    is_file,
     label_files,
     output_path,
     path_inside,
@@ -31,9 +30,8 @@ from altasks.data.boxes.paths import (
 )
 from altasks.data.boxes.xml_files import parse_xml, require_annotation, text_of
 from altasks.data.folders import list_folder, list_images
-from altasks.data.near_names import way_to
 from altasks.data.text_files import file_error, read_lines
-from altasks.errors import InvalidInputError, invalid
+from altasks.errors import invalid
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -84,17 +82,17 @@ def read_voc(
     bad_boxes, turned = check_bad_boxes(bad_boxes), check_turned(turned)
     listing = list_folder(place, (".xml",), argument="annotations")
     notes = ReadingNotes(place)
-    by_stem: dict[str, list[str]] = {}
     pictured = list_images(pictures)
-    for one in pictured.files:
-        by_stem.setdefault(_without_suffix(one), []).append(one)
+    by_stem = images_by_stem(pictured.files)
     found: dict[str, Path] = {}
     labels: dict[str, list[BoxLabel]] = {}
     for path in _chosen(listing.files, place, listed):
         root, lines = parse_xml(path)
         require_annotation(root, lines, path)
         _refuse_second(root, "filename", lines, path)
-        name = _image_of(root, pictures, by_stem, path, path_relative_to(path, place).parent)
+        inside = path_relative_to(path, place).parent
+        named = text_of(root, "filename")
+        name = image_of_label(named, pictures, by_stem, path, inside, field="<filename>")
         if name in found:
             raise file_error(path, None, "an image of its own", f"{name!r}, which another has")
         found[name] = pictures / name
@@ -185,7 +183,7 @@ def _chosen(
             raise invalid("annotations", "a folder with XML files", f"none in {place}")
         yield from files.values()
         return
-    by_name = {_without_suffix(name): path for name, path in files.items()}
+    by_name = {without_suffix(name): path for name, path in files.items()}
     for line, content in read_lines(listed):
         if not content.strip():
             continue
@@ -200,11 +198,6 @@ def _chosen(
             raise file_error(Path(listed), line, "an XML file", f"{path}, which isn't there")
 
 
-def _without_suffix(name: str) -> str:
-    path = PurePosixPath(name)
-    return path.with_suffix("").as_posix() if path.name else name
-
-
 def _refuse_second(
     item: ElementTree.Element, tag: str, lines: Mapping[ElementTree.Element, int], path: Path
 ) -> None:
@@ -215,70 +208,6 @@ def _refuse_second(
 
 def _put(parent: ElementTree.Element, tag: str, text: str) -> None:
     ElementTree.SubElement(parent, tag).text = text
-
-
-def _image_of(
-    root: ElementTree.Element,
-    folder: Path,
-    by_stem: Mapping[str, Sequence[str]],
-    path: Path,
-    inside: Path,
-) -> str:
-    """Return the image of an XML file, relative to the folder of images.
-
-    Args:
-        root: the XML.
-        folder: of images.
-        by_stem: relative path without suffix -> the images of that name.
-        path: the XML file.
-        inside: the folder it lies in, relative to that of all XML files.
-    """
-    named = text_of(root, "filename").replace("\\", "/")
-    own = _called(path.stem, inside, by_stem)
-    # A bare name is of the folder beside first: `b/1.xml` names `1.png`, and so does `1.xml`.
-    places = [named, (inside / named).as_posix()] if named else []
-    chosen: list[str] = []
-    for place in places if "/" in named else places[::-1]:
-        try:
-            image = path_inside(folder, place, path)
-        except InvalidInputError:
-            # Where the image was on the machine of the tool: here it may be by its bare name.
-            if not _called(_without_suffix(PurePosixPath(named).name), inside, by_stem):
-                raise
-            continue
-        if is_file(image):
-            chosen = [path_relative_to(image, folder).as_posix()]
-            break
-    if named and not chosen:  # with another suffix, or written without one
-        bare = PurePosixPath(named).name
-        chosen = _called(bare, inside, by_stem)
-        chosen = chosen or _called(_without_suffix(bare), inside, by_stem)
-    if chosen and own and _without_suffix(chosen[0]) != _without_suffix(own[0]):
-        raise file_error(
-            path,
-            None,
-            f"its <filename> and its own name to mean one image, {own[0]!r}",
-            f"<filename> {named!r}, which is another image that is there",
-            "Correct <filename>, or rename the XML file after its image.",
-        )
-    chosen = chosen or own
-    if len(chosen) > 1:
-        raise file_error(
-            path,
-            None,
-            "one image of its name",
-            f"{chosen[0]!r} and {chosen[1]!r}",
-            "Name the one in <filename>.",
-        )
-    if not chosen:
-        missing = named or (inside / f"{path.stem}.jpg").as_posix()
-        existing_image(folder / missing, path, hint=way_to(folder, missing))
-    return chosen[0]
-
-
-def _called(stem: str, inside: Path, by_stem: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the images with a name, of the folder beside if there are any."""
-    return list(by_stem.get((inside / stem).as_posix()) or by_stem.get(stem) or ())
 
 
 def _objects(

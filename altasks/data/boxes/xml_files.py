@@ -69,7 +69,7 @@ def require_annotation(
     if root.tag != "annotation":
         hint = "Tags are in small letters." if root.tag.lower() == "annotation" else ""
         if root.tag == "annotations":
-            hint = "This looks like CVAT's own XML: export it as Pascal VOC."
+            hint = "This looks like CVAT's own XML: read_cvat reads it."
         raise file_error(path, lines[root], "VOC's root <annotation>", f"<{root.tag[:80]}>", hint)
     if root.find(".//object") is not None:
         return
