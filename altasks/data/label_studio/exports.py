@@ -157,9 +157,13 @@ def control_names(
     found: dict[str, str] = {}
     for task, region in export.regions():
         kind, name = region.get("type"), region.get("from_name")
-        if not isinstance(name, str) or (control is not None and name != control):
+        if control is not None and name != control:
             continue
         with export.naming(task):
+            if not isinstance(name, str):
+                if kind in kinds or is_part(region):
+                    raise invalid("from_name", "the name of a control", repr(name)[:80])
+                continue
             if kind in kinds and (parts or not is_part(region)):
                 if found.setdefault(str(kind), name) != name:
                     raise invalid(

@@ -351,7 +351,7 @@ def _pool(
 def _made(result: Sequence[Mapping[str, Any]], converter: Converter) -> bool:
     """Return whether people used any of a converter's controls."""
     controls = getattr(converter, "controls", [converter.control])
-    names = {control.name for control in controls}
+    names = [control.name for control in controls]
     return any(one.get("from_name") in names for one in result)
 
 

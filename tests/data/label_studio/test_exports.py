@@ -216,6 +216,9 @@ def test_regions_of_other_kinds_are_not_lost(folder, write):
         boxes(folder, two)
     with pytest.raises(InvalidInputError, match=r"a control 'none', found .*'label'"):
         boxes(folder, two, control="none")
+    for nameless in (None, []):
+        with pytest.raises(InvalidInputError, match="task 1: from_name: "):
+            boxes(folder, write(task(1, annotation(rectangle(0, 0, 9, 9, name=nameless)))))
     beside = write(task(1, annotation(rectangle(0, 0, 9, 9), choice("sharp", control="quality"))))
     assert len(boxes(folder, beside).labels["1.png"]) == 1
 
