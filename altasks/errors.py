@@ -49,7 +49,17 @@ class UnsupportedPredictionError(AltasksError, TypeError):
 
 
 class UnknownNameError(AltasksError, LookupError):
-    """A name (of a function, strategy, task, oracle, id or label) is not known."""
+    """A name (of a function, strategy, task, oracle, id or label) is not known.
+
+    Attributes:
+        fault: the message without the names there are; empty where `known` is.
+        name: what isn't known.
+        known: the registered names among which it was looked up.
+    """
+
+    fault: str = ""
+    name: str = ""
+    known: tuple[str, ...] = ()
 
 
 class MissingExtraError(AltasksError, ImportError):

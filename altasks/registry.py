@@ -10,9 +10,11 @@ a new acquisition function, strategy, committee, oracle or task is its file and 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from altasks._internal.names import did_you_mean
 from altasks.errors import InvalidInputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Builtin(NamedTuple):
         modules: the libraries whose presence means that the extra is installed.
         example: a script to start from.
         licence: what a user should know of the libraries' licences; empty if nothing.
+        optional: further libraries of the extra -> the one thing that each is for.
     """
 
     target: str
@@ -35,6 +38,7 @@ class Builtin(NamedTuple):
     modules: tuple[str, ...] = ()
     example: str = ""
     licence: str = ""
+    optional: Mapping[str, str] = MappingProxyType({})
 
 
 def entry_points(group: str) -> Iterable[EntryPoint]:
@@ -165,14 +169,10 @@ class Registry:
         return points[0]
 
     def _unknown(self, name: str) -> UnknownNameError:
-        import difflib
-
-        close = difflib.get_close_matches(str(name), self.names(), n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        return UnknownNameError(
-            f"No {self.kind} is called {name!r}.{hint} Known: {', '.join(self.names())}."
-            f" Add your own under the entry-point group {self.group!r}."
-        )
+        error = unknown_name(f"No {self.kind} is called {name!r}.", name, self.names())
+        own = f" Add your own under the entry-point group {self.group!r}."
+        error.args = (f"{error}{own}",)
+        return error
 
     def _load(self, point: EntryPoint) -> Any:
         try:
@@ -182,6 +182,27 @@ class Registry:
                 f"The {self.kind} {point.name!r} of {_owner(point)} can't be loaded from "
                 f"{point.value!r}: {type(error).__name__}: {error}."
             ) from error
+
+
+def unknown_name(
+    fault: str, name: str, known: Sequence[str], *, listed: str = "Known"
+) -> UnknownNameError:
+    """Return the error of a name that isn't registered, to be raised by the caller.
+
+    Args:
+        fault: what was looked for, as a sentence.
+        name: what was given.
+        known: the names there are.
+        listed: what they are introduced by.
+
+    Example:
+        >>> print(unknown_name("No fruit is called 'aple'.", "aple", ["apple", "pear"]))
+        No fruit is called 'aple'. Did you mean 'apple'? Known: apple, pear.
+    """
+    hint = did_you_mean(name, known)
+    error = UnknownNameError(f"{fault} {hint}{' ' if hint else ''}{listed}: {', '.join(known)}.")
+    error.fault, error.name, error.known = fault, str(name), tuple(known)
+    return error
 
 
 def _owner(point: EntryPoint) -> str:
@@ -315,12 +336,15 @@ TASKS = Registry(
             "examples/object_detection.py",
             "Ultralytics YOLO is AGPL-3.0; so is what you distribute with it, unless you have "
             "their licence. altasks itself is Apache-2.0.",
+            {"pycocotools": "evaluate(counting='coco')"},
         ),
         "image-classification": Builtin(
             "altasks.tasks.image_classification:ImageClassification",
             "vision",
-            ("transformers", "accelerate", "safetensors", "PIL"),
+            # Image processors of transformers are torchvision's.
+            ("transformers", "accelerate", "safetensors", "PIL", "torchvision"),
             "examples/image_classification.py",
+            optional={"timm": "networks of timm"},
         ),
         "ner": Builtin("altasks.tasks.ner:NER", "text", (*_TEXT, "seqeval"), "examples/ner.py"),
         "srl": Builtin("altasks.tasks.srl:SRL", "text", (*_TEXT, "seqeval"), "examples/srl.py"),
@@ -330,16 +354,27 @@ TASKS = Registry(
         "segmentation": Builtin(
             "altasks.tasks.segmentation:Segmentation",
             "segmentation",
-            ("segmentation_models_pytorch", "transformers", "skimage"),
+            (
+                "segmentation_models_pytorch",
+                "transformers",
+                "accelerate",
+                "safetensors",
+                "PIL",
+                "skimage",
+            ),
             "examples/segmentation.py",
         ),
         "ocr": Builtin(
             "altasks.tasks.ocr:OCR",
             "ocr",
-            ("transformers", "accelerate", "safetensors", "PIL", "Levenshtein"),
+            ("transformers", "accelerate", "safetensors", "PIL"),
             "examples/ocr.py",
             "python-Levenshtein, for a consensus by median only, is GPL-2.0-or-later: what you "
             "distribute with it falls under that licence.",
+            {
+                "torchvision": "models of Hugging Face, such as TrOCR",
+                "Levenshtein": "a consensus by median",
+            },
         ),
     },
 )

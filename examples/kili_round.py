@@ -68,6 +68,7 @@ def run(options: argparse.Namespace, task: al.TextClassification, pool: al.Pool)
         loop.sync(kili)
         declined = len(kili.last_push.declined)
         print(f"asked for {len(query)}, {declined} of them declined; first: {query.ids[:3]}")
+        print("next: label them in Kili, then run this again")
 
 
 def main() -> None:

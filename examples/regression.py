@@ -101,6 +101,9 @@ def main() -> None:
             run(options, task, data, acquisition)
             if options.save:
                 task.save(Path(options.save) / f"{data.title} {acquisition}".replace(" ", "-"))
+    model = f"{options.save}/NAME" if options.save else "FOLDER/NAME"
+    rank = f"altasks rank --task regression --model {model} --pool YOURS.csv --out queue.jsonl"
+    print(f"next: {rank}" if options.save else f"next: the same with --save FOLDER, then {rank}")
 
 
 if __name__ == "__main__":

@@ -118,7 +118,9 @@ def main() -> None:
     run(options, task, data)
     if options.save:
         task.save(options.save)
-        print(f"next: altasks rank --task srl --model {options.save} --pool YOURS")
+    model = options.save or "FOLDER"
+    rank = f"altasks rank --task srl --model {model} --pool YOURS --out queue.jsonl"
+    print(f"next: {rank}" if options.save else f"next: the same with --save FOLDER, then {rank}")
 
 
 if __name__ == "__main__":

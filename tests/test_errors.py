@@ -26,7 +26,7 @@ def test_builtin_parents():
 
 
 def test_a_missing_extra_says_what_to_install():
-    with pytest.raises(errors.MissingExtraError, match=r"pip install 'altasks\[text\]'"):
+    with pytest.raises(errors.MissingExtraError, match=r"pip install '\.\[text\]' in the clone"):
         extras.require("a_library_that_is_not_there", "text", "TextClassification")
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from altasks.cli.rank_command import request_of
+
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 
@@ -25,6 +27,15 @@ def run(name, *arguments, cwd):
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HF_HUB_OFFLINE": "1"},
         check=False,
     )
+
+
+def printed(result):
+    """Return the lines an example prints, without the last: what to type next, which exists."""
+    *lines, last = result.stdout.splitlines()
+    again, _, words = last.partition("altasks rank ")
+    assert again == "next: the same with --save FOLDER, then "
+    assert request_of(words.split()).out == Path("queue.jsonl")
+    return lines
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -66,14 +77,14 @@ def test_text_classification_runs_on_any_file_and_resumes(tmp_path, sentences):
     options += ["--batch", 4, "--store", "sqlite:///run.db"]
     result = run("text_classification.py", *options, "--budget", 8, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = printed(result)
     assert lines[0] == "18 sentences to ask, 6 to test on, 2 classes"
     assert [line.split(" labels")[0] for line in lines[1:]] == ["round 1:    4", "round 2:    8"]
     assert all("accuracy" in line and "f1" in line for line in lines[1:])
     # The same store again, with more to spend: it goes on and repeats nothing.
     more = run("text_classification.py", *options, "--budget", 12, cwd=tmp_path)
     assert more.returncode == 0, more.stderr
-    assert [line.split(" labels")[0] for line in more.stdout.splitlines()[1:]] == ["round 3:   12"]
+    assert [line.split(" labels")[0] for line in printed(more)[1:]] == ["round 3:   12"]
 
 
 def test_a_column_that_is_not_there_is_named(tmp_path, sentences):
@@ -110,7 +121,7 @@ def test_roles_are_paid_by_the_word(tmp_path, frames):
     options = ["--budget", 40, "--batch", 20, "--test", 6]
     result = run("srl.py", "--data", frames, *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = printed(result)
     assert lines[0] == "18 sentences to ask, 6 to test on, 2 roles"
     spent = [line.split("  precision")[0] for line in lines[1:]]
     assert spent == ["round 1:     20 words", "round 2:     40 words"]
@@ -155,7 +166,7 @@ def test_names_are_paid_by_the_word(tmp_path, names, data, first):
     options = ["--data", data, "--budget", 16, "--batch", 8]
     result = run("ner.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = printed(result)
     assert lines[0] == first
     assert len(lines) == 3
     assert all(" words  f1 " in line for line in lines[1:])
@@ -192,7 +203,7 @@ def test_boxes_are_asked_for_and_learned(tmp_path, cells):
     made = run("object_detection.py", *few, "--images", 12, cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("12 images to ask, 60 to test on, 5 classes")
-    assert [line.split(" images")[0] for line in made.stdout.splitlines()[1:]] == [
+    assert [line.split(" images")[0] for line in printed(made)[1:]] == [
         "round 1:    2",
         "round 2:    4",
     ]
@@ -219,7 +230,7 @@ def test_images_in_a_folder_a_class(tmp_path, pretrained):
     options += ["--pretrained"] if pretrained else []
     result = run("image_classification.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = printed(result)
     assert lines[0] == "18 images to ask, 6 to test on, 2 classes"
     assert [line.split("  accuracy")[0] for line in lines[1:3]] == [
         "round 1:    4 labels", "round 2:    8 labels"
@@ -251,7 +262,7 @@ def test_lines_are_read_by_a_committee(tmp_path, data):
         count = 8
     result = run("ocr.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    first, *rounds = result.stdout.splitlines()
+    first, *rounds = printed(result)
     assert first.startswith(f"{count} lines to ask, 4 to test on")
     assert [line.split(" lines")[0] for line in rounds] == ["round 1:   3", "round 2:   6"]
 
@@ -266,7 +277,7 @@ def test_masks_are_paid_by_the_pixel(tmp_path, regions):
         options += ["--regions", "grid:32", "--crop", 48, "--acquisition", "weighted_bald"]
     result = run("segmentation.py", *options, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
+    lines = printed(result)
     assert lines[0] == f"{32 if regions else 8} samples of 8 images to ask, 30 to test on"
     spent = [line.split(" pixels")[0] for line in lines[1:]]
     assert spent == ["round 1:     4096", "round 2:     8192"]

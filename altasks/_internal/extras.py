@@ -9,6 +9,16 @@ from altasks._internal.versions import warn_if_untested
 from altasks.errors import MissingExtraError
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that brings an extra; altasks is on no index, so it is run in a clone.
+
+    Example:
+        >>> how_to_install("text")
+        "pip install '.[text]' in the clone of altasks"
+    """
+    return f"pip install '.[{extra}]' in the clone of altasks"
+
+
 def require(module: str, extra: str, purpose: str) -> ModuleType:
     """Import and return `module`.
 
@@ -28,7 +38,7 @@ def require(module: str, extra: str, purpose: str) -> ModuleType:
             raise
         raise MissingExtraError(
             f"{purpose} needs the library {top!r}, which is not installed. "
-            f"Install it with: pip install 'altasks[{extra}]'"
+            f"Install it: {how_to_install(extra)}."
         ) from error
     warn_if_untested(module.partition(".")[0])
     return loaded

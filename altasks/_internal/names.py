@@ -1,7 +1,8 @@
-"""Names that a person could not tell apart."""
+"""Names that a person could not tell apart, and names that are nearly right."""
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
@@ -24,3 +25,14 @@ def alike(names: Iterable[Any]) -> tuple[Any, Any] | None:
             return seen[text], name
         seen[text] = name
     return None
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return the question for the name that was probably meant, or an empty text.
+
+    Example:
+        >>> did_you_mean("lable", ["id", "label"]), did_you_mean("x", ["id", "label"])
+        ("Did you mean 'label'?", '')
+    """
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""

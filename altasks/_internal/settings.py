@@ -52,8 +52,7 @@ def read_settings(path: Path, *, argument: str = "directory") -> dict[str, Any]:
             f"a saved folder of format {FORMAT} or older, which altasks {__version__} reads",
             f"format {version}",
             where=str(path),
-            hint="A newer altasks wrote it: upgrade with pip install --upgrade altasks, or save "
-            "it again with the older one.",
+            hint="A newer altasks wrote it: upgrade altasks, or save it again with the older one.",
         )
     return found
 

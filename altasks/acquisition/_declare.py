@@ -32,6 +32,7 @@ def acquisition(
     reads: tuple[type[Prediction], ...],
     min_members: int = 1,
     from_labels: Mapping[str, Callable[[Sequence[Any]], Any]] | None = None,
+    fields: Sequence[str] = (),
 ) -> Callable[
     [Callable[Concatenate[Prediction, Options], Tensor]],
     Callable[Concatenate[Prediction, Options], Tensor],
@@ -49,10 +50,11 @@ def acquisition(
             disagreement.
         from_labels: options that say something of the labels that there are, each with a function
             that makes its value of the list of them. A loop fills those that its user doesn't.
+        fields: of a `Ragged`, those it can't do without, such as the boxes' `overlap`.
 
     Returns:
         A decorator. The function keeps its name, signature and docstring, and gains the
-        attributes `reads`, `min_members` and `from_labels`.
+        attributes `reads`, `min_members`, `from_labels` and `fields`.
 
     Raises:
         InvalidInputError: if `reads` holds anything else, or `min_members` is below 1.
@@ -90,6 +92,7 @@ def acquisition(
         checked.reads = reads  # type: ignore[attr-defined]
         checked.min_members = min_members  # type: ignore[attr-defined]
         checked.from_labels = dict(from_labels or {})  # type: ignore[attr-defined]
+        checked.fields = tuple(fields)  # type: ignore[attr-defined]
         _DECLARED[name] = (reads, min_members)
         return cast(Callable[Concatenate[Prediction, Options], Tensor], checked)
 

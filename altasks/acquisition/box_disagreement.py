@@ -11,7 +11,7 @@ from altasks.errors import UnsupportedPredictionError
 from altasks.predictions import Categorical, Prediction, Ragged
 
 
-@acquisition(reads=(Categorical,), min_members=2)
+@acquisition(reads=(Categorical,), min_members=2, fields=["overlap"])
 def box_disagreement(
     prediction: Prediction, *, reduce: Reduce = "mean", k: int = 10, empty: float = 0.0
 ) -> Tensor:

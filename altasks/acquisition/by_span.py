@@ -117,6 +117,9 @@ by_span.reads = (Categorical, Bernoulli, Normal)  # type: ignore[attr-defined]
 by_span.min_members = 1  # type: ignore[attr-defined]
 
 
+by_span.fields = ("span",)  # type: ignore[attr-defined]  # unless field= names another
+
+
 def _segments(
     scores: Tensor, lengths: Tensor, *, reduce: Reduce, k: int = 1, empty: float = 0.0
 ) -> Tensor:

@@ -61,7 +61,7 @@ def difficulty_weights(
     return weights
 
 
-@acquisition(reads=(Categorical,))
+@acquisition(reads=(Categorical,), fields=["conf"])
 @describes_options
 def difficulty_calibrated(
     prediction: Prediction,

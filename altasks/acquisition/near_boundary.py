@@ -85,3 +85,6 @@ def near_boundary(
 # By hand: the decorator would have it recommended for every prediction, also without the field.
 near_boundary.reads = (Categorical, Bernoulli, Normal)  # type: ignore[attr-defined]
 near_boundary.min_members = 1  # type: ignore[attr-defined]
+
+
+near_boundary.fields = ("boundary",)  # type: ignore[attr-defined]  # unless field= names another

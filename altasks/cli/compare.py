@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from altasks._internal.extras import how_to_install
+from altasks.cli.able_names import able_names
 from altasks.cli.compare_options import SHARED
+from altasks.cli.compare_order import CompareOrder
 from altasks.cli.compare_progress import RunProgress
 from altasks.cli.option_names import option_names
 from altasks.cli.rank_summary import Printer, note_passed_over
 from altasks.cli.rankers.base import CompareRequest, compare_options_of
 from altasks.cli.rankers.find import find_ranker
-from altasks.cli.rankers.labelled_files import settings_in
 from altasks.cli.stamps import stamp
 from altasks.errors import invalid
 
@@ -26,68 +28,6 @@ if TYPE_CHECKING:
 
 #: What the options of rankers are called here.
 _RENAMED = {"--pool": "--data", "--strategy": "--arm", "--acquisition": "--arm"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompareOrder:
-    """The options of one `altasks compare`.
-
-    Attributes:
-        request: those that concern data and model.
-        arms: their texts.
-        seeds: how many.
-        jobs: how many runs go on at once.
-        budget: settings of `al.compare` of the same names, those that were given.
-        metric: what is compared; None for the task's own.
-        test: labelled samples to measure on.
-        test_options: of their reader; empty for those of the data.
-        test_share: what each seed holds out without them.
-        samples: how many of the samples are used; None for all.
-    """
-
-    request: CompareRequest
-    arms: Sequence[str] = ()
-    seeds: int = 5
-    jobs: int = 1
-    budget: Mapping[str, Any] = field(default_factory=dict)
-    metric: str | None = None
-    test: Path | None = None
-    test_options: Mapping[str, Any] = field(default_factory=dict)
-    test_share: float = 0.25
-    samples: int | None = None
-
-
-def order_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> CompareOrder:
-    """Return the order of the options' values, by name: those of every task, and the ranker's."""
-    request = CompareRequest(
-        pool=given["data"],
-        options=dict(own),
-        format=given["format"],
-        reader_options=settings_in(given["reader_option"], "--reader-option"),
-        label_columns=tuple(given["label_column"]),
-        training_args=settings_in(given["training_arg"], "--training-arg"),
-        **{
-            name: given[name]
-            for name in ("task", "out", "model", "id_column", "batch_size", "device")
-        },
-    )
-    names = ("budget", "batch", "initial", "cost_budget", "cost_batch", "per_cost")
-    amounts = {name: given[name] for name in names}
-    first, by_cost = amounts["initial"], amounts["cost_budget"] is not None
-    if first is not None and not by_cost and first == int(first):
-        amounts["initial"] = int(first)
-    return CompareOrder(
-        request=request,
-        arms=tuple(given["arm"]),
-        seeds=given["seeds"],
-        jobs=given["jobs"],
-        budget={**amounts, "all_labels": not given["no_all_labels"]},
-        metric=given["metric"],
-        test=given["test"],
-        test_options=settings_in(given["test_option"], "--test-option"),
-        test_share=given["test_share"],
-        samples=given["samples"],
-    )
 
 
 def run_compare(order: CompareOrder, console: Console | None = None) -> None:
@@ -107,8 +47,8 @@ def run_compare(order: CompareOrder, console: Console | None = None) -> None:
     with option_names(flags, renamed=_RENAMED):
         if request.out.exists() and not request.out.is_dir():
             raise invalid("--out", "a folder", f"the file {str(request.out)!r}")
-        arms = arms_of(order.arms or ["default"])
-        ranker.check_compare(request)
+        with able_names(request.task, ranker):
+            arms = arms_of(order.arms or ["default"])
         data = read_data(order)
         note_passed_over(show, data.pool)
         problem = problem_of(order, data)
@@ -143,7 +83,7 @@ def show_result(show: Printer, result: ComparisonResult, out: Path) -> None:
     show("")
     show(f"Table, points, picture and rows are in {out}.")
     if not (out / "curves.png").is_file():
-        show("There is no picture, for want of matplotlib: pip install 'altasks[plots]'")
+        show(f"There is no picture, for want of matplotlib: {how_to_install('plots')}.")
 
 
 def read_data(order: CompareOrder) -> LabelledPool:

@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 from altasks.cli.compare_options import SHARED
 from altasks.cli.rankers.base import compare_options_of
+from altasks.cli.rankers.find import find_ranker
+from altasks.cli.read_paths import check_paths
 from altasks.cli.task_command import TaskCommand
 
 if TYPE_CHECKING:
-    from altasks.cli.compare import CompareOrder
+    from altasks.cli.compare_order import CompareOrder
 
 
 def _make(shared: dict[str, Any], own: dict[str, Any]) -> CompareOrder:
-    from altasks.cli.compare import order_of
+    from altasks.cli.compare_order import order_of
 
     return order_of(shared, own)
 
 
 def _run(order: CompareOrder) -> None:
+    request = order.request
+    check_paths({"--data": request.pool, "--test": order.test}, request.model)
+    find_ranker(request.task).check_compare(request)
+
     from altasks.cli.compare import run_compare
 
     run_compare(order)

@@ -190,11 +190,17 @@ def _labels_beside_ids(
 
     if not _is_table(path) or not any("held_out" in name for name in wanted):
         return {}
-    columns = read_table(path).columns
+    table = read_table(path)
+    columns = table.columns
     column = _id_column(path, request.id_column)
     if column is None or _LABEL not in columns:
         return {}
-    return labels_of([str(cell) for cell in columns[column]], columns[_LABEL], _LABEL)
+    return labels_of(
+        [str(cell) for cell in columns[column]],
+        columns[_LABEL],
+        _LABEL,
+        place=lambda row: f"{path}, {table.place(row)}",
+    )
 
 
 def _of(labels: Mapping[str, Any], ids: Collection[str]) -> dict[str, Any]:
@@ -294,8 +300,11 @@ def read_ids(path: Path, id_column: str | None) -> list[str]:
     column = _id_column(path, id_column)
     if column is None:
         raise _no_ids(path, id_column)
-    cells = list(read_table(path).columns[column])
+    table = read_table(path)
+    cells = table.columns[column]
     for row, cell in enumerate(cells):
         if cell is None or cell == "":
-            raise invalid("--labelled", "an id in every row", "none", where=f"{path}, row {row}")
+            raise invalid(
+                "--labelled", "an id in every row", "none", where=f"{path}, {table.place(row)}"
+            )
     return list(dict.fromkeys(str(cell) for cell in cells))

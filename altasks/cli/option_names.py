@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -76,6 +79,12 @@ _ADVICE = {
     "layers='head'": "--dropout-layers head",
     "passes=": "--passes",
 }
+#: Arguments of readers, which the shell passes on as NAME=VALUE.
+_OF_READERS = (
+    "comments", "delimiter", "encoding", "no_label", "quoting", "repair", "scheme", "tag_column",
+    "tag_key", "token_column",
+)  # fmt: skip
+_READER = "--reader-option"
 #: Kinds of errors that are made again with another message.
 _PLAIN = (InvalidInputError, CommitteeError, UnknownNameError)
 
@@ -103,6 +112,8 @@ def option_names(
         if type(error) not in _PLAIN:
             raise
         message = _translated(str(error), flags, otherwise, renamed or {})
+        if _READER in flags:
+            message = _with_reader_options(message)
         notes = [*getattr(error, "__notes__", []), *_advice(str(error), flags)]
         if message == str(error) and len(notes) == len(getattr(error, "__notes__", [])):
             raise
@@ -124,7 +135,9 @@ def _translated(
         option = f"--{unknown[1]}" if unknown else ""
         option = renamed.get(option, option)
         return f"{option}: {message}" if option in flags else message
-    option = _OPTION_OF.get(found[1], "")
+    option = f"{_READER} {found[1]}" if found[1] in _OF_READERS else _OPTION_OF.get(found[1], "")
+    if option.startswith(_READER) and _READER in flags:
+        return f"{option}: {message[len(found[1]) + 2 :]}"
     option = renamed.get(option, option)
     if option in flags:
         return f"{option}: {message[len(found[1]) + 2 :]}"
@@ -134,6 +147,26 @@ def _translated(
         f"{otherwise}: its {found[1]!r} can't be used as it is: {message[len(found[1]) + 2 :]} "
         "The shell has no option for that; from Python it is an argument of the task."
     )
+
+
+def _with_reader_options(message: str) -> str:
+    r"""Return a message in which an argument of a reader is what one types for it.
+
+    Example:
+        >>> print(_with_reader_options(r"Name it, such as delimiter='\t', or say scheme='PLAIN'."))
+        Name it, such as --reader-option 'delimiter="\t"', or say --reader-option scheme=PLAIN.
+    """
+
+    def typed(found: re.Match[str]) -> str:
+        try:
+            value = ast.literal_eval(found[2])
+        except (SyntaxError, ValueError):
+            return found[0]
+        plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z][\w-]*", value)
+        return f"{_READER} {shlex.quote(f'{found[1]}={value if plain else json.dumps(value)}')}"
+
+    names = "|".join(_OF_READERS)
+    return re.sub(rf"(?<![\w-])({names})=('(?:[^'\\]|\\.)*'|\[[^\]]*\]|-?\w+)", typed, message)
 
 
 def _advice(message: str, flags: Collection[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers.base import RankRequest
+from altasks.cli.read_paths import check_request_paths
 from altasks.cli.task_command import TaskCommand
 
 
@@ -15,6 +16,8 @@ def _make(shared: dict[str, Any], own: dict[str, Any]) -> RankRequest:
 
 
 def _run(request: RankRequest) -> None:
+    check_request_paths(request)
+
     from altasks.cli.rank import run_rank
 
     run_rank(request)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from altasks.abilities import DefaultAcquisition, provides
+from altasks.cli.able_names import able_names
 from altasks.cli.labelled import Labelled, LabelledData, leave_out_labelled, read_as_data
 from altasks.cli.option_names import option_names
 from altasks.cli.rank_checks import check_no_sample, check_request
@@ -89,11 +90,12 @@ def prepare(request: RankRequest, show: Printer) -> RankJob:
     """
     ranker = find_ranker(request.task)
     flags = {option.flag for option in (*SHARED, *ranker.options)}
-    check_request(request, ranker)
     target = None
     if request.target is not None:
         target = TargetFile(request.target, request.samples_at_once)
-    strategy = named_strategy(request.strategy, target)
+    with option_names(flags), able_names(request.task, ranker):
+        check_request(request, ranker)
+        strategy = named_strategy(request.strategy, target)
     if target is not None and not target.used:
         raise invalid(
             "--target",

@@ -6,26 +6,16 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from altasks.abilities import (
-    Costs,
-    Embeds,
-    JointDraws,
-    StreamingPredictor,
-    TellsObjects,
-    provides,
-)
+from altasks.abilities import Costs, provides
 from altasks.cli.rankers.base import RankRequest
 from altasks.cli.target import TargetFile, takes_target
-from altasks.errors import AltasksError, InvalidInputError, invalid
-from altasks.registry import STRATEGIES, get_strategy
+from altasks.errors import InvalidInputError, invalid
+from altasks.registry import get_strategy
+from altasks.strategies.fitting import OBJECTS, PROBS, never_there, strategies_line
 
 if TYPE_CHECKING:
     from altasks.cli.labelled import LabelledData
     from altasks.scoring import Scores
-
-#: Fields of `Candidates` that are read from predictions.
-_PROBS = frozenset({"mean_probs", "draws"})
-_OBJECTS = frozenset({"objects", "labelled_objects", "pending_objects"})
 
 
 def named_strategy(name: str | None, target: TargetFile | None = None) -> Any:
@@ -84,7 +74,7 @@ def fitting_strategy(
 
     usual = default_strategy(task, request.acquisition)
     chosen = named_strategy(usual) if strategy is None else strategy
-    lacking = chosen.needs & _never_there(task)
+    lacking = chosen.needs & never_there(task)
     if not lacking:
         return chosen
     if strategy is None:
@@ -93,13 +83,13 @@ def fitting_strategy(
             "task doesn't have; the samples with the highest scores are picked instead (top_k)."
         )
         return named_strategy("top_k")
-    if lacking <= _PROBS:
+    if lacking <= PROBS:
         return chosen  # scoring refuses it, and says why
     raise invalid(
         "--strategy",
         "one that does without embeddings",
         f"{request.strategy!r}, and {request.task} has none",
-        hint=_advice(_never_there(task) | {"embeddings"}),
+        hint=strategies_line(never_there(task) | {"embeddings"}),
     )
 
 
@@ -111,41 +101,11 @@ def strategies_that_can(task: Any) -> Iterator[None]:
     except InvalidInputError as error:
         said = str(error)
         if said.startswith("keep:"):
-            lacking = {"draws"} if "joint" in said else _PROBS
+            lacking = {"draws"} if "joint" in said else PROBS
             lacking = {"embeddings"} if "`embed`" in said else lacking
-            lacking = _OBJECTS if "`objects`" in said else lacking
-            error.add_note(_advice(_never_there(task) | lacking))
+            lacking = OBJECTS if "`objects`" in said else lacking
+            error.add_note(strategies_line(never_there(task) | lacking))
         raise
-
-
-def _never_there(task: Any) -> frozenset[str]:
-    """Return the fields of `Candidates` that a task can't have, before it predicts anything.
-
-    Embeddings may still come with predictions where it has no `embed`.
-    """
-    found: set[str] = set()
-    if not provides(task, Embeds):
-        found |= {"labelled_embeddings", "pending_embeddings"}
-    if provides(task, StreamingPredictor):
-        found |= _PROBS
-    if not provides(task, TellsObjects):
-        found |= _OBJECTS
-    if provides(task, JointDraws) and not task.joint_draws:
-        found.add("draws")
-    return frozenset(found)
-
-
-def _advice(lacking: Collection[str]) -> str:
-    """Return which strategies need none of some fields, and no settings."""
-    able = []
-    for name in STRATEGIES:
-        try:
-            made = named_strategy(name)
-        except AltasksError:  # one that needs settings, or a package that can't be loaded
-            continue
-        if not made.needs & {*lacking}:
-            able.append(name)
-    return f"Strategies that can work here: {', '.join(able)}."
 
 
 def _listed(names: Collection[str]) -> str:

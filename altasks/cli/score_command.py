@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers.base import RankOption, RankRequest
+from altasks.cli.read_paths import check_request_paths
 from altasks.cli.task_command import TaskCommand
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def _make(shared: dict[str, Any], own: dict[str, Any]) -> ScoreOrder:
 
 
 def _run(order: ScoreOrder) -> None:
+    check_request_paths(order.request)
+
     from altasks.cli.score import run_score
 
     run_score(order)

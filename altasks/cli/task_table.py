@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
 
+from altasks._internal.extras import how_to_install
 from altasks.registry import TASKS
 
 
@@ -22,6 +24,7 @@ class TaskEntry:
         modules: the libraries whose presence means that the extra is installed.
         example: a script to start from.
         licence: a note on the libraries' licences; empty if none is needed.
+        optional: further libraries of the extra -> the one thing that each is for.
     """
 
     name: str
@@ -30,10 +33,19 @@ class TaskEntry:
     modules: tuple[str, ...]
     example: str
     licence: str = ""
+    optional: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self) -> list[str]:
         """Return the libraries that are not installed, without importing any."""
-        return [name for name in self.modules if importlib.util.find_spec(name) is None]
+        return [name for name in self.modules if not _is_there(name)]
+
+    def without(self) -> list[str]:
+        """Return what can't be done for want of optional libraries: `"x, for networks of x"`."""
+        return [f"{name}, for {use}" for name, use in self.optional.items() if not _is_there(name)]
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def catalogue() -> list[TaskEntry]:
@@ -47,7 +59,9 @@ def _entry(name: str) -> TaskEntry:
     adapter = about.target or f'al.get_task("{name}")'
     if name in TASKS.builtin:
         adapter = f"al.{about.target.partition(':')[2]}"
-    return TaskEntry(name, adapter, about.extra, about.modules, about.example, about.licence)
+    return TaskEntry(
+        name, adapter, about.extra, about.modules, about.example, about.licence, about.optional
+    )
 
 
 def print_tasks(console: Console | None = None) -> None:
@@ -66,7 +80,10 @@ def print_tasks(console: Console | None = None) -> None:
     for entry in entries:
         # Without markup, which would read the extra's square brackets as a style.
         if missing := entry.missing():
-            lacks = f"{entry.name} lacks {', '.join(missing)}: pip install 'altasks[{entry.extra}]'"
+            lacks = f"{entry.name} lacks {', '.join(missing)}: {how_to_install(entry.extra)}"
+            console.print(lacks, markup=False, soft_wrap=True)
+        for thing in () if missing else entry.without():
+            lacks = f"{entry.name} works without {thing} alone: {how_to_install(entry.extra)}"
             console.print(lacks, markup=False, soft_wrap=True)
         if entry.licence:
             console.print(f"{entry.name}: {entry.licence}", markup=False, soft_wrap=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from typing import Any, NoReturn
 
-from altasks.errors import InvalidInputError, UnknownNameError, invalid
-from altasks.registry import ACQUISITIONS, COMMITTEES, STRATEGIES, Registry
+from altasks.errors import InvalidInputError, invalid
+from altasks.registry import ACQUISITIONS, COMMITTEES, STRATEGIES, Registry, unknown_name
 
 #: Kind of part -> the registry of its name, in the order in which a bare name is looked up.
 _PARTS: dict[str, Registry] = {
@@ -150,10 +149,6 @@ def _refuse(name: str, text: str, kind: str | None = None) -> NoReturn:
     """Raise the error of a name that nothing has."""
     registries = [_PARTS[kind]] if kind else [ACQUISITIONS, STRATEGIES, COMMITTEES]
     known = [one for registry in registries for one in registry.names()]
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
     kinds = [registry.kind for registry in registries]
     what = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} or {kinds[-1]}"
-    raise UnknownNameError(
-        f"arms: no {what} is called {name!r} (in {text!r}).{hint} Known: {', '.join(known)}."
-    )
+    raise unknown_name(f"arms: no {what} is called {name!r} (in {text!r}).", name, known)

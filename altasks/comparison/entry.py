@@ -14,6 +14,7 @@ from altasks.comparison.kept_runs import KeptRuns
 from altasks.comparison.problem import TEST_SHARE, Problem, labelled_pool, problem_of_lists
 from altasks.comparison.result import ComparisonResult
 from altasks.comparison.settings import Settings, settings_of
+from altasks.comparison.trial import try_arms
 from altasks.comparison.watcher import Watcher, watcher_of
 from altasks.comparison.workers import Job, Watch, run_here, run_in_processes
 from altasks.errors import invalid
@@ -88,7 +89,7 @@ def compare(
 
     Raises:
         InvalidInputError: for an argument out of range, a task that can't be trained or measured,
-            or labels that it doesn't take.
+            labels that it doesn't take, or, before the first run, an arm that can't ask from it.
         UnknownNameError: for the name of an arm's part that isn't registered.
 
     Example:
@@ -187,6 +188,8 @@ def compare_problem(
         else:
             _require_metric(metric, row["points"][0]["metrics"])
             kept.clear(arm, seed)  # of a process that was killed between the row and this
+    if trying := [arm for arm in arms if any(job.arm is arm for job in left)]:
+        try_arms(problem, trying, left[0].seed)
     watcher = watcher or Watcher()
     watcher.begin(len(wanted), len(left))
 

@@ -6,14 +6,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from altasks._internal.frames import frame_columns, frame_index, series_values
-from altasks.data.label_cells import is_missing, labels_of
-from altasks.errors import invalid
+from altasks._internal.names import did_you_mean
+from altasks.data.label_cells import is_missing, labels_of, row_place
+from altasks.data.tables import Table
+from altasks.errors import InvalidInputError, invalid
 
 
 class Rows(NamedTuple):
     """The parts of a pool; see `Pool` for the fields.
 
-    `cheap` says whether to fetch a sample costs next to nothing.
+    `cheap` says whether to fetch a sample costs next to nothing, `place` where a row is, for
+    errors.
     """
 
     ids: list[str]
@@ -21,6 +24,7 @@ class Rows(NamedTuple):
     positional: bool
     labels: dict[str, Any]
     cheap: bool = True
+    place: Callable[[int], str] = row_place
 
 
 class ColumnNames(NamedTuple):
@@ -32,13 +36,15 @@ class ColumnNames(NamedTuple):
     no_label: Sequence[Any] | None
 
 
-def from_table(columns: Mapping[str, Sequence[Any]], rows: int, chosen: ColumnNames) -> Rows:
+def from_table(table: Table, chosen: ColumnNames) -> Rows:
     """Return the rows of a file: the ids stand in its column `id`, if there is one."""
-    texts = _samples_of(columns, chosen.text or "text")
+    columns = table.columns
+    texts = _samples_of(columns, chosen.text or "text", table.place)
     if chosen.id is None and "id" in columns:
         chosen = chosen._replace(id="id")
-    ids = _ids(columns, rows, chosen)
-    return Rows(ids, texts.__getitem__, chosen.id is None, _labels(columns, ids, chosen))
+    ids = _ids(columns, len(table), chosen, table.place)
+    labels = _labels(columns, ids, chosen, table.place)
+    return Rows(ids, texts.__getitem__, chosen.id is None, labels, place=table.place)
 
 
 def from_frame(frame: Any, chosen: ColumnNames) -> Rows:
@@ -73,7 +79,7 @@ def from_dataset(dataset: Any, chosen: ColumnNames) -> Rows:
         chosen = chosen._replace(text="text")
     for argument, name in zip(("text_column", "id_column", "label_column"), chosen, strict=False):
         if name is not None and name not in names:
-            raise invalid(argument, f"one of the columns {', '.join(map(repr, names))}", repr(name))
+            raise unknown_column(argument, str(name), names)
     ids = _ids(dataset, len(dataset), chosen)
     labels = {}
     if chosen.label is not None:
@@ -102,24 +108,34 @@ def _inner(feature: Any) -> Any:
     return None if isinstance(inner, Mapping) else inner
 
 
-def _ids(columns: Any, rows: int, chosen: ColumnNames) -> list[str]:
+def _ids(
+    columns: Any, rows: int, chosen: ColumnNames, place: Callable[[int], str] = row_place
+) -> list[str]:
     if chosen.id is None:
         return [str(i) for i in range(rows)]
     listed = getattr(columns, "column_names", columns)
-    return ids_of(_column(columns, "id_column", chosen.id, listed), chosen.id)
+    return ids_of(_column(columns, "id_column", chosen.id, listed), chosen.id, place)
 
 
 def _labels(
-    columns: Mapping[str, Sequence[Any]], ids: Sequence[str], chosen: ColumnNames
+    columns: Mapping[str, Sequence[Any]],
+    ids: Sequence[str],
+    chosen: ColumnNames,
+    place: Callable[[int], str] = row_place,
 ) -> dict[str, Any]:
     if chosen.label is None:
         return {}
     cells = _column(columns, "label_column", chosen.label, columns)
-    return labels_of(ids, cells, chosen.label, no_label=chosen.no_label)
+    return labels_of(ids, cells, chosen.label, no_label=chosen.no_label, place=place)
 
 
-def ids_of(cells: Iterable[Any], column: str) -> list[str]:
+def ids_of(cells: Iterable[Any], column: str, place: Callable[[int], str] = row_place) -> list[str]:
     """Return a column's cells as ids.
+
+    Args:
+        cells: of the column.
+        column: its name, for errors.
+        place: says where a row is, for errors.
 
     Raises:
         InvalidInputError: for one that is none, or that occurs twice, naming the row.
@@ -134,33 +150,55 @@ def ids_of(cells: Iterable[Any], column: str) -> list[str]:
                 column,
                 "an id (a string or a number) in every row",
                 "none" if missing else f"{value!r}",
-                where=f"row {row}",
+                where=place(row),
             )
         name = str(value)
         if not name:
-            raise invalid(column, "an id in every row", "an empty one", where=f"row {row}")
+            raise invalid(column, "an id in every row", "an empty one", where=place(row))
         if first.setdefault(name, row) != row:
-            raise invalid(column, "distinct ids", f"{name!r} in rows {first[name]} and {row}")
+            both = f"{place(first[name])} and {place(row)}"
+            raise invalid(column, "distinct ids", f"{name!r} in {both}")
     return list(first)
 
 
-def _samples_of(columns: Mapping[str, Sequence[Any]], name: str) -> Sequence[Any]:
+def _samples_of(
+    columns: Mapping[str, Sequence[Any]], name: str, place: Callable[[int], str] = row_place
+) -> Sequence[Any]:
     """Return a column of samples, refusing rows that have none."""
     cells = _column(columns, "text_column", name, columns)
     for row, cell in enumerate(cells):
         # An empty text is a sample, if a poor one; a missing one is none.
         if not isinstance(cell, str) and is_missing(cell):
             raise invalid(
-                name, "a sample in every row", "none", where=f"row {row}",
+                name, "a sample in every row", "none", where=place(row),
                 hint="Leave the row out, or name another text_column.",
             )  # fmt: skip
     return cells
 
 
+def unknown_column(
+    argument: str, name: str, columns: Iterable[str], *, where: str = ""
+) -> InvalidInputError:
+    """Return the error of a column that isn't there, to be raised by the caller.
+
+    Args:
+        argument: that names it.
+        name: of the column.
+        columns: those there are.
+        where: the file.
+
+    Example:
+        >>> print(unknown_column("text_column", "txt", ["id", "text"]))
+        text_column: expected one of the columns 'id', 'text', found 'txt'. Did you mean 'text'?
+    """
+    names = list(columns)
+    expected = f"one of the columns {', '.join(map(repr, names))}" if names else "None"
+    return invalid(argument, expected, repr(name), where=where, hint=did_you_mean(name, names))
+
+
 def _column(columns: Any, argument: str, name: str, listed: Iterable[str]) -> Sequence[Any]:
     names = list(listed)
     if name not in names:
-        expected = f"one of the columns {', '.join(map(repr, names))}" if names else "None"
-        raise invalid(argument, expected, repr(name))
+        raise unknown_column(argument, str(name), names)
     column: Sequence[Any] = columns[name]
     return column

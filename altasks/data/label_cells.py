@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,14 @@ from altasks.errors import invalid
 
 #: Texts that programs write for a value that is missing.
 _WRITTEN = ("nan", "NaN", "NAN", "<NA>", "NaT", "null", "NULL", "None", "\\N")
+
+
+def row_place(row: int) -> str:
+    """Return where a row of what is in memory is, for errors: its position, counted from 0.
+
+    Of a file, errors name the line instead: `Table.place`.
+    """
+    return f"row {row}"
 
 
 def is_missing(value: Any) -> bool:
@@ -39,6 +47,7 @@ def labels_of(
     *,
     no_label: Sequence[Any] | None = None,
     class_label: bool = False,
+    place: Callable[[int], str] = row_place,
 ) -> dict[str, Any]:
     """Return id -> label of the rows that have one.
 
@@ -56,6 +65,7 @@ def labels_of(
         column: where the cells come from, for errors.
         no_label: cells that mean "no label" besides the empty ones; none if empty.
         class_label: whether the cells are numbers of a Hugging Face `ClassLabel`, or lists of them.
+        place: says where a row is, for errors.
 
     Raises:
         InvalidInputError: naming the row.
@@ -77,15 +87,15 @@ def labels_of(
             continue
         if any(gaps):
             raise invalid(
-                column, "a list of labels without gaps", repr(value)[:200], where=f"row {row}",
+                column, "a list of labels without gaps", repr(value)[:200], where=place(row),
                 hint=f"{entries[gaps.index(True)]!r} means that there is no label: take it out, "
                 "or empty the cell.",
             )  # fmt: skip
         if no_label is None:
-            _refuse_written(entries, column, row)
+            _refuse_written(entries, column, place(row))
         labels[name], row_of[name] = value, row
     if no_label is None and not class_label:
-        _refuse_doubtful(labels, row_of, column)
+        _refuse_doubtful(labels, row_of, column, place)
     came_as_floats = len(labels) < len(ids) and all(
         isinstance(value, float) and value.is_integer() for value in labels.values()
     )
@@ -103,18 +113,20 @@ def _is_flat(value: Any) -> bool:
     )
 
 
-def _refuse_written(entries: Sequence[Any], column: str, row: int) -> None:
+def _refuse_written(entries: Sequence[Any], column: str, where: str) -> None:
     """Refuse texts that programs write for a value that is missing."""
     for value in entries:
         if isinstance(value, str) and value in _WRITTEN:
             raise invalid(
-                column, "a label, or an empty cell for none", repr(value), where=f"row {row}",
+                column, "a label, or an empty cell for none", repr(value), where=where,
                 hint=f"Say no_label=[{value!r}] if it means that there is none, or no_label=[] if "
                 "it is a class.",
             )  # fmt: skip
 
 
-def _refuse_doubtful(labels: dict[str, Any], row_of: dict[str, int], column: str) -> None:
+def _refuse_doubtful(
+    labels: dict[str, Any], row_of: dict[str, int], column: str, place: Callable[[int], str]
+) -> None:
     """Refuse -1 where it is the one negative number of otherwise whole ones."""
     doubtful = None
     for name, value in labels.items():
@@ -126,7 +138,7 @@ def _refuse_doubtful(labels: dict[str, Any], row_of: dict[str, int], column: str
     if doubtful is not None:
         raise invalid(
             column, "labels of which -1 is certain", repr(labels[doubtful]),
-            where=f"row {row_of[doubtful]}",
+            where=place(row_of[doubtful]),
             hint=f"It may be a class, or mean that there is no label: say no_label=[] or "
             f"no_label=[{labels[doubtful]!r}].",
         )  # fmt: skip

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from altasks._internal.frames import frame_columns, is_frame
+from altasks._internal.names import did_you_mean
 from altasks.data.boxes.paths import plain_path
-from altasks.data.columns import ids_of
+from altasks.data.columns import ids_of, unknown_column
 from altasks.data.images import IMAGE_SUFFIXES
 from altasks.data.label_cells import is_missing
 from altasks.data.near_names import look_alike, look_alike_of
@@ -139,7 +140,8 @@ def read_line_table(
     for column in filter(None, (image_column, texts, id_column)):
         if column not in columns:
             listed = ", ".join(map(repr, columns)) or "none"
-            raise file_error(where, None, f"a column {column!r}", f"the columns {listed}")
+            hint = did_you_mean(column, columns)
+            raise file_error(where, None, f"a column {column!r}", f"the columns {listed}", hint)
     images: dict[str, Path] = {}
     owners: dict[str, str] = {}  # path -> the first id of it
     labels: dict[str, str] = {}
@@ -201,7 +203,7 @@ def lines_from_dataset(
     for argument, column in (("image_column", image_column), ("text_column", text_column),
                              ("id_column", id_column)):  # fmt: skip
         if column is not None and column not in listed:
-            raise invalid(argument, f"one of {', '.join(map(repr, listed))}", repr(column))
+            raise unknown_column(argument, column, listed)
     columns: Any = dataset if frame is None else frame
     ids = [str(i) for i in range(len(dataset))]
     if id_column is not None:

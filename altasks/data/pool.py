@@ -20,7 +20,8 @@ from altasks.data.columns import (
     from_series,
     from_table,
 )
-from altasks.data.folders import list_folder, passed_over_line
+from altasks.data.folders import IMAGE_SUFFIXES, list_folder, passed_over_line
+from altasks.data.label_cells import row_place
 from altasks.data.tables import read_table
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
@@ -221,7 +222,7 @@ def as_pool(
         pool = _without_columns(source, chosen, suffixes)
     if not len(pool):
         raise invalid("pool", "at least one sample", "an empty pool")
-    require_unicode(pool.ids)
+    require_unicode(pool.ids, row_place if rows is None else rows.place)
     return pool
 
 
@@ -235,7 +236,7 @@ def _rows_of(source: Any, chosen: ColumnNames, quoting: str | None) -> Rows | No
             return None
         table = read_table(Path(source), quoting=quoting)
         try:
-            return from_table(table.columns, len(table), chosen)
+            return from_table(table, chosen)
         except InvalidInputError as error:
             raise InvalidInputError(f"{error} The file is {source}.") from error
     if is_frame(source):
@@ -302,8 +303,12 @@ def _from_sequence(source: Any) -> Pool:
     )
 
 
-def require_unicode(ids: Sequence[str]) -> None:
+def require_unicode(ids: Sequence[str], place: Callable[[int], str] = row_place) -> None:
     """Refuse ids that no file and no database can hold, before any work is done.
+
+    Args:
+        ids: to check.
+        place: says where a row is, for errors.
 
     Raises:
         InvalidInputError: naming the id and its row.
@@ -320,7 +325,7 @@ def require_unicode(ids: Sequence[str]) -> None:
                 "pool",
                 "ids of valid Unicode",
                 f"{name!r}",
-                where=f"row {row}",
+                where=place(row),
                 hint="A file's name in another encoding than UTF-8 has to be renamed; half of a "
                 "surrogate pair is a text that was cut in the middle.",
             ) from error
@@ -344,9 +349,17 @@ def _from_folder(folder: Path, suffixes: Sequence[str] | None) -> Pool:
     listing = list_folder(folder, suffixes)
     files = list(listing.files.values())
     if not files:
-        kinds = "" if suffixes is None else f" with suffix {', '.join(sorted(suffixes))}"
         others = passed_over_line(listing.passed_over)
-        raise invalid("pool", f"a folder with files{kinds}", f"none in {folder}", hint=others)
+        raise invalid("pool", _files_with(suffixes), f"none in {folder}", hint=others)
     return Pool(
         list(listing.files), files.__getitem__, in_memory=True, passed_over=listing.passed_over
     )
+
+
+def _files_with(suffixes: Sequence[str] | None) -> str:
+    """Return what a folder should have had, without a list of two dozen suffixes."""
+    if suffixes is None:
+        return "a folder with files"
+    if {*IMAGE_SUFFIXES} <= {suffix.lower() for suffix in suffixes}:
+        return "a folder with images (.jpg, .png, .tif, .webp and others that Pillow reads)"
+    return f"a folder with files with suffix {', '.join(sorted(suffixes))}"

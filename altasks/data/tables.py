@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -19,13 +20,30 @@ QUOTING = ("csv", "none")
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of equal length, by name."""
+    """Columns of equal length, by name.
+
+    Attributes:
+        columns: name -> cells.
+        path: the file.
+        lines: in which line of the file each row begins, counted from 1, as editors do.
+    """
 
     columns: dict[str, list[Any]]
+    path: Path
+    lines: list[int]
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(next(iter(self.columns.values()), []))
+        return len(self.lines)
+
+    def place(self, row: int) -> str:
+        """Return where a row is, for errors: its line in the file."""
+        return f"line {self.lines[row]}"
+
+    def without(self, names: Collection[str]) -> Table:
+        """Return the table without some columns."""
+        left = {name: cells for name, cells in self.columns.items() if name not in names}
+        return Table(left, self.path, self.lines)
 
 
 def read_table(path: Path | str, *, quoting: str | None = None) -> Table:
@@ -46,10 +64,11 @@ def read_table(path: Path | str, *, quoting: str | None = None) -> Table:
         raise invalid("path", "an existing file or folder", f"{str(path)!r}, which is neither")
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
-        rows = [cells for _, cells in read_cells(path, quoting=quoting)]
-        names = column_names(path, rows[0])
-        columns = [list(column) for column in zip(*rows[1:], strict=True)] or [[] for _ in names]
-        return Table(dict(zip(names, columns, strict=True)))
+        (_, header), *rows = read_cells(path, quoting=quoting)
+        names = column_names(path, header)
+        cells = [cells for _, cells in rows]
+        columns = [list(column) for column in zip(*cells, strict=True)] or [[] for _ in names]
+        return Table(dict(zip(names, columns, strict=True)), path, [line for line, _ in rows])
     if suffix in (".jsonl", ".ndjson"):
         return _read_jsonl(path)
     raise invalid("path", "a .csv, .tsv or .jsonl file, or a folder", repr(path.name))
@@ -180,18 +199,18 @@ def _even(path: Path, rows: list[tuple[int, list[str]]]) -> list[tuple[int, list
             path, rows[0][0], "columns separated by commas", repr(header[0]),
             "Save it with commas, or with tabs as .tsv.",
         )  # fmt: skip
-    for number, (line, cells) in enumerate(rows):
+    for line, cells in rows:
         if len(cells) != len(header):
             raise file_error(
                 path, line, f"{len(header)} cells", f"{len(cells)}",
-                "Quote cells that hold the delimiter."
-                + (f" It is row {number - 1}, counted from 0." if number else ""),
+                "Quote cells that hold the delimiter.",
             )  # fmt: skip
     return rows
 
 
 def _read_jsonl(path: Path) -> Table:
     records: list[dict[str, Any]] = []
+    lines: list[int] = []
     for number, value in read_json_values(path):
         record = {"text": value} if isinstance(value, str) else value
         if not isinstance(record, dict):
@@ -199,7 +218,9 @@ def _read_jsonl(path: Path) -> Table:
                 path, number, "an object or a string on each line", type(record).__name__
             )
         records.append(record)
+        lines.append(number)
     if not records:
         raise file_error(path, None, "an object on each line", "an empty file")
     names = list(dict.fromkeys(name for record in records for name in record))
-    return Table({name: [record.get(name) for record in records] for name in names})
+    columns = {name: [record.get(name) for record in records] for name in names}
+    return Table(columns, path, lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
@@ -14,6 +13,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from altasks._internal.arrays import refuse_masked
+from altasks._internal.names import did_you_mean
 from altasks._internal.numbers import require_whole
 from altasks.abilities import (
     AveragesFeatures,
@@ -258,12 +258,11 @@ def _check_options(
     known = [one.name for one in parameters if one.kind is not inspect.Parameter.POSITIONAL_ONLY]
     for name in options:
         if name not in known and all(one.kind is not one.VAR_KEYWORD for one in parameters):
-            close = difflib.get_close_matches(str(name), known, n=1)
             raise invalid(
                 "acquisition_options",
                 f"arguments of {_name_of(function)}: {', '.join(known) or 'it has none'}",
                 f"{name!r}",
-                hint=f"Did you mean {close[0]!r}?" if close else "",
+                hint=did_you_mean(name, known),
             )
     return dict(options)
 

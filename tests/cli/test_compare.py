@@ -151,6 +151,53 @@ def test_bad_input_is_named_by_its_option(compare, words, options, expected):
     assert expected in text
 
 
+@pytest.mark.parametrize(
+    ("arm", "why"),
+    [
+        ("object_herding", "it needs labelled objects and objects"),
+        ("margin + cold_start(random) + category_matching", "it needs objects"),
+        ("vote_entropy", "needs K >= 2, found K = 1"),
+        ("variance", "reads Normal"),
+    ],
+)
+def test_an_arm_that_cannot_work_is_refused_before_the_first_run(compare, arm, why):
+    result, text = compare("--arm", "margin + top_k", arm=arm)
+    assert result.exit_code == 2, result.output
+    assert f"Error: --arm: {arm!r} can't ask from this task:" in text
+    assert why in text
+    assert Centroids.fits == 0
+    if "objects" in why:
+        able = text.partition("Strategies that can work here: ")[2].rstrip(".").split(", ")
+        assert "badge" in able
+        assert not {"object_herding", "category_matching"} & {*able}
+
+
+def test_a_misspelt_arm_is_answered_by_what_the_task_can_do(compare):
+    _, text = compare(arm="objct_herding")
+    assert "For centroids: " in text
+    assert "object_herding" not in text
+    assert "uncertainty_herding" in text
+
+
+def test_a_task_that_must_be_trained_first_is_compared(compare, monkeypatch):
+    def untrained(self, samples):
+        if not self.centres.any():
+            raise RuntimeError("not fitted")
+        return predict(self, samples)
+
+    predict = Centroids.predict
+    monkeypatch.setattr(Centroids, "predict", untrained)
+    result, _ = compare(seeds=1)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("task", ["ner", "text-classification", "object-detection", "segmentation"])
+def test_a_task_of_ours_needs_a_model_to_train(task, table):
+    result = CliRunner().invoke(app, ["compare", "--task", task, "--data", str(table)])
+    assert result.exit_code == 2
+    assert "Error: --model: expected a model to train" in result.output
+
+
 def test_a_file_in_the_place_of_the_folder_is_refused(compare, tmp_path):
     (tmp_path / "taken").write_text("mine")
     result, text = compare(out=tmp_path / "taken")

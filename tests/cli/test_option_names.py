@@ -1,9 +1,13 @@
 """Errors of the shell name its options, not Python's arguments."""
 
+import shlex
+
 import pytest
 
 import altasks as al
 from altasks.cli.option_names import option_names
+from altasks.cli.rank_command import request_of
+from altasks.cli.rankers import find_ranker
 from altasks.errors import (
     CommitteeError,
     InvalidInputError,
@@ -69,3 +73,37 @@ def test_an_unknown_name_is_that_of_an_option(kind):
         option_names({f"--{kind}"}),
     ):
         getattr(al.registry, f"get_{kind}")("tpo")
+
+
+def test_options_of_readers_are_typed_as_the_shell_takes_them():
+    advice = r"Name what separates, such as delimiter='\t', or say scheme='PLAIN', no_label=[]."
+    for flags, expected in (
+        ({"--reader-option"}, "such as --reader-option 'delimiter=\"\\t\"', or say "
+         "--reader-option scheme=PLAIN, --reader-option 'no_label=[]'."),
+        (set(), advice),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInputError) as caught, option_names(flags):
+            raise InvalidInputError(f"a.conll: expected a tag, found 'x' (line 1). {advice}")
+        assert expected in str(caught.value)
+    with (
+        pytest.raises(InvalidInputError, match=r"^--reader-option token_column: expected"),
+        option_names({"--reader-option"}),
+    ):
+        raise invalid("token_column", "the number of a column", "'x'")
+
+
+def test_what_an_error_advises_can_be_typed(tmp_path):
+    """The advice of a file that can't be read, followed to the letter, reads it."""
+    path = tmp_path / "words.conll"
+    path.write_text("New York|B-LOC\nwins|O\n")
+    command = ["--task", "ner", "--pool", str(path), "--out", "q.jsonl", "--model", "m"]
+    ranker = find_ranker("ner")
+    with (
+        pytest.raises(InvalidInputError, match=r"--reader-option 'delimiter=") as caught,
+        option_names({option.flag for option in ranker.options}),
+    ):
+        ranker.read(request_of(command))
+    advised = shlex.split(str(caught.value).partition(" such as --reader-option ")[2])[0]
+    typed = ["--reader-option", advised.rstrip(".").replace("\\t", "|")]
+    pool = ranker.read(request_of([*command, *typed]))
+    assert [list(pool[name]) for name in pool.ids] == [["New York", "wins"]]

@@ -223,7 +223,7 @@ BAD = {
     "strategy": ({"strategy": "top-k"}, ["'top-k'", "'top_k'"]),
     "no pool": ({"pool": "nowhere.csv"}, ["nowhere.csv"]),
     "column": ({"text_column": "sentence"}, ["'sentence'", "'id', 'text', 'note'"]),
-    "id column": ({"id_column": "note"}, ["distinct ids", "rows 0 and 1"]),
+    "id column": ({"id_column": "note"}, ["distinct ids", "line 2 and line 3"]),
     "bald of one": ({"acquisition": "bald", "passes": 0}, ["bald", "entropy"]),
     "one pass": ({"passes": 1}, ["passes", "at least 2"]),
     "dropout": ({"dropout": 1.5}, ["p", "1.5"]),
@@ -248,7 +248,7 @@ def test_bad_options_are_one_message_and_write_nothing(case, rank, tmp_path):
     [
         ("", ["empty file"]),
         ("id,text\n", ["pool", "empty"]),
-        ("id,text\na,hi\na,ho\n", ["distinct ids", "'a'", "rows 0 and 1"]),
+        ("id,text\na,hi\na,ho\n", ["distinct ids", "'a'", "line 2 and line 3"]),
         ("id,text\na,hi\nb,\n", ["empty text", "'b'"]),
         ("id,text\na,hi,ho\n", ["expected 2 cells, found 3", "line 2"]),
         ("id,text\na," + "card " * 10_000 + "\n", ["tokens", "--truncate", "'a'"]),
@@ -269,6 +269,23 @@ def test_truncate_reads_the_beginning(rank, pool_csv, tmp_path):
     assert len(read(tmp_path / "queue.jsonl")) == 2
 
 
+@pytest.mark.parametrize(
+    ("option", "given", "there", "gone"),
+    [
+        ("acquisition", "varience", "variation_ratio", ["variance", "box_disagreement"]),
+        ("strategy", "objct_herding", "max_herding", ["object_herding"]),
+    ],
+)
+def test_a_misspelt_name_lists_what_can_work_here(rank, option, given, there, gone):
+    result = rank(**{option: given})
+    assert result.exit_code == 2
+    text = " ".join(result.output.split())
+    assert f"Error: --{option}: No {option}" in text
+    listed = text.partition("For text-classification: ")[2].rstrip(".").split(", ")
+    assert there in listed
+    assert not {*gone} & {*listed}
+
+
 def test_an_existing_queue_is_kept_unless_forced(rank, tmp_path):
     target = tmp_path / "queue.jsonl"
     target.write_text("mine\n")
@@ -285,7 +302,7 @@ def test_an_existing_queue_is_kept_unless_forced(rank, tmp_path):
     [
         ("x1\nx2\n", "done.txt", ["--labelled", "'x1'", "--id-column"]),
         ("key\nq1\n", "done.csv", ["--labelled", "'id'", "'key'"]),
-        ('{"id": "q1"}\n{"id": null}\n', "done.jsonl", ["an id in every row", "row 1"]),
+        ('{"id": "q1"}\n{"id": null}\n', "done.jsonl", ["an id in every row", "line 2"]),
         (None, "done.txt", ["--labelled", "existing file"]),
         ("".join(f"q{i}\n" for i in range(30)), "done.txt", ["every id is labelled"]),
     ],
@@ -398,7 +415,7 @@ def test_a_missing_extra_says_what_to_install(rank, monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
     result = rank()
     assert result.exit_code == 2
-    assert "pip install 'altasks[text]'" in result.output
+    assert "pip install '.[text]' in the clone" in result.output
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def test_the_table_says_what_is_installed(monkeypatch):
 def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
     entry = Builtin("a.module:TextClassification", "text", ("json", "no_such_library"), "x.py")
     text = printed(monkeypatch, entry)
-    assert "lacks no_such_library: pip install 'altasks[text]'" in text
+    assert "lacks no_such_library: pip install '.[text]' in the clone" in text
     assert "json" not in text
 
 
@@ -68,3 +68,20 @@ def test_an_installed_task_is_listed_without_importing_it(monkeypatch):
     monkeypatch.setattr("altasks.registry.entry_points", lambda group: [point])
     row = next(line for line in printed(monkeypatch).splitlines() if "their-task" in line)
     assert row.split() == ["their-task", "no_such_module:Task", "yes"]
+
+
+def test_a_library_for_one_thing_alone_does_not_count_as_missing(monkeypatch):
+    entry = Builtin(
+        "a.module:OCR", "ocr", ("json",), "x.py", optional={"no_such_library": "a vote by median"}
+    )
+    text = printed(monkeypatch, entry)
+    row = next(line for line in text.splitlines() if line.startswith("text-classification"))
+    assert row.split()[3] == "yes"
+    assert "works without no_such_library, for a vote by median alone: pip install '.[ocr]'" in text
+
+
+def test_what_the_table_calls_installed_is_what_the_task_imports():
+    """torchvision makes the image processors; python-Levenshtein is for one consensus alone."""
+    assert "torchvision" in TASKS.about("image-classification").modules
+    assert "Levenshtein" not in TASKS.about("ocr").modules
+    assert set(TASKS.about("ocr").optional) == {"torchvision", "Levenshtein"}

@@ -131,3 +131,10 @@ def test_a_pool_shows_what_it_is():
     assert repr(al.as_pool(["a"] * 5)) == "Pool(5 samples: '0', '1', '2', ...)"
     pool = Pool(["x"], [1].__getitem__, labels={"x": 2})
     assert repr(pool) == "Pool(1 samples, 1 labelled: 'x')"
+
+
+def test_a_folder_without_images_is_told_of_the_common_kinds(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InvalidInputError, match=r"images \(\.jpg, \.png.*notes\.txt") as caught:
+        al.as_pool(tmp_path, suffixes=IMAGE_SUFFIXES)
+    assert ".j2k" not in str(caught.value)

@@ -52,7 +52,7 @@ def test_ids_from_the_index(frame):
     assert al.as_pool(named, id_column="key").ids == ["7", "3", "5"]
     assert al.as_pool(frame["text"], id_column="index")["5"] == "three"
     assert al.as_pool(frame["text"])["2"] == "three"
-    with pytest.raises(InvalidInputError, match="distinct ids, found '7' in rows 0 and 2"):
+    with pytest.raises(InvalidInputError, match="distinct ids, found '7' in row 0 and row 2"):
         al.as_pool(frame.set_axis([7, 3, 7]), id_column="index")
     with pytest.raises(InvalidInputError, match=r"an id .*found \(1, 2\)"):
         al.as_pool(frame.set_index([[1, 1, 1], [2, 3, 4]]), id_column="index")

@@ -28,7 +28,7 @@ def test_empty_cells_are_no_labels(labels):
 
 @pytest.mark.parametrize("written", ["nan", "NaN", "<NA>", "null", "None", "\\N"])
 def test_missing_values_that_were_written_as_text_are_named(labels, written):
-    says = r"y: .*an empty cell.*\(row 1\).*no_label=\['.*The file is .*a\.jsonl"
+    says = r"y: .*an empty cell.*\(line 2\).*no_label=\['.*The file is .*a\.jsonl"
     with pytest.raises(InvalidInputError, match=says):
         labels("a", written)
     assert labels("a", written, no_label=[written]) == {"0": "a"}
@@ -37,7 +37,7 @@ def test_missing_values_that_were_written_as_text_are_named(labels, written):
 
 @pytest.mark.parametrize("values", [[0, 1, -1], ["0", "1", "-1"], [0.0, 1.0, -1.0]])
 def test_minus_one_is_a_class_or_none_if_that_is_said(labels, values):
-    with pytest.raises(InvalidInputError, match=r"-1 is certain.*row 2.*no_label=\[\]"):
+    with pytest.raises(InvalidInputError, match=r"-1 is certain.*line 3.*no_label=\[\]"):
         labels(*values)
     assert labels(*values, no_label=[values[-1]]) == {"0": values[0], "1": values[1]}
     assert len(labels(*values, no_label=[])) == 3
@@ -101,12 +101,12 @@ def test_lists_of_a_class_label_have_gaps_too():
 @pytest.mark.parametrize("gap", [None, float("nan"), "", " "])
 def test_a_list_of_gaps_is_no_label_and_one_with_a_gap_is_refused(labels, gap):
     assert labels(["a"], [gap, gap], []) == {"0": ["a"], "2": []}
-    with pytest.raises(InvalidInputError, match=r"row 1\).*take it out"):
+    with pytest.raises(InvalidInputError, match=r"line 2\).*take it out"):
         labels(["a"], ["a", gap])
 
 
 def test_texts_for_nothing_in_lists_are_doubted(labels):
-    with pytest.raises(InvalidInputError, match=r"'None' \(row 0\).*no_label=\['None'\]"):
+    with pytest.raises(InvalidInputError, match=r"'None' \(line 1\).*no_label=\['None'\]"):
         labels(["None"])
     assert labels(["None"], ["a"], no_label=["None"]) == {"1": ["a"]}
     assert labels(["None"], no_label=[]) == {"0": ["None"]}

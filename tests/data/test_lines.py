@@ -126,7 +126,7 @@ def test_a_dataset():
     dataset = dataset.add_column("key", ["u", None])
     with pytest.raises(InvalidInputError, match=r"key: expected an id .* found none \(row 1\)"):
         lines_from_dataset(dataset, id_column="key")
-    with pytest.raises(InvalidInputError, match="one of 'image', 'text', 'name'"):
+    with pytest.raises(InvalidInputError, match="one of the columns 'image', 'text', 'name'"):
         lines_from_dataset(dataset, image_column="picture")
 
 

@@ -87,8 +87,8 @@ def test_csv_without_ids_counts_rows(tmp_path):
         ("", "empty file"),
         ("text,text\na,b\n", "distinct column names"),
         ("text,n\na\n", r"2 cells, found 1 \(line 2\)"),
-        ("id,text\na,x\na,y\n", "'a' in rows 0 and 1"),
-        ("id,text\n,x\n", "row 0"),
+        ("id,text\na,x\na,y\n", "'a' in line 2 and line 3"),
+        ("id,text\n,x\n", "line 2"),
         ("id,text\n", "at least one sample"),
     ],
 )
@@ -156,7 +156,7 @@ def test_gaps_of_a_dataset_are_no_ids_and_no_labels():
     assert al.as_pool(source, label_column="y").labels == {"0": "p"}
     with pytest.raises(InvalidInputError, match=r"key: expected an id .* found none \(row 1\)"):
         al.as_pool(source, id_column="key")
-    with pytest.raises(InvalidInputError, match="distinct ids, found '2' in rows 1 and 2"):
+    with pytest.raises(InvalidInputError, match="distinct ids, found '2' in row 1 and row 2"):
         al.as_pool(source.with_format("numpy"), id_column="n")
     with pytest.raises(InvalidInputError, match=r"one Dataset.*choose one"):
         al.as_pool(datasets.DatasetDict(train=source))
@@ -182,9 +182,9 @@ def test_round_trip_of_odd_characters(tmp_path):
     ("content", "message"),
     [
         ("", "empty file"),
-        ('{"id": 1, "text": "a"}\n{"text": "b"}\n', r"id: .* found none \(row 1\)"),
-        ('{"id": [1], "text": "a"}\n', r"found \[1\] \(row 0\)"),
-        ('{"id": "\\ud83d", "text": "a"}\n', r"valid Unicode.*row 0"),
+        ('{"id": 1, "text": "a"}\n{"text": "b"}\n', r"id: .* found none \(line 2\)"),
+        ('{"id": [1], "text": "a"}\n', r"found \[1\] \(line 1\)"),
+        ('{"id": "\\ud83d", "text": "a"}\n', r"valid Unicode.*line 1"),
         ('{"text": "a"}\n' + "[" * 100_000, "line 2"),
         ('{"text": ' + "1" * 5000 + "}\n", "line 1"),
     ],

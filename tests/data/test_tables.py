@@ -1,6 +1,7 @@
 """CSV, TSV and JSON lines as programs really write them."""
 
 import csv
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -80,9 +81,9 @@ def test_utf16_without_a_mark_and_nul_are_named(tmp_path):
             al.as_pool(write(tmp_path, "a.csv", content))
 
 
-def test_rows_of_another_length_name_line_and_row(tmp_path):
+def test_rows_of_another_length_name_the_line(tmp_path):
     path = write(tmp_path, "a.csv", "text,n\na,1\n\nb,2,3\n")
-    with pytest.raises(InvalidInputError, match=r"2 cells, found 3 \(line 4\).*row 1"):
+    with pytest.raises(InvalidInputError, match=r"2 cells, found 3 \(line 4\)"):
         al.as_pool(path)
 
 
@@ -107,7 +108,7 @@ def test_a_name_twice_in_an_object_is_refused(tmp_path):
 @pytest.mark.parametrize("value", ["null", "NaN"])
 def test_a_row_without_its_sample_is_named(tmp_path, value):
     path = write(tmp_path, "a.jsonl", f'{{"text": "a"}}\n{{"text": {value}}}\n')
-    with pytest.raises(InvalidInputError, match=r"text: expected a sample.*none \(row 1\)"):
+    with pytest.raises(InvalidInputError, match=r"text: expected a sample.*none \(line 2\)"):
         al.as_pool(path)
 
 
@@ -130,3 +131,27 @@ def test_what_csv_writes_is_read_or_refused(tmp_path_factory, rows, suffix):
     except AltasksError:  # such as marks that can be read in two ways
         return
     assert found == rows
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_rows_are_named_by_their_line_in_the_file(tmp_path, ending):
+    """Blank lines, a header and cells over several lines count, as they do in an editor."""
+    if ending == "csv":
+        rows = 'id,text,y\n\na,"one\ntwo",p\nb,x,q\na,y,nan\n'
+    else:
+        rows = "\n\n" + "".join(
+            json.dumps({"id": name, "text": "x", "y": label}) + "\n" + "\n" * (name == "a")
+            for name, label in (("a", "p"), ("b", "q"), ("a", "nan"))
+        )
+    path = write(tmp_path, f"a.{ending}", rows)
+    with pytest.raises(InvalidInputError, match=rf"'a' in line 3 and line 6.*{path.name}"):
+        al.as_pool(path)
+    with pytest.raises(InvalidInputError, match=rf"y: .*'nan' \(line 6\).*{path.name}"):
+        al.as_pool(path, id_column="y", label_column="y")
+
+
+def test_a_misspelt_column_is_answered_by_the_nearest(tmp_path):
+    path = write(tmp_path, "a.csv", "key,sentence,label\n1,a,b\n")
+    says = r"text_column: .*'key', 'sentence', 'label', found 'sentnce'\. Did you mean 'sentence'"
+    with pytest.raises(InvalidInputError, match=rf"{says}.*The file is .*a\.csv"):
+        al.as_pool(path, text_column="sentnce")

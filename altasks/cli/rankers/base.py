@@ -179,11 +179,16 @@ class Ranker(Protocol):
         compare_options: the options that only this task has in `altasks compare`; None: `options`.
         sheet: how a contact sheet is laid out, where pictures aren't about square: keyword
             arguments of `altasks.report.contact_sheet`.
+        predicts: the kinds of prediction that the task makes, such as `"Categorical"`: a misspelt
+            name is answered by the functions that read one of them. Empty: any.
+        fields_predicted: of its `Ragged` predictions, what functions may read.
     """
 
     options: tuple[RankOption[Any], ...] = ()
     compare_options: tuple[RankOption[Any], ...] | None = None
     sheet: Mapping[str, int] = {}
+    predicts: tuple[str, ...] = ()
+    fields_predicted: tuple[str, ...] = ()
 
     def check(self, request: RankRequest) -> None:
         """Refuse options that contradict each other, before any file is read.
@@ -224,10 +229,12 @@ class Ranker(Protocol):
     def check_compare(self, request: CompareRequest) -> None:
         """Refuse options that contradict each other, before any file is read.
 
+        By default, that there is no `--model`; a task that is trained without one says so here.
+
         Raises:
             InvalidInputError: naming the options.
         """
-        del request
+        _ = request.checkpoint
 
     def read_labelled(self, request: CompareRequest, path: Path) -> LabelledPool:
         """Return the samples and labels of `--data`, or of `--test`.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from altasks._internal.names import did_you_mean
 from altasks.cli.rankers.base import Ranker, RankOption
-from altasks.errors import AltasksError, UnknownNameError
+from altasks.errors import AltasksError, UnknownNameError, describe_fault
 from altasks.registry import RANKERS, TASKS
 
 
@@ -25,9 +25,9 @@ def find_ranker(task: str) -> Ranker:
 
         return PlainRanker(task)
     known = task_names()
-    close = difflib.get_close_matches(task, known, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise UnknownNameError(f"--task: expected one of {', '.join(known)}, found {task!r}.{hint}")
+    expected = f"one of {', '.join(known)}"
+    hint = did_you_mean(task, known)
+    raise UnknownNameError(describe_fault("--task", expected, repr(task), hint=hint))
 
 
 def task_names() -> list[str]:

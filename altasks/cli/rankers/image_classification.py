@@ -41,6 +41,7 @@ class ImageClassificationRanker(Ranker):
         VIEWS, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
     )  # fmt: skip
     compare_options = (VIEWS, FEW_PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
+    predicts = ("Categorical", "Bernoulli")
 
     def check(self, request: RankRequest) -> None:
         """Refuse two committees at once, and dropout without passes."""

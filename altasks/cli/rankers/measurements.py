@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,23 +15,24 @@ from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from altasks.data import LabelledPool, Pool
+    from altasks.data.tables import Table
 
 
-def read_numbers(
-    columns: Mapping[str, list[Any]], request: RankRequest, names: Sequence[str] | None
-) -> Pool:
+def read_numbers(table: Table, request: RankRequest, names: Sequence[str] | None) -> Pool:
     """Return the rows of a table as mappings from column to number, checked.
 
     Args:
-        columns: of the table.
+        table: as it was read.
         request: with its path, and its column of ids.
         names: the columns to read; None: all but the ids.
 
     Raises:
-        InvalidInputError: naming the row and column of a cell that is no number.
+        InvalidInputError: naming the line and column of a cell that is no number.
     """
+    from altasks._internal.names import did_you_mean
     from altasks.data import Pool
 
+    columns = table.columns
     missing = [name for name in names or () if name not in columns]
     if missing:
         raise invalid(
@@ -39,10 +40,11 @@ def read_numbers(
             f"the columns the model was trained on, {', '.join(map(repr, names or ()))}",
             f"no {missing[0]!r}",
             where=str(request.pool),
+            hint=did_you_mean(missing[0], columns),
         )
-    rows = rows_of_table(columns, request)
+    rows = rows_of_table(table, request)
     kept = names or list(rows.at(0))
-    numbers = {name: _numbers(name, columns[name], request.pool) for name in kept}
+    numbers = {name: _numbers(name, table) for name in kept}
     return Pool(
         rows.ids,
         lambda place: {name: numbers[name][place] for name in kept},
@@ -62,9 +64,10 @@ def read_measurements(
         texts: whether the samples are texts; else all other columns are numbers.
 
     Raises:
-        InvalidInputError: naming the row and column of a cell that is no number.
+        InvalidInputError: naming the line and column of a cell that is no number.
     """
     from altasks.data import LabelledPool, as_pool
+    from altasks.data.columns import unknown_column
     from altasks.data.tables import read_table
 
     if request.format not in (None, "table"):
@@ -77,20 +80,23 @@ def read_measurements(
             columns=columns,
         )
         cells = [data.pool.labels.get(name) for name in data.pool.ids]
-        return LabelledPool(_labelled(data.pool, [_targets("label", cells, path)]))
-    table = read_table(path).columns
+        ids = data.pool.ids
+        targets = _targets("label", cells, lambda row: f"{path}, id {ids[row]!r}")
+        return LabelledPool(_labelled(data.pool, [targets]))
+    table = read_table(path)
     asked = list(request.label_columns) or ["label"]
     for name in asked:
-        if name not in table:
-            listed = ", ".join(map(repr, table))
-            raise invalid("--label-column", f"one of the columns {listed}", repr(name))
-    targets = [_targets(name, table[name], path) for name in asked]
+        if name not in table.columns:
+            raise unknown_column("--label-column", name, table.columns, where=str(path))
+    every = [
+        _targets(name, table.columns[name], lambda row: f"{path}, {table.place(row)}")
+        for name in asked
+    ]
     if texts:
         pool = as_pool(path, text_column=text_column, id_column=request.id_column)
     else:
-        left = {name: cells for name, cells in table.items() if name not in asked}
-        pool = read_numbers(left, replace(request, pool=path), None)
-    return LabelledPool(_labelled(pool, targets))
+        pool = read_numbers(table.without(asked), replace(request, pool=path), None)
+    return LabelledPool(_labelled(pool, every))
 
 
 def _labelled(pool: Pool, targets: Sequence[Sequence[float | None]]) -> Pool:
@@ -104,11 +110,11 @@ def _labelled(pool: Pool, targets: Sequence[Sequence[float | None]]) -> Pool:
     return Pool(pool.ids, pool.at, positional=pool.positional, labels=labels)
 
 
-def _targets(name: str, cells: Sequence[Any], path: Path) -> list[float | None]:
+def _targets(name: str, cells: Sequence[Any], place: Callable[[int], str]) -> list[float | None]:
     """Return the numbers of a column of labels; None for an empty cell.
 
     Raises:
-        InvalidInputError: naming the row of a cell that is no number.
+        InvalidInputError: naming the place of a cell that is no number.
     """
     found: list[float | None] = []
     for row, cell in enumerate(cells):
@@ -119,22 +125,22 @@ def _targets(name: str, cells: Sequence[Any], path: Path) -> list[float | None]:
         if value is None:
             raise invalid(
                 "--label-column", "a finite number, or an empty cell for none", repr(cell),
-                where=f"{path}, row {row}, column {name!r}",
+                where=f"{place(row)}, column {name!r}",
             )  # fmt: skip
         found.append(value)
     return found
 
 
-def _numbers(name: str, cells: Sequence[Any], path: Path) -> list[float]:
+def _numbers(name: str, table: Table) -> list[float]:
     values = []
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(table.columns[name]):
         value = _number(cell)
         if value is None:
             raise invalid(
                 "--pool",
                 "a finite number in every cell that the model reads",
                 "an empty one" if cell in (None, "") else repr(cell),
-                where=f"{path}, row {row}, column {name!r}",
+                where=f"{table.path}, {table.place(row)}, column {name!r}",
                 hint="Fill it in, or leave the row out.",
             )
         values.append(value)

@@ -65,6 +65,8 @@ class ObjectDetectionRanker(Ranker):
         CLASS_WEIGHTS, REDUCE, CONF, IMAGE_SIZE, SHEET,
     )  # fmt: skip
     compare_options = (WEIGHTS, CONF, IMAGE_SIZE)
+    predicts = ("Categorical",)
+    fields_predicted = ("overlap", "conf")
 
     def check(self, request: RankRequest) -> None:
         """Refuse the description of a network, which has no weights."""

@@ -36,6 +36,7 @@ class OCRRanker(Ranker):
     options: tuple[RankOption[Any], ...] = (MEMBER, IMAGE_COLUMN, SHEET)
     compare_options = (MEMBER, IMAGE_COLUMN)
     sheet: Mapping[str, int] = {"columns": 2, "tile": 600}  # lines are wide and flat
+    predicts = ("Transcripts",)
 
     def check(self, request: RankRequest) -> None:
         """Refuse a committee of nobody."""

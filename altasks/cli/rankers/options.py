@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +50,10 @@ FROZEN_LAYERS: RankOption[str] = RankOption(
 )
 TRUNCATE: RankOption[bool] = RankOption(
     "--truncate", bool, "Read the beginning of texts that are too long.", False
+)
+#: Of `altasks rank`; `altasks compare` has it for all tasks.
+READER_OPTION: RankOption[Sequence[str]] = RankOption(
+    "--reader-option", list[str], "NAME=VALUE for reading --pool, such as quoting=none.", ()
 )
 SHEET: RankOption[Path | None] = RankOption(
     "--sheet", Path, "A PNG to write with the pictures of the queue in a grid.", None

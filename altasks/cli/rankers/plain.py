@@ -21,6 +21,7 @@ from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from altasks.data import LabelledPool, Pool
+    from altasks.data.tables import Table
 
 #: How many entries of a description a reason shows.
 _SHOWN = 3
@@ -53,6 +54,9 @@ class PlainRanker(Ranker):
     def check(self, request: RankRequest) -> None:
         """Refuse nothing: whether a model is needed depends on the task's class."""
 
+    def check_compare(self, request: CompareRequest) -> None:
+        """Refuse nothing: whether a model is needed depends on the task's class."""
+
     def read(self, request: RankRequest) -> Pool:
         """Return the rows of a table, or the files of a folder."""
         from altasks.data import as_pool
@@ -62,9 +66,9 @@ class PlainRanker(Ranker):
             return as_pool(request.pool)
         column = request.value(_COLUMN)
         if column is None:
-            columns = read_table(request.pool).columns
-            if "text" not in columns:
-                return rows_of_table(columns, request)
+            table = read_table(request.pool)
+            if "text" not in table.columns:
+                return rows_of_table(table, request)
         return as_pool(request.pool, text_column=column, id_column=request.id_column)
 
     def build(self, request: RankRequest) -> Any:
@@ -121,23 +125,22 @@ class PlainRanker(Ranker):
         if request.format is not None or formats_of(self.task) or path.suffix not in TABLES:
             return super().read_labelled(request, path)
         from altasks.data import LabelledPool, Pool
+        from altasks.data.columns import unknown_column
         from altasks.data.label_cells import labels_of
         from altasks.data.tables import read_table
 
-        columns = read_table(path).columns
+        table = read_table(path)
+        columns = table.columns
         column = request.label_column or "label"
         if column not in columns:
-            listed = ", ".join(map(repr, columns))
-            raise invalid("--label-column", f"one of the columns {listed}", repr(column))
+            raise unknown_column("--label-column", column, columns, where=str(path))
         text = request.value(_COLUMN) or ("text" if "text" in columns else None)
-        rows = rows_of_table(
-            {name: cells for name, cells in columns.items() if name != column},
-            replace(request, pool=path),
-        )
+        rows = rows_of_table(table.without([column]), replace(request, pool=path))
         if text is not None and text not in columns:
-            listed = ", ".join(map(repr, columns))
-            raise invalid("--text-column", f"one of the columns {listed}", repr(text))
-        labels = labels_of(rows.ids, columns[column], column)
+            raise unknown_column("--text-column", text, columns, where=str(path))
+        labels = labels_of(
+            rows.ids, columns[column], column, place=lambda row: f"{path}, {table.place(row)}"
+        )
         at = rows.at if text is None else columns[text].__getitem__
         return LabelledPool(Pool(rows.ids, at, positional=rows.positional, labels=labels))
 
@@ -197,29 +200,25 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def rows_of_table(columns: Mapping[str, list[Any]], request: RankRequest) -> Pool:
+def rows_of_table(table: Table, request: RankRequest) -> Pool:
     """Return a pool of whole rows, each a mapping from column to cell, without the ids.
 
     Raises:
         InvalidInputError: for an empty table, or a column of ids that isn't there.
     """
     from altasks.data import Pool
-    from altasks.data.columns import ids_of
+    from altasks.data.columns import ids_of, unknown_column
 
-    length = len(next(iter(columns.values()), []))
-    if not length:
+    columns = table.columns
+    if not len(table):
         raise invalid("--pool", "at least one row", "none", where=str(request.pool))
     column = request.id_column or ("id" if "id" in columns else None)
     if column is not None and column not in columns:
-        raise invalid(
-            "--id-column",
-            f"one of the columns {', '.join(map(repr, columns))}",
-            repr(column),
-            where=str(request.pool),
-        )
-    ids = [str(row) for row in range(length)]
+        raise unknown_column("--id-column", column, columns, where=str(request.pool))
+    ids = [str(row) for row in range(len(table))]
     if column is not None:
-        ids = ids_of(columns[column], column)
+        path = request.pool
+        ids = ids_of(columns[column], column, lambda row: f"{path}, {table.place(row)}")
     names = [name for name in columns if name != column]
     return Pool(
         ids,

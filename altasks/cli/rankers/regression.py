@@ -16,6 +16,7 @@ from altasks.cli.rankers.options import (
     FROZEN_LAYERS,
     HEAD_DROPOUT,
     PASSES,
+    READER_OPTION,
     SHEET,
     TEXT_COLUMN,
     TRUNCATE,
@@ -42,11 +43,12 @@ class RegressionRanker(Ranker):
     """Ranks what the model reads: the rows of a table, its texts, or the images of a folder."""
 
     options: tuple[RankOption[Any], ...] = (
-        TEXT_COLUMN, TRUNCATE, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
+        TEXT_COLUMN, READER_OPTION, TRUNCATE, FEW_PASSES, DROPOUT, DROPOUT_LAYERS, SHEET,
     )  # fmt: skip
     compare_options = (
         TEXT_COLUMN, TRUNCATE, HIDDEN, PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS,
     )  # fmt: skip
+    predicts = ("Normal",)
 
     def check_compare(self, request: CompareRequest) -> None:
         """Refuse widths that are none, and layers of a network that is given."""
@@ -74,8 +76,9 @@ class RegressionRanker(Ranker):
         folder = Path(request.checkpoint)
         if not _is_of_table(folder):
             return read_texts(request)
-        columns = read_table(request.pool).columns
-        return read_numbers(columns, request, _saved(_first(folder)).get("columns"))
+        return read_numbers(
+            read_table(request.pool), request, _saved(_first(folder)).get("columns")
+        )
 
     def build(self, request: RankRequest) -> Any:
         """Return the task with its weights and the constants of its scaling.

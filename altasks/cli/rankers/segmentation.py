@@ -37,6 +37,8 @@ class SegmentationRanker(Ranker):
     """Ranks the images of a folder; the decoder's stages are the committee."""
 
     options: tuple[RankOption[Any], ...] = (REGIONS, CLASS_WEIGHTS, SHEET)
+    predicts = ("Categorical",)
+    fields_predicted = ("boundary",)
 
     def read(self, request: RankRequest) -> Pool:
         """Return the images of a folder, or their regions with `--regions`."""

@@ -27,6 +27,8 @@ class SRLRanker(Ranker):
 
     options: tuple[RankOption[Any], ...] = (PASSES, DROPOUT, DROPOUT_LAYERS)
     compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
+    predicts = ("Categorical",)
+    fields_predicted = ("span",)
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes."""
@@ -48,7 +50,8 @@ class SRLRanker(Ranker):
                 "JSON lines (.jsonl) with 'tokens' and 'verbs' or 'frames'",
                 repr(str(request.pool)),
             )
-        columns = read_table(request.pool).columns
+        table = read_table(request.pool)
+        columns = table.columns
         keys = [key for key in ("verbs", "frames") if key in columns]
         if "tokens" not in columns or not keys:
             raise invalid(
@@ -57,7 +60,7 @@ class SRLRanker(Ranker):
                 ", ".join(map(repr, columns)) or "an empty file",
                 where=str(request.pool),
             )
-        rows = rows_of_table(columns, request)
+        rows = rows_of_table(table, request)
 
         def sentence(place: int) -> dict[str, Any]:
             row = rows.at(place)  # what a line leaves out reads as None

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
-from altasks.cli.rankers.labelled_files import TABLES, read_format
+from altasks.cli.rankers.labelled_files import TABLES, read_format, settings_in
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
     FROZEN_LAYERS,
     HEAD_DROPOUT,
     PASSES,
+    READER_OPTION,
     check_dropout,
     committee_for,
     frozen_layers,
@@ -43,9 +44,11 @@ class NERRanker(Ranker):
     """Ranks the sentences of a table or of a CoNLL file."""
 
     options: tuple[RankOption[Any], ...] = (
-        _TEXT_COLUMN, PASSES, DROPOUT, DROPOUT_LAYERS,
+        _TEXT_COLUMN, READER_OPTION, PASSES, DROPOUT, DROPOUT_LAYERS,
     )  # fmt: skip
     compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
+    predicts = ("Categorical",)
+    fields_predicted = ("span",)
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes."""
@@ -54,16 +57,21 @@ class NERRanker(Ranker):
 
     def read(self, request: RankRequest) -> Pool:
         """Return the sentences of a table (texts, or lists of words) or of columns with tags."""
-        from altasks.data import as_pool, read_conll
+        from altasks.data import as_pool, read
         from altasks.data.tables import read_table
 
         column = request.value(_TEXT_COLUMN)
+        options = settings_in(request.value(READER_OPTION), "--reader-option")
         if request.pool.suffix.lower() not in TABLES:
             if column is not None:
                 raise invalid(
                     "--text-column", "not to be given: the first column has the words", "it"
                 )
-            return read_conll(request.pool).pool()
+            return read(request.pool, "conll", **options).pool
+        if options:
+            raise invalid(
+                "--reader-option", "not to be given: a table has none", repr(min(options))
+            )
         if column is None and "tokens" in read_table(request.pool).columns:
             column = "tokens"
         return as_pool(request.pool, text_column=column, id_column=request.id_column)

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.cli.rankers.base import CompareRequest, Ranker, RankOption, RankRequest
-from altasks.cli.rankers.labelled_files import class_names, has_several, read_format
+from altasks.cli.rankers.labelled_files import class_names, has_several, read_format, settings_in
 from altasks.cli.rankers.options import (
     DROPOUT,
     DROPOUT_LAYERS,
     FROZEN_LAYERS,
     HEAD_DROPOUT,
     PASSES,
+    READER_OPTION,
     TEXT_COLUMN,
     TRUNCATE,
     check_dropout,
@@ -22,6 +23,7 @@ from altasks.cli.rankers.options import (
     mc_dropout,
 )
 from altasks.cli.rankers.saved import kind_of, settings_of, trained_head
+from altasks.errors import invalid
 
 if TYPE_CHECKING:
     from altasks.data import LabelledPool, Pool
@@ -31,11 +33,12 @@ class TextClassificationRanker(Ranker):
     """Ranks the texts of a table, or the text files of a folder."""
 
     options: tuple[RankOption[Any], ...] = (
-        TEXT_COLUMN, TRUNCATE, PASSES, DROPOUT, DROPOUT_LAYERS,
+        TEXT_COLUMN, READER_OPTION, TRUNCATE, PASSES, DROPOUT, DROPOUT_LAYERS,
     )  # fmt: skip
     compare_options = (
         TEXT_COLUMN, TRUNCATE, PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS,
     )  # fmt: skip
+    predicts = ("Categorical", "Bernoulli")
 
     def check(self, request: RankRequest) -> None:
         """Refuse dropout without passes."""
@@ -125,8 +128,14 @@ def read_texts(request: RankRequest) -> Pool:
 
     if request.pool.is_dir():  # --id-column may be that of --labelled
         return as_pool(request.pool)
+    options = settings_in(request.value(READER_OPTION), "--reader-option")
+    if options.keys() - {"quoting"}:
+        raise invalid("--reader-option", "quoting=csv or quoting=none", repr(min(options)))
     return as_pool(
-        request.pool, text_column=request.value(TEXT_COLUMN), id_column=request.id_column
+        request.pool,
+        text_column=request.value(TEXT_COLUMN),
+        id_column=request.id_column,
+        **options,
     )
 
 

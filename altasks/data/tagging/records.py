@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from altasks._internal.frames import frame_columns, is_frame
+from altasks.data.columns import unknown_column
 from altasks.data.tagging.annotated_texts import (
     ANSWERS,
     is_annotated_text,
@@ -311,6 +312,4 @@ def _require_columns(
     wanted = [*named.items(), *(("extra", name) for name in extra)]
     for argument, name in wanted:
         if name is not None and name not in columns:
-            raise invalid(
-                argument, f"one of the columns {', '.join(map(repr, columns))}", repr(name)
-            )
+            raise unknown_column(argument, name, columns)

@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool, StaticPool
 
+from altasks._internal.extras import how_to_install
 from altasks.errors import StoreError, invalid
 
 T = TypeVar("T")
@@ -241,7 +242,7 @@ def _engine(url: URL, in_memory: bool) -> Engine:
             ) from error
         raise StoreError(
             f"store {_shown(url)}: its database driver is not "
-            f"installed ({error}). SQLite needs none; PostgreSQL: pip install 'altasks[postgres]' "
+            f"installed ({error}). SQLite needs none; PostgreSQL: {how_to_install('postgres')}, "
             "and a URL that begins with postgresql+psycopg://"
         ) from error
     if sqlite:

@@ -102,8 +102,8 @@ class SQLStore:
         if version > SCHEMA_VERSION:
             raise StoreVersionError(
                 f"store {self.name}: its schema is version {version}, and altasks {__version__} "
-                f"reads versions up to {SCHEMA_VERSION}. A newer altasks wrote it: upgrade with "
-                "pip install --upgrade altasks"
+                f"reads versions up to {SCHEMA_VERSION}. A newer altasks wrote it: upgrade "
+                "altasks."
             )
 
     def _migrate(self, version: int) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import ctypes
-import difflib
 import gc
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from altasks._internal.denormals import denormals_flushed
 from altasks._internal.extras import require
+from altasks._internal.names import did_you_mean
 from altasks._internal.random import derive_seed, isolated
 from altasks.committees.modes import every_mode_restored
 from altasks.errors import invalid
@@ -50,12 +50,11 @@ def check_arguments(given: Any) -> None:
     )
     if unknown:
         name = sorted(map(str, unknown))[0]
-        close = difflib.get_close_matches(name, [field.name for field in fields(known)], n=1)
         raise invalid(
             "training_args",
             "settings of transformers.TrainingArguments",
             repr(name),
-            hint=f"Did you mean {close[0]!r}?" if close else "",
+            hint=did_you_mean(name, [field.name for field in fields(known)]),
         )
     if isinstance(given, Mapping) and given.get("seed") is not None:
         raise invalid(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from altasks._internal.names import alike
+from altasks._internal.names import alike, did_you_mean
 from altasks.data.tagging.schemes import ALL_LETTERS, LETTERS, known_scheme
 from altasks.data.tagging.tags import convert, spans_of, tags_of
 from altasks.errors import invalid
@@ -111,13 +110,12 @@ class TagSet:
         for word, tag in enumerate(tags):
             label = tag.partition("-")[2]
             if tag != "O" and label not in self.labels:
-                close = difflib.get_close_matches(label, self.labels, n=1)
                 raise invalid(
                     "labels",
                     f"tags of the labels {', '.join(self.labels)}",
                     repr(tag),
                     where=f"{where}, word {word}" if where else f"word {word}",
-                    hint=f"Did you mean {close[0]!r}?" if close else "",
+                    hint=did_you_mean(label, self.labels),
                 )
 
     def encode(self, tags: Sequence[str], where: str) -> list[int]:

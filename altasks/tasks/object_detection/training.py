@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from altasks._internal.denormals import denormals_flushed
+from altasks._internal.names import did_you_mean
 from altasks._internal.random import derive_seed, isolated
 from altasks.errors import TrainingError, invalid
 from altasks.tasks.object_detection.dataset_files import scratch, write_data_yaml, write_dataset
@@ -83,8 +83,7 @@ def check_callbacks(callbacks: Mapping[str, Any] | None) -> dict[str, Callable[[
     known = list(load("ultralytics.utils.callbacks").get_default_callbacks()) if given else []
     for event, function in given.items():
         if event not in known:
-            close = difflib.get_close_matches(str(event), known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(event, known)
             raise invalid("callbacks", "events of Ultralytics", repr(event), hint=hint)
         if not callable(function):
             raise invalid("callbacks", "functions of a trainer", repr(function), where=str(event))

@@ -212,7 +212,7 @@ def bad(tmp_path, model):
             ["--pool", "a folder of images"],
         ),
         "no images": ({"pool": other}, ["none in"]),
-        "no model": ({"model": tmp_path / "nowhere"}, ["nowhere", "can't be read"]),
+        "no model": ({"model": tmp_path / "nowhere"}, ["nowhere", "an existing file or folder"]),
         "no head": ({"model": trunk}, ["without a classification head"]),
         "no processor": ({"model": bare}, ["preprocessor_config.json", "Copy that file"]),
         "another task": ({"model": other}, ["one of the task 'ner'"]),

@@ -115,7 +115,7 @@ def test_a_cell_that_is_no_number_is_named(rank, networks, table, cell):
     table.write_text("\n".join(lines))
     result, queue = rank(networks / "one", table)
     assert result.exit_code == 2
-    assert "row 3, column 'height'" in result.output
+    assert "line 5, column 'height'" in result.output
     assert not queue
 
 

@@ -49,7 +49,7 @@ class TestPostgres(StoreSuite):
 
 def test_a_store_of_a_newer_version_is_refused(url: str) -> None:
     SQLStore(url).put("schema_version", SCHEMA_VERSION + 1)
-    with pytest.raises(StoreVersionError, match=f"version {SCHEMA_VERSION + 1}.*--upgrade"):
+    with pytest.raises(StoreVersionError, match=f"version {SCHEMA_VERSION + 1}.*upgrade altasks"):
         SQLStore(url)
 
 

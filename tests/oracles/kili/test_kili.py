@@ -457,4 +457,5 @@ def test_the_example(start, monkeypatch, capsys, tmp_path):
     second = called()
     assert second[:2] == ["taken in: 4 labels, 1 skips; open: 1", "fit 1 on 4 labels"]
     assert second[2].startswith("asked for 6, ")
+    assert second[3] == "next: label them in Kili, then run this again"
     assert len(service.predictions(service.serve()[0])) == 1
