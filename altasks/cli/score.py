@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from altasks.cli.rank_picks import strategies_that_can
 from altasks.cli.rank_scores import score_pool
 from altasks.cli.rank_summary import Printer, note_unreadable, spread_of
 from altasks.cli.rankers.base import RankRequest
+from altasks.cli.score_order import ScoreOrder
 from altasks.cli.stamps import content_stamp
 from altasks.errors import UnreadableSampleError, invalid
 
@@ -27,23 +28,6 @@ if TYPE_CHECKING:
 FOR_EACH_PICK = 10
 #: What of a request may differ between machines: where things are, not what they are.
 _PLACES = ("pool", "out", "model", "labelled", "target", "device", "force", "options")
-
-
-@dataclass(frozen=True)
-class ScoreOrder:
-    """One `altasks score`.
-
-    Attributes:
-        request: as `altasks rank` would be given it; its `out` is the part.
-        shard: which, as it was typed.
-        candidates: how many to keep for strategies; None: 10 times the request's number.
-        candidates_by: which; None: as the strategy needs.
-    """
-
-    request: RankRequest
-    shard: str = "1/1"
-    candidates: int | None = None
-    candidates_by: str | None = None
 
 
 def run_score(order: ScoreOrder, console: Console | None = None) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from altasks.cli.rank_options import SHARED
 from altasks.cli.rankers.base import RankOption, RankRequest
 from altasks.cli.read_paths import check_request_paths
+from altasks.cli.score_order import ScoreOrder
 from altasks.cli.task_command import TaskCommand
-
-if TYPE_CHECKING:
-    from altasks.cli.score import ScoreOrder
 
 
 class CandidatesBy(StrEnum):
@@ -47,8 +45,6 @@ OPTIONS = (*(_OUT if one.name == "out" else one for one in SHARED), *OWN)
 
 
 def _make(shared: dict[str, Any], own: dict[str, Any]) -> ScoreOrder:
-    from altasks.cli.score import ScoreOrder
-
     of_shard = {option.name: shared.pop(option.name) for option in OWN}
     return ScoreOrder(RankRequest(**shared, options=own), **of_shard)
 
