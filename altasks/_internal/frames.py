@@ -233,6 +233,43 @@ def aligned_to_ids(value: Any, argument: str, ids: Sequence[str] | None = None) 
     raise _unclear(value, argument, index, ids)
 
 
+def plain_array(
+    value: Any, argument: str, wanted: str, ids: Sequence[str] | None = None
+) -> np.ndarray:
+    """Return an array of NumPy of a list, an array or a table, whatever it holds.
+
+    Args:
+        value: anything but a tensor, which has a type and a device of its own.
+        argument: its name in the message.
+        wanted: what it should have been, for the message.
+        ids: what its rows belong to, as `aligned_to_ids` takes them.
+
+    Raises:
+        InvalidInputError: for rows of different lengths, masked values, a table whose index doesn't
+            name its rows, or a list with tensors that NumPy can't read.
+
+    Example:
+        >>> plain_array([[1], [2, 3]], "mean", "a rectangular array of real numbers")
+        Traceback (most recent call last):
+        ...
+        altasks.errors.InvalidInputError: mean: expected a rectangular array of real numbers, found
+        a list: setting an array element with a sequence...
+    """
+    refuse_masked(value, argument, ids)
+    value = aligned_to_ids(value, argument, ids)
+    try:
+        return np.asarray(value)
+    # In lists: of tensors in bfloat16, on a GPU, without values, or with a gradient.
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        tensors = isinstance(value, list | tuple) and any(hasattr(one, "detach") for one in value)
+        raise invalid(
+            argument,
+            wanted,
+            f"a {type(value).__name__}: {error}",
+            hint="Make one tensor of a list of tensors: torch.stack(...)." if tensors else "",
+        ) from error
+
+
 def labels_by_id(labels: Any, argument: str) -> Mapping[str, Any]:
     """Return labels by id: a mapping as it is, of a pandas Series its values by its index.
 

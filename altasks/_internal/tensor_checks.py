@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.arrays import refuse_masked
 from altasks._internal.chunks import pieces
-from altasks._internal.frames import aligned_to_ids
+from altasks._internal.frames import plain_array
 from altasks._internal.versions import warn_if_untested
 from altasks.errors import InvalidInputError, invalid
 
@@ -51,13 +50,7 @@ def as_float_tensor(value: Any, argument: str) -> Tensor:
                 hint="Convert it: tensor.to_dense().",
             )
     else:
-        refuse_masked(value, argument)
-        try:
-            array = np.asarray(aligned_to_ids(value, argument))
-        except ValueError as error:  # rows of different lengths
-            raise invalid(
-                argument, "a rectangular array of real numbers", f"{type(value).__name__}: {error}"
-            ) from error
+        array = plain_array(value, argument, "a rectangular array of real numbers")
         if array.dtype in (np.longdouble, np.uint64, np.uint32, np.uint16):  # torch has none
             array = array.astype(np.float64)
         if array.dtype == object or array.dtype.kind not in "fiub":

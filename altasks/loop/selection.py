@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from altasks._internal.arrays import refuse_masked
-from altasks._internal.frames import ids_by_index
+from altasks._internal.frames import ids_by_index, plain_array
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
 from altasks.abilities import Embeds, ReadsLabels, provides
@@ -292,10 +291,10 @@ def given_scores(scores: Any, pool: Pool) -> Any:
 
 
 def _vector(values: Any) -> np.ndarray:
-    refuse_masked(values, "scores")
-    # By way of double: NumPy has no bfloat16.
     array = (
-        values.detach().cpu().double().numpy() if isinstance(values, Tensor) else np.asarray(values)
+        values.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
+        if isinstance(values, Tensor)
+        else plain_array(values, "scores", "numbers, shape [N]")
     )
     if array.ndim != 1 or array.dtype.kind not in "fiub":
         raise invalid("scores", "numbers, shape [N]", f"{array.dtype} of shape {list(array.shape)}")

@@ -11,7 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.arrays import is_listed, refuse_masked
-from altasks._internal.frames import aligned_to_ids
+from altasks._internal.frames import aligned_to_ids, plain_array
 from altasks._internal.numbers import require_whole
 from altasks.errors import InvalidInputError, invalid
 
@@ -253,13 +253,7 @@ def _as_vector(value: Any, argument: str, ids: list[str]) -> np.ndarray:
             raise invalid(argument, "a dense tensor", kind)
         array = value.detach().cpu().double().numpy()  # by way of double: NumPy has no bfloat16
     else:
-        refuse_masked(value, argument, ids)
-        try:
-            array = np.asarray(aligned_to_ids(value, argument, ids))
-        except ValueError as error:
-            if isinstance(error, InvalidInputError):
-                raise
-            raise invalid(argument, "one number for each id", f"{value!r}"[:80]) from error
+        array = plain_array(value, argument, "one number for each id", ids)
     if array.dtype.kind not in "fiub":
         raise invalid(argument, "numbers", f"values of dtype {array.dtype}")
     array = array.astype(np.float64, copy=False)

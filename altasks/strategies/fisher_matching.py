@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from altasks._internal.frames import aligned_to_ids
+from altasks._internal.frames import plain_array
 from altasks._internal.numbers import require_whole
 from altasks.errors import invalid
 from altasks.strategies._arrays import blocks, hash_order
@@ -125,7 +125,7 @@ class FisherMatching:
         found = self.target() if callable(self.target) else self.target
         _require_parts(found)
         arrays = [
-            part if isinstance(part, Tensor) else np.asarray(aligned_to_ids(part, "target"))
+            part if isinstance(part, Tensor) else plain_array(part, "target", "arrays of numbers")
             for part in found
         ]
         count, width = len(arrays[0]), like.shape[1] - self.bias

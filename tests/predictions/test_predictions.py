@@ -289,6 +289,32 @@ def test_rows_of_different_lengths_name_the_argument():
         al.Categorical([[0.5, 0.5], [1.0]])
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: al.Categorical(rows),
+        lambda rows: al.Categorical.from_logits(rows),
+        lambda rows: al.Bernoulli(rows),
+        lambda rows: al.Normal(rows, rows),
+        lambda rows: al.Transcripts([["a"], ["b"]], log_probs=rows),
+        lambda rows: al.Candidates(["a", "b"], rows),
+        lambda rows: al.Candidates(["a", "b"], [1.0, 2.0], costs=rows),
+    ],
+)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [torch.ones(2).bfloat16(), torch.ones(2).bfloat16()],
+        [None, torch.ones(2, 2).bfloat16()],
+        [torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)],
+        [torch.empty(2, device="meta"), torch.empty(2, device="meta")],
+    ],
+)
+def test_a_list_of_tensors_that_numpy_cannot_read_is_refused_by_name(make, rows):
+    with pytest.raises(InvalidInputError, match=r"torch\.stack"):
+        make(rows)
+
+
 def test_long_doubles_are_read():
     probs = np.array([[0.25, 0.75]], dtype=np.longdouble)
     assert al.Categorical(probs).probs.tolist() == [[[0.25, 0.75]]]
