@@ -94,6 +94,7 @@ def test_shell_commands_exist(page, line, words):
 
     from altasks.cli import app
     from altasks.cli.compare_command import COMPARE
+    from altasks.cli.project.fit_command import FIT
     from altasks.cli.rank_command import RANK
 
     command = get_command(app)
@@ -101,7 +102,7 @@ def test_shell_commands_exist(page, line, words):
     for place, word in enumerate(words):
         if word in getattr(command, "commands", {}):
             rest = words[place + 1 :]
-            made = {"rank": RANK, "compare": COMPARE}.get(word)
+            made = {"rank": RANK, "compare": COMPARE, "fit": FIT}.get(word)
             command = command.commands[word] if made is None else made.made_for(rest)
             known = {option for parameter in command.params for option in parameter.opts}
         elif word.startswith("-"):

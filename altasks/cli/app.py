@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 from altasks._internal.text import printable
 from altasks._version import __version__
 from altasks.cli.compare_command import COMPARE
+from altasks.cli.project.commands import add_to
+from altasks.cli.project.fit_command import FIT
 from altasks.cli.rank_command import RANK
 from altasks.cli.score_command import SCORE
 from altasks.cli.serve_command import SERVE
@@ -21,7 +23,7 @@ from altasks.errors import AltasksError
 
 #: Commands whose options depend on `--task`: made anew for each command line.
 _BY_TASK: dict[str, TaskCommand[Any]] = {
-    command.name: command for command in (RANK, COMPARE, SCORE, SERVE)
+    command.name: command for command in (RANK, COMPARE, SCORE, SERVE, FIT)
 }
 
 
@@ -32,7 +34,11 @@ class Shell(TyperGroup):
         """Return the command that is meant; the options of some depend on their `--task`."""
         name, command, rest = super().resolve_command(ctx, args)
         if name in _BY_TASK:
-            command = _BY_TASK[name].made_for(rest)
+            try:
+                command = _BY_TASK[name].made_for(rest)
+            except AltasksError:
+                if not ctx.resilient_parsing:  # half a command line, which a shell completes
+                    raise
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:
@@ -66,7 +72,6 @@ app = typer.Typer(
     cls=Shell,
     help="Pick the samples worth labelling.",
     no_args_is_help=True,
-    add_completion=False,
     # A fault of ours shows Python's own traceback, which is what a report needs.
     pretty_exceptions_enable=False,
     context_settings=CONTEXT_SETTINGS,
@@ -151,6 +156,9 @@ def demo(
     from altasks.cli.demo import DemoSettings, run_demo
 
     run_demo(DemoSettings(seeds=seeds, rounds=rounds, start=start, batch=batch), out, jobs=jobs)
+
+
+add_to(app)
 
 
 def main() -> None:

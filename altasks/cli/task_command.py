@@ -39,9 +39,11 @@ class TaskCommand(Generic[Order]):
     make: Callable[[dict[str, Any], dict[str, Any]], Order]
     run: Callable[[Order], None]
 
-    def list_in(self, app: typer.Typer) -> None:
-        """Add the command to an app, for its list of commands."""
-        app.command(self.name, help=self.summary)(self._function((), _nothing))
+    def list_in(self, app: typer.Typer, *, panel: str | None = None) -> None:
+        """Add the command to an app, for its list of commands; below a heading, if one is given."""
+        app.command(self.name, help=self.summary, rich_help_panel=panel)(
+            self._function((), _nothing)
+        )
 
     def order_from(self, arguments: Sequence[str]) -> Order:
         """Return the order that a command line makes, without running it; raises as `made_for`."""

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
+
+from altasks.data.spreadsheets import data_frame, sample_fields, write_csv
+
+#: The columns of a query as a table, beside those of its samples.
+_FIRST = ("rank", "id", "score")
+_LAST = ("predicted", "label")
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,46 @@ class Query:
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Yield (id, sample)."""
         return iter(zip(self.ids, self.samples, strict=True))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each sample: its place, id, score, what shows it, and an empty label.
+
+        `predicted` is what the description says under that name, if it says any. A sample's own
+        fields come between; where one is called as a column here, the column counts.
+
+        Example:
+            >>> Query(["a"], ["some text"], [0.5], 1).rows()
+            [{'rank': 1, 'id': 'a', 'score': 0.5, 'text': 'some text', 'label': None}]
+        """
+        rows = []
+        for place, ((name, sample), score) in enumerate(zip(self, self.scores, strict=True), 1):
+            own = sample_fields(sample)
+            own = {key: value for key, value in own.items() if key not in (*_FIRST, *_LAST)}
+            row: dict[str, Any] = {"rank": place, "id": name, "score": score, **own}
+            described = self.descriptions.get(name)
+            if isinstance(described, dict) and "predicted" in described:
+                row["predicted"] = described["predicted"]
+            rows.append({**row, "label": None})
+        return rows
+
+    def to_csv(self, path: str | PathLike[str]) -> Path:
+        """Write the query for a spreadsheet, with an empty column for labels; return the path.
+
+        A text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or `@`)
+        gets an apostrophe in front; `altasks tell` takes it off again, and so does
+        `altasks.data.spreadsheets.plain_cell`. The file appears whole or not at all.
+        """
+        return write_csv(path, self.rows())
+
+    def to_frame(self) -> Any:
+        """Return the query as a pandas data frame, a row for each sample; see `rows`.
+
+        `to_frame().to_parquet(path)` writes it for programs.
+
+        Raises:
+            MissingExtraError: if pandas is not installed.
+        """
+        return data_frame(self.rows(), (*_FIRST, "label"))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from altasks._internal.arrays import refuse_masked
+from altasks._internal.extras import require
 from altasks._internal.numbers import require_whole
 from altasks._internal.random import derive_rng
 from altasks.errors import InvalidInputError, invalid
@@ -75,6 +76,15 @@ class Scores:
         require_whole("n", n, 0)
         rows = top_rows(self.values, self.ids, int(n), derive_rng(seed, "top"))
         return [self.ids[i] for i in rows.tolist()]
+
+    def to_frame(self) -> Any:
+        """Return a pandas data frame with the columns `id` and `score`, in the pool's order.
+
+        Raises:
+            MissingExtraError: if pandas is not installed.
+        """
+        pandas = require("pandas", "text", "A data frame")
+        return pandas.DataFrame({"id": self.ids, "score": self.values})
 
     def take(self, rows: np.ndarray) -> Scores:
         """Return the scores at some rows."""

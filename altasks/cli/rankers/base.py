@@ -177,6 +177,9 @@ class Ranker(Protocol):
     Attributes:
         options: the options that only this task has, or that differ for it.
         compare_options: the options that only this task has in `altasks compare`; None: `options`.
+        project_options: those that `[options]` of a project's `altasks.toml` takes; None: those of
+            `altasks compare`.
+        label_keys: where `altasks tell` finds the label in a row, the first of these that is there.
         sheet: how a contact sheet is laid out, where pictures aren't about square: keyword
             arguments of `altasks.report.contact_sheet`.
         predicts: the kinds of prediction that the task makes, such as `"Categorical"`: a misspelt
@@ -186,6 +189,8 @@ class Ranker(Protocol):
 
     options: tuple[RankOption[Any], ...] = ()
     compare_options: tuple[RankOption[Any], ...] | None = None
+    project_options: tuple[RankOption[Any], ...] | None = None
+    label_keys: tuple[str, ...] = ("label",)
     sheet: Mapping[str, int] = {}
     predicts: tuple[str, ...] = ()
     fields_predicted: tuple[str, ...] = ()
@@ -266,11 +271,33 @@ class Ranker(Protocol):
         refuse_training(request, committee)
         return self.build(request)
 
+    # For a project: `altasks init` and the commands after it.
+
+    def read_open(self, request: CompareRequest) -> Pool:
+        """Return the samples of a pool that is yet to be labelled; by default, those of `read`.
+
+        The model is one to train: it need not say what it reads, and there may be none.
+        """
+        return self.read(request)
+
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return a labelled sample as JSON, by default as the fields of `fields` and `label`.
+
+        Where a reader of the task takes other names, this has those.
+        """
+        return {**self.fields(sample), "label": label}
+
 
 def compare_options_of(ranker: Ranker) -> tuple[RankOption[Any], ...]:
     """Return the options that a ranker's task has in `altasks compare`."""
     own = ranker.compare_options
     return ranker.options if own is None else own
+
+
+def project_options_of(ranker: Ranker) -> tuple[RankOption[Any], ...]:
+    """Return the options that a ranker's task has in a project."""
+    own = ranker.project_options
+    return compare_options_of(ranker) if own is None else own
 
 
 def refuse_training(request: CompareRequest, committee: Any) -> None:

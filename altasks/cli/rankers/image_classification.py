@@ -124,6 +124,10 @@ class ImageClassificationRanker(Ranker):
         """Return the path."""
         return image_fields(sample)
 
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return path and class, as the reader `image_table` has them."""
+        return {"image": str(sample), "label": label}
+
     def classes(self, description: Mapping[str, Any]) -> list[str]:
         """Return the class or classes that are predicted."""
         return predicted_classes(description)

@@ -35,6 +35,7 @@ class OCRRanker(Ranker):
 
     options: tuple[RankOption[Any], ...] = (MEMBER, IMAGE_COLUMN, SHEET)
     compare_options = (MEMBER, IMAGE_COLUMN)
+    label_keys = ("label", "text")
     sheet: Mapping[str, int] = {"columns": 2, "tile": 600}  # lines are wide and flat
     predicts = ("Transcripts",)
 
@@ -115,6 +116,10 @@ class OCRRanker(Ranker):
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the path."""
         return image_fields(sample)
+
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return path and transcript, as the reader `line_table` has them."""
+        return {"image": str(sample), "text": label}
 
     def reason(self, description: Mapping[str, Any]) -> str:
         """Return the different readings, with how many members have each."""

@@ -80,6 +80,19 @@ class RegressionRanker(Ranker):
             read_table(request.pool), request, _saved(_first(folder)).get("columns")
         )
 
+    def read_open(self, request: CompareRequest) -> Pool:
+        """Return images, texts for a language model, or the rows of a table without its labels."""
+        from altasks.data.tables import read_table
+
+        if request.pool.is_dir():
+            return read_image_folder(request)
+        if request.model is not None or request.value(TEXT_COLUMN) is not None:
+            return read_texts(request)
+        labels = list(request.label_columns) or ["label"]
+        columns = read_table(request.pool).columns
+        left = {name: cells for name, cells in columns.items() if name not in labels}
+        return read_numbers(left, request, None)
+
     def build(self, request: RankRequest) -> Any:
         """Return the task with its weights and the constants of its scaling.
 
@@ -160,6 +173,12 @@ class RegressionRanker(Ranker):
         if isinstance(sample, Mapping):
             return {"row": dict(sample)}
         return image_fields(sample) if isinstance(sample, Path) else text_fields(sample)
+
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return the cells of a row, or the text or path, and the number or numbers."""
+        if isinstance(sample, Mapping):
+            return {**sample, "label": label}
+        return {**self.fields(sample), "label": label}
 
     def reason(self, description: Mapping[str, Any]) -> str:
         """Return each target's mean and interval, for the first few."""

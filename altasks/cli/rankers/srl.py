@@ -27,6 +27,7 @@ class SRLRanker(Ranker):
 
     options: tuple[RankOption[Any], ...] = (PASSES, DROPOUT, DROPOUT_LAYERS)
     compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
+    label_keys = ("label", "frames")
     predicts = ("Categorical",)
     fields_predicted = ("span",)
 
@@ -92,6 +93,10 @@ class SRLRanker(Ranker):
         if verbs is None:
             verbs = [frame["verb"] for frame in sample["frames"]]
         return {"tokens": list(sample["tokens"]), "verbs": list(verbs)}
+
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return words and frames, as the reader `srl` has them."""
+        return {"tokens": list(sample["tokens"]), "frames": list(label)}
 
     def classes(self, description: Mapping[str, Any]) -> list[str]:
         """Return the roles of the arguments that are predicted."""

@@ -47,6 +47,8 @@ class NERRanker(Ranker):
         _TEXT_COLUMN, READER_OPTION, PASSES, DROPOUT, DROPOUT_LAYERS,
     )  # fmt: skip
     compare_options = (PASSES, DROPOUT, HEAD_DROPOUT, FROZEN_LAYERS)
+    project_options = (_TEXT_COLUMN, *compare_options)
+    label_keys = ("label", "tags", "spans")
     predicts = ("Categorical",)
     fields_predicted = ("span",)
 
@@ -109,6 +111,23 @@ class NERRanker(Ranker):
     def fields(self, sample: Any) -> dict[str, Any]:
         """Return the text, or the words."""
         return {"text": sample} if isinstance(sample, str) else {"tokens": list(sample)}
+
+    def labelled_fields(self, sample: Any, label: Any) -> dict[str, Any]:
+        """Return words and tags, as the reader `tagged_jsonl` has them; of a text, its spans too.
+
+        The tags of a text are those of its words, see `altasks.data.tagging.words`.
+        """
+        from altasks.data.tagging.tags import spans_of
+        from altasks.data.tagging.words import word_offsets
+
+        if not isinstance(sample, str):
+            return {"tokens": list(sample), "tags": list(label)}
+        words = word_offsets(sample)
+        spans = [
+            {"start": words[one.start][0], "end": words[one.end - 1][1], "label": one.label}
+            for one in spans_of(label)
+        ]
+        return {"text": sample, "spans": spans}
 
     def classes(self, description: Mapping[str, Any]) -> list[str]:
         """Return the labels of the spans that are predicted."""

@@ -1,0 +1,1 @@
+"""A labelling project in the shell: one TOML, one store, and the commands that work on them."""
