@@ -10,8 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path, PurePath
@@ -19,6 +17,7 @@ from typing import Any
 
 from altasks._internal.extras import require
 from altasks._internal.jsonable import to_json
+from altasks._internal.whole_files import written_whole
 from altasks.errors import InvalidInputError
 
 #: What a formula begins with, also in the wide forms of East Asian keyboards.
@@ -104,20 +103,8 @@ def write_csv(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> P
         The path.
     """
     target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(csv_text(rows).encode("utf-8-sig"))
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)  # mkstemp makes files private
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with written_whole(target) as file:
+        file.write(csv_text(rows).encode("utf-8-sig"))
     return target
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from altasks._internal.names import did_you_mean
 from altasks.cli.project.keys import (
     FILE,
     OPEN_TABLES,
@@ -146,6 +146,10 @@ def read_config(path: Path) -> Config:
             if key not in allowed:
                 raise _unknown(path, text, table, key, allowed)
             _checked(path, text, table, key, value, allowed[key])
+    if tables.get("reader") and "format" not in top:
+        raise _fault(
+            path, text, "", "reader", "the key 'format', whose options they are", "no such key"
+        )
     for key in _NEEDED:
         if key not in top:
             raise _fault(path, text, "", key, TOP[key].means, "no such key")
@@ -187,8 +191,7 @@ def _unknown(
     path: Path, text: str, table: str, key: str, known: Iterable[str]
 ) -> InvalidInputError:
     names = list(known)
-    close = difflib.get_close_matches(key, names, n=1)
-    hint = f"Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(key, names)
     if not hint:
         for other, keys in {"": TOP, **TABLES}.items():
             if key in keys and other != table:

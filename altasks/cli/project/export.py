@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from altasks.cli.files import check_target, written_whole
+from altasks._internal.whole_files import written_whole
+from altasks.cli.files import check_target
 from altasks.cli.project.opened import Opened
 from altasks.cli.project.session import Talk
 from altasks.cli.project.steps import count
@@ -201,6 +202,7 @@ def _into_place(out: Path, write: Callable[[Path], Any]) -> None:
 
 def _write_conll(project: Opened, labels: Mapping[str, Any], out: Path) -> None:
     from altasks.data.tagging.conll_writer import write_conll
+    from altasks.data.tagging.tagged import TaggedSentences
     from altasks.data.tagging.words import word_offsets
 
     pool: Pool = project.pool
@@ -210,4 +212,5 @@ def _write_conll(project: Opened, labels: Mapping[str, Any], out: Path) -> None:
         if isinstance(sample, str):
             sample = [sample[start:end] for start, end in word_offsets(sample)]
         tokens.append(list(sample))
-    _into_place(out, lambda path: write_conll(path, tokens, list(labels.values())))
+    sentences = TaggedSentences(tokens, [list(label) for label in labels.values()], list(labels))
+    _into_place(out, lambda path: write_conll(path, sentences))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks._internal.extras import require
-from altasks.cli.files import check_target, written_whole
+from altasks._internal.whole_files import written_whole
+from altasks.cli.files import check_target
 from altasks.data.spreadsheets import csv_text, data_frame
 from altasks.errors import invalid
 from altasks.loop.answers import Answers

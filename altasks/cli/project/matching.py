@@ -72,7 +72,7 @@ def _by_content(found: Pool, pool: Pool, names: Sequence[str], source: Path) -> 
     for row, name in enumerate(pool.ids):
         key = _key(pool.at(row))
         if key in keys:
-            by_key.setdefault(key, []).append(name)  # type: ignore[arg-type]
+            by_key.setdefault(key, []).append(name)
     matched = {}
     for name, key in wanted.items():
         ids = [] if key is None else by_key.get(key, [])

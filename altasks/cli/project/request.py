@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from altasks._internal.names import did_you_mean
 from altasks.cli.project.config import Config
 from altasks.cli.rankers.base import CompareRequest, RankOption
 
@@ -28,11 +28,13 @@ def request_of(config: Config, options: Sequence[RankOption[Any]]) -> CompareReq
     for key, value in config.options.items():
         name = key.replace("-", "_")
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {close[0]!r}?" if close else ""
             listed = ", ".join(known) or "none: the task has none"
             raise config.fault(
-                key, f"one of {listed}", "an unknown key", table="options", hint=hint
+                key,
+                f"one of {listed}",
+                "an unknown key",
+                table="options",
+                hint=did_you_mean(name, known),
             )
         own[name] = _value(config, key, value, known[name])
     return CompareRequest(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from altasks._internal.names import did_you_mean
 from altasks.cli.project import matching
 from altasks.cli.project.opened import Opened
 
@@ -33,10 +33,9 @@ def tool_name(project: Opened) -> str:
     for name in (named, named.replace("-", "_"), named.replace("_", "-")):
         if name in known:
             return name
-    close = difflib.get_close_matches(named, known, n=1)
     raise project.config.fault(
         "name", f"one of {', '.join(known)}", repr(named), table="tool",
-        hint=f"Did you mean {close[0]!r}?" if close else "",
+        hint=did_you_mean(named, known),
     )  # fmt: skip
 
 

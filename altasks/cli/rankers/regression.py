@@ -89,9 +89,7 @@ class RegressionRanker(Ranker):
         if request.model is not None or request.value(TEXT_COLUMN) is not None:
             return read_texts(request)
         labels = list(request.label_columns) or ["label"]
-        columns = read_table(request.pool).columns
-        left = {name: cells for name, cells in columns.items() if name not in labels}
-        return read_numbers(left, request, None)
+        return read_numbers(read_table(request.pool).without(labels), request, None)
 
     def build(self, request: RankRequest) -> Any:
         """Return the task with its weights and the constants of its scaling.
