@@ -146,6 +146,13 @@ def read_config(path: Path) -> Config:
             if key not in allowed:
                 raise _unknown(path, text, table, key, allowed)
             _checked(path, text, table, key, value, allowed[key])
+    _check_needed(path, text, top, tables)
+    return Config(path, text, top, **tables)
+
+
+def _check_needed(
+    path: Path, text: str, top: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
+) -> None:
     if tables.get("reader") and "format" not in top:
         raise _fault(
             path, text, "", "reader", "the key 'format', whose options they are", "no such key"
@@ -153,7 +160,6 @@ def read_config(path: Path) -> Config:
     for key in _NEEDED:
         if key not in top:
             raise _fault(path, text, "", key, TOP[key].means, "no such key")
-    return Config(path, text, top, **tables)
 
 
 def _of_tool(path: Path, text: str, mine: Mapping[str, Any]) -> Mapping[str, Key] | None:
