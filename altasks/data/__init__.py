@@ -40,6 +40,9 @@ from altasks.data.tagging.snips import read_snips
 from altasks.data.tagging.srl import Frame, SRLSentence, read_srl
 from altasks.data.tagging.tagged import TaggedSentences
 from altasks.data.tagging.tags import Span
+from altasks.data.text_tools.argilla import read_argilla, read_argilla_spans, write_argilla
+from altasks.data.text_tools.doccano import read_doccano, write_doccano
+from altasks.data.text_tools.prodigy import read_prodigy, write_prodigy
 
 __all__ = [
     "BoxedImages",
@@ -64,6 +67,8 @@ __all__ = [
     "from_dataset",
     "lines_from_dataset",
     "read",
+    "read_argilla",
+    "read_argilla_spans",
     "read_class_folders",
     "read_coco",
     "read_coco_masks",
@@ -72,6 +77,7 @@ __all__ = [
     "read_cvat",
     "read_cvat_masks",
     "read_cvat_tags",
+    "read_doccano",
     "read_image_table",
     "read_label_studio",
     "read_label_studio_boxes",
@@ -84,6 +90,7 @@ __all__ = [
     "read_line_folder",
     "read_line_table",
     "read_masks",
+    "read_prodigy",
     "read_snips",
     "read_srl",
     "read_tagged_jsonl",
@@ -94,9 +101,12 @@ __all__ = [
     "read_yolo",
     "region_labels",
     "region_pool",
+    "write_argilla",
     "write_coco",
     "write_conll",
     "write_cvat",
+    "write_doccano",
+    "write_prodigy",
     "write_voc",
     "write_yolo",
 ]

@@ -33,6 +33,9 @@ from altasks.data.tagging.label_studio import read_label_studio
 from altasks.data.tagging.records import read_tagged_jsonl
 from altasks.data.tagging.snips import read_snips
 from altasks.data.tagging.srl import SRLSentence, read_srl
+from altasks.data.text_tools.argilla import read_argilla, read_argilla_spans
+from altasks.data.text_tools.doccano import read_doccano
+from altasks.data.text_tools.prodigy import read_prodigy
 from altasks.errors import invalid
 
 
@@ -107,7 +110,8 @@ def _of_choices(pool: Pool) -> LabelledPool:
     """Return a pool whose labels are classes, or lists of them."""
     labels = pool.labels.values()
     names = {name for one in labels for name in (one if isinstance(one, list) else [one])}
-    return LabelledPool(pool, in_natural_order(names), pool)
+    whole = all(isinstance(name, str) for name in names)  # else ratings
+    return LabelledPool(pool, in_natural_order(names) if whole else (), pool)
 
 
 def _strings(labels: Sequence[Any]) -> list[str]:
@@ -183,6 +187,16 @@ label_studio_numbers = FunctionReader(
     ("regression",),
     _of_lines,
 )
+_TEXTS = ("text-classification",)
+argilla = FunctionReader(
+    read_argilla,
+    "Argilla's records, with classes or ratings",
+    ("text-classification", "regression"),
+    _of_choices,
+)
+argilla_spans = FunctionReader(read_argilla_spans, "Argilla's records, with spans", _TAGS, _of_tags)
+doccano = FunctionReader(read_doccano, "doccano's JSON lines, with classes", _TEXTS, _of_choices)
+prodigy = FunctionReader(read_prodigy, "Prodigy's JSON lines, with classes", _TEXTS, _of_choices)
 tagged_jsonl = FunctionReader(
     read_tagged_jsonl, "JSON lines of sentences with tags or spans", _TAGS, _of_tags
 )

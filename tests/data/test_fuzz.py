@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 import altasks as al
 from altasks.data import (
+    read_argilla,
+    read_argilla_spans,
     read_conll,
     read_conllu,
+    read_doccano,
     read_line_folder,
     read_line_table,
+    read_prodigy,
     read_snips,
     read_srl,
     read_tagged_jsonl,
@@ -53,6 +57,9 @@ _CELLS = [
     '"data"',
     '"text"',
     '"PlayMusic"',
+    '"answer"',
+    '"accept"',
+    '"responses"',
     "null",
     "NER=B-X|A=b",
 ]
@@ -83,6 +90,16 @@ BASES = {
     "lines": "image,text\na.png,one line\n",
     "snips": '{"PlayMusic": [{"data": [{"text": "play "}, {"text": "jazz", "entity": "genre"}]}]}',
     "srl": '{"tokens": ["It", "rains"], "frames": [{"verb": 1, "tags": ["O", "B-V"]}]}\n',
+    "doccano": '{"id": 1, "text": "a", "label": ["x"]}\n{"id": 2, "text": "b", "label": []}\n',
+    "prodigy": '{"text": "a", "accept": ["x"], "answer": "accept", "_input_hash": 3}\n',
+    "argilla": (
+        '[{"id": 1, "fields": {"text": "a"}, "status": "completed", '
+        '"responses": {"label": [{"value": "x", "user_id": "u"}]}}]'
+    ),
+    "argilla_spans": (
+        '[{"id": 1, "fields": {"text": "Ada"}, "responses": '
+        '{"label": [{"value": [{"start": 0, "end": 3, "label": "PER"}], "user_id": "u"}]}}]'
+    ),
     "tagged_jsonl": '{"tokens": ["a"], "tags": ["B-X"]}\n{"text": "Ada", "label": [[0, 3, "X"]]}\n',
 }
 
@@ -146,6 +163,24 @@ def json_lines(reader):
     return read
 
 
+def classes(reader):
+    def read(folder, content, variant):
+        path = folder / "a.jsonl"
+        path.write_bytes(content)
+        return reader(path, multiple=variant % 2 > 0)
+
+    return read
+
+
+def argilla(reader):
+    def read(folder, content, variant):
+        path = folder / ["a.json", "a.jsonl"][variant % 3 // 2]
+        path.write_bytes(content)
+        return reader(path, question=[None, "label"][variant % 2])
+
+    return read
+
+
 READERS = {
     "csv": table(".csv"),
     "tsv": table(".tsv"),
@@ -155,6 +190,10 @@ READERS = {
     "lines": lines,
     "snips": snips,
     "srl": json_lines(read_srl),
+    "doccano": classes(read_doccano),
+    "prodigy": classes(read_prodigy),
+    "argilla": argilla(read_argilla),
+    "argilla_spans": argilla(read_argilla_spans),
     "tagged_jsonl": json_lines(read_tagged_jsonl),
 }
 

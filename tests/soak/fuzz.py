@@ -52,7 +52,8 @@ READERS = {
     **{
         name: f"{TEXTS}[{name}]"
         for name in (
-            "csv", "tsv", "jsonl", "conll", "conllu", "lines", "snips", "srl", "tagged_jsonl"
+            "csv", "tsv", "jsonl", "conll", "conllu", "lines", "snips", "srl", "tagged_jsonl",
+            "doccano", "prodigy", "argilla", "argilla_spans"
         )
     },
 }  # fmt: skip

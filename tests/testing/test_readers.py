@@ -207,6 +207,34 @@ def write_via_files(folder):
     return path, {"images": options["images"]}
 
 
+def write_rows(folder, *rows):
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path, {}
+
+
+def write_doccano(folder):
+    rows = {"id": 1, "text": "soup", "label": ["food"]}, {"id": 2, "text": "fog", "label": []}
+    return write_rows(folder, *rows)
+
+
+def write_prodigy(folder):
+    accepted = {"text": "soup", "accept": ["food"], "answer": "accept"}
+    return write_rows(folder, accepted, {"text": "fog", "label": "food", "answer": "accept"})
+
+
+def write_argilla(folder, first="food", second=None):
+    def record(name, value):
+        responses = {} if value is None else {"label": [{"value": value, "user_id": "u"}]}
+        return {"id": name, "fields": {"text": "soup"}, "responses": responses}
+
+    return write_rows(folder, record("a", first), record("b", second))
+
+
+def write_argilla_spans(folder):
+    return write_argilla(folder, [{"start": 0, "end": 4, "label": "PER"}], [])
+
+
 def write_tagged(folder):
     path = folder / "tagged.jsonl"
     rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
@@ -256,6 +284,8 @@ def write_table(folder):
 
 
 WRITERS = {
+    "argilla": (write_argilla, ("food",)),
+    "argilla_spans": (write_argilla_spans, ("PER",)),
     "class_folders": (write_class_folders, ("cat", "dog")),
     "coco": (write_coco, ("cat",)),
     "coco_masks": (write_coco, ("background", "cat")),
@@ -264,6 +294,7 @@ WRITERS = {
     "cvat": (write_cvat, ("cat",)),
     "cvat_masks": (write_cvat, ("background", "cat")),
     "cvat_tags": (write_cvat_tags, ("cat",)),
+    "doccano": (write_doccano, ("food",)),
     "image_table": (write_image_table, ("cat",)),
     "label_studio": (write_label_studio, ("PER",)),
     "label_studio_boxes": (write_label_studio_boxes, ("cat",)),
@@ -276,6 +307,7 @@ WRITERS = {
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
     "masks": (write_masks, ("sky", "cat")),
+    "prodigy": (write_prodigy, ("food",)),
     "snips": (write_snips, ("city",)),
     "srl": (write_srl, ("ARG0", "ARG1")),
     "table": (write_table, ("food",)),

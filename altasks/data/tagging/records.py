@@ -45,7 +45,8 @@ def read_tagged_jsonl(
       `extra["offsets"]` then keep it and where its words stand. See
       `altasks.data.tagging.annotated_texts` for offsets as browsers count them.
 
-    An `id` in every object, a string or a number, becomes the sentence's. Objects with an `answer`
+    An `id` in every object, a string or a number, becomes the sentence's, or the `altasks_id` that
+    `write_doccano` and `write_prodigy` gave. Objects with an `answer`
     of Prodigy's other than `accept` are no gold labels: they are left out, and a warning counts
     and names them. So are lines that repeat another of Prodigy's (its `_input_hash`) with the same
     spans; with other spans they are refused: of two annotators who disagree, or of a question for
@@ -181,12 +182,12 @@ def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _
         if names is not None:
             tags = _named(tags, names)
         check_words(tokens, tags, lambda *fault: invalid(f"tokens, {fields[0]}", *fault))
-        return _Row(list(tokens), list(tags), record.get("id"))
+        return _Row(list(tokens), list(tags), _given_id(record))
     if is_annotated_text(record):
         text, offsets, tags = read_annotated_text(record, cut=cut)
         tokens = [text[start:end] for start, end in offsets]
         check_words(tokens, tags, lambda *fault: invalid("text", *fault))
-        row = _Row(tokens, tags, record.get("id"))
+        row = _Row(tokens, tags, _given_id(record))
         row.text, row.offsets = text, offsets
         return row
     raise invalid(
@@ -194,6 +195,11 @@ def _row(record: Mapping[str, Any], names: Sequence[str] | None, cut: bool) -> _
         "tokens and either tags or ner_tags, or a text and spans",
         ", ".join(map(repr, record)) or "none",
     )
+
+
+def _given_id(record: Mapping[str, Any]) -> Any:
+    """Return the id in a record: the one that went out with a queue, before the tool's own."""
+    return record.get("altasks_id", record.get("id"))
 
 
 def _named(tags: Any, names: Sequence[str]) -> Any:

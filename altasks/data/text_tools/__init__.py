@@ -1,0 +1,1 @@
+"""Queues and labels of tools that people label texts in: doccano, Prodigy, Argilla."""
