@@ -114,7 +114,7 @@ def read_argilla_spans(
         offsets.append(read[0].offsets)
     if not tokens:
         raise file_error(source, None, "a completed record with an answer", "none")
-    extra = {"text": texts, "offsets": offsets}
+    extra: dict[str, list[Any]] = {"text": texts, "offsets": offsets}
     return TaggedSentences(tokens, tags, list(lines.texts), extra, positional=False)
 
 
