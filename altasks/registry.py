@@ -416,6 +416,7 @@ READERS = Registry(
     "reader",
     "altasks.readers",
     {
+        "alto": "altasks.data.readers:alto",
         "argilla": "altasks.data.readers:argilla",
         "argilla_spans": "altasks.data.readers:argilla_spans",
         "class_folders": "altasks.data.readers:class_folders",
@@ -439,6 +440,7 @@ READERS = Registry(
         "line_folder": "altasks.data.readers:line_folder",
         "line_table": "altasks.data.readers:line_table",
         "masks": "altasks.data.readers:masks",
+        "page": "altasks.data.readers:page",
         "prodigy": "altasks.data.readers:prodigy",
         "snips": "altasks.data.readers:snips",
         "srl": "altasks.data.readers:srl",

@@ -27,6 +27,8 @@ from altasks.data.masks.regions import (
     region_labels,
     region_pool,
 )
+from altasks.data.page_lines.alto import read_alto_lines
+from altasks.data.page_lines.page import read_page_lines
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool, Reader, formats, read
 from altasks.data.shapes.cvat import read_cvat, read_cvat_masks, read_cvat_tags
@@ -67,6 +69,7 @@ __all__ = [
     "from_dataset",
     "lines_from_dataset",
     "read",
+    "read_alto_lines",
     "read_argilla",
     "read_argilla_spans",
     "read_class_folders",
@@ -90,6 +93,7 @@ __all__ = [
     "read_line_folder",
     "read_line_table",
     "read_masks",
+    "read_page_lines",
     "read_prodigy",
     "read_snips",
     "read_srl",

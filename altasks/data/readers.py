@@ -23,6 +23,8 @@ from altasks.data.label_studio.reading_masks import read_label_studio_masks
 from altasks.data.labelled_images import read_class_folders, read_image_table
 from altasks.data.lines import read_line_folder, read_line_table
 from altasks.data.masks.files import read_coco_masks, read_masks
+from altasks.data.page_lines.alto import read_alto_lines
+from altasks.data.page_lines.page import read_page_lines
 from altasks.data.pool import Pool, as_pool
 from altasks.data.reading import LabelledPool
 from altasks.data.shapes.cvat import read_cvat, read_cvat_masks, read_cvat_tags
@@ -207,6 +209,12 @@ line_folder = FunctionReader(
 )
 line_table = FunctionReader(
     read_line_table, "a table of images of lines and transcripts", ("ocr",), _of_lines
+)
+page = FunctionReader(
+    read_page_lines, "PAGE XML of pages, with places and texts of lines", ("ocr",), _of_lines
+)
+alto = FunctionReader(
+    read_alto_lines, "ALTO XML of pages, with places and texts of lines", ("ocr",), _of_lines
 )
 class_folders = FunctionReader(
     read_class_folders, "a folder of images for each class", _IMAGES, _of_pool

@@ -1,8 +1,8 @@
 """Other tools' packages, in this environment or in one of their own.
 
 Some need other versions of packages than ours. They run in a process of the Python that
-`ALTASKS_PEER_PYTHON` names: of an environment with datumaro 1.13, label-studio-sdk 2.1 and
-argilla 2.8, as `.ci/run` makes one.
+`ALTASKS_PEER_PYTHON` names: of an environment with datumaro 1.13, label-studio-sdk 2.1,
+argilla 2.8 and pypxml 5.1, as `.ci/run` makes one.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ TAGS = "tests/data/tagging"
 TEXTS = "tests/data/test_fuzz.py::test_any_file_is_read_or_named"
 EXPORTS = "tests/data/label_studio/test_exports.py::test_any_export_is_read_or_named"
 SHAPES = "tests/data/shapes"
+XML = "test_any_xml_is_read_or_named"
 READERS = {
     "yolo rows": f"{BOXES}::test_rows_of_yolo",
     "yolo data.yaml": f"{BOXES}::test_data_yamls",
@@ -47,6 +48,10 @@ READERS = {
             ("via", "json", ("boxes", "masks", "files")),
         )
         for kind in kinds
+    },
+    **{
+        f"{kind} lines": f"tests/data/page_lines/test_page_lines.py::{XML}[{kind}]"
+        for kind in ("page", "alto")
     },
     "annotated texts": f"{TAGS}/test_annotated_texts.py::test_any_json_is_read_or_refused_by_line",
     **{

@@ -235,6 +235,31 @@ def write_argilla_spans(folder):
     return write_argilla(folder, [{"start": 0, "end": 4, "label": "PER"}], [])
 
 
+def write_page(folder):
+    save_images(folder, "a.png")
+    said = "<TextEquiv><Unicode>the text</Unicode></TextEquiv>"
+    lines = (
+        f'<TextLine id="{name}"><Coords points="1,2 30,2 30,20"/>{inside}</TextLine>'
+        for name, inside in (("1", said), ("2", ""))
+    )
+    region = f'<TextRegion id="r">{"".join(lines)}</TextRegion>'
+    (folder / "a.xml").write_text(f'<PcGts><Page imageFilename="a.png">{region}</Page></PcGts>')
+    return folder / "a.xml", {}
+
+
+def write_alto(folder):
+    save_images(folder, "a.png")
+    place = 'HPOS="1" VPOS="2" WIDTH="29" HEIGHT="18"'
+    lines = (
+        f'<TextLine ID="{name}" {place}>{inside}</TextLine>'
+        for name, inside in (("1", '<String CONTENT="the"/><String CONTENT="text"/>'), ("2", ""))
+    )
+    unit = "<Description><MeasurementUnit>pixel</MeasurementUnit></Description>"
+    page = f"<Layout><Page>{''.join(lines)}</Page></Layout>"
+    (folder / "a.xml").write_text(f"<alto>{unit}{page}</alto>")
+    return folder / "a.xml", {}
+
+
 def write_tagged(folder):
     path = folder / "tagged.jsonl"
     rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": ["So"], "tags": ["O"]}]
@@ -284,6 +309,7 @@ def write_table(folder):
 
 
 WRITERS = {
+    "alto": (write_alto, ()),
     "argilla": (write_argilla, ("food",)),
     "argilla_spans": (write_argilla_spans, ("PER",)),
     "class_folders": (write_class_folders, ("cat", "dog")),
@@ -307,6 +333,7 @@ WRITERS = {
     "line_folder": (write_lines, ()),
     "line_table": (write_line_table, ()),
     "masks": (write_masks, ("sky", "cat")),
+    "page": (write_page, ()),
     "prodigy": (write_prodigy, ("food",)),
     "snips": (write_snips, ("city",)),
     "srl": (write_srl, ("ARG0", "ARG1")),
