@@ -7,6 +7,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Sequence
+from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _MARKS = (
 )
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
+#: A gzip file may hold so many bytes, and beyond that so many times its own: texts pack to a tenth.
+_MOST_UNPACKED = 2**26
+_MOST_RATIO = 200
 
 
 def file_error(
@@ -54,20 +58,15 @@ def read_text(path: str | PathLike[str], encoding: str = "utf-8", *, keep_nul: b
 
     Raises:
         InvalidInputError: if there is no such file, or it is not of that encoding, or no gzip
-            file, or holds a NUL character (as UTF-16 without a mark does, read as UTF-8).
+            file or one made to fill the memory, or a zip archive, or holds a NUL character (as
+            UTF-16 without a mark does, read as UTF-8).
     """
     path = Path(path)
     if not path.is_file():
         raise file_error(path, None, "an existing file", "a folder" if path.is_dir() else "none")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise file_error(path, None, "a file that can be read", str(error)) from error
+    data = read_whole(path, "text")
     if path.suffix.lower() == ".gz":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise file_error(path, None, "a gzip file", str(error)) from error
+        data = _unpacked(data, path)
     elif data.startswith(_GZIP):
         raise file_error(path, None, "text", "a gzip file", "Rename it so that it ends in .gz.")
     try:
@@ -94,6 +93,42 @@ def read_text(path: str | PathLike[str], encoding: str = "utf-8", *, keep_nul: b
             "Is the file UTF-16, or not a text at all? Save it as UTF-8, or name its encoding.",
         )  # fmt: skip
     return text.removeprefix("\ufeff")
+
+
+def read_whole(path: Path, wanted: str) -> bytes:
+    """Return the bytes of a file that is no zip archive: none is unpacked.
+
+    Args:
+        path: the file.
+        wanted: what it should be, for the error.
+
+    Raises:
+        InvalidInputError: for an archive, or a file that can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_ZIP))
+            if head == _ZIP:
+                raise file_error(path, None, wanted, "a zip archive", "Unpack it first.")
+            return head + file.read()
+    except OSError as error:
+        raise file_error(path, None, "a file that can be read", str(error)) from error
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """Return what a gzip file holds, which is refused as soon as it is far too much."""
+    most = max(_MOST_UNPACKED, _MOST_RATIO * len(data))
+    try:
+        with gzip.open(BytesIO(data)) as file:
+            found = file.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise file_error(path, None, "a gzip file", str(error)) from error
+    if len(found) > most:
+        raise file_error(
+            path, None, f"a text of at most {most:,} bytes in {len(data):,} packed ones", "more",
+            "No text packs so well; unpack it yourself if it is one.",
+        )  # fmt: skip
+    return found
 
 
 def split_lines(text: str) -> list[str]:
@@ -173,14 +208,6 @@ def read_json(path: str | PathLike[str]) -> Any:
             one name twice, and for a zip archive, which is not unpacked.
     """
     path = Path(path)
-    if path.is_file():
-        try:
-            with path.open("rb") as file:
-                packed = file.read(4) == _ZIP
-        except OSError:
-            packed = False
-        if packed:
-            raise file_error(path, None, "a JSON file", "a zip archive", "Unpack it first.")
     try:
         return parse_json(read_text(path))
     except ValueError as error:

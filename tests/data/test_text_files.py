@@ -22,6 +22,15 @@ def test_the_line_of_a_bad_byte_is_counted_in_what_was_unpacked(tmp_path):
         list(read_lines(path))
 
 
+def test_a_gzip_file_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(bytes(2**26 + 1), 1, mtime=0))
+    with pytest.raises(
+        InvalidInputError, match=r"a\.txt\.gz: .*at most [0-9,]+ bytes .*found more"
+    ):
+        list(read_lines(path))
+
+
 def test_numbers_of_lines_count_the_blank_ones(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('\n{"a": 1}\n\n{"a": 2}')
@@ -56,6 +65,7 @@ def test_carriage_returns_end_lines_where_nothing_else_does(tmp_path):
         (b"fine\nno\0", {}, r"a NUL character \(line 2\)"),
         (b"a\rb\r\xff", {}, r"byte 0xff \(line 3\)"),
         (gzip.compress(b"a", mtime=0), {}, r"a gzip file.*\.gz"),
+        (b"PK\x03\x04...", {}, "text, found a zip archive. Unpack it first"),
         (b"a", {"encoding": "base-9"}, "an encoding that Python knows"),
         (b"a", {"encoding": "rot13"}, "an encoding of text"),
         (b"a", {"encoding": "hex"}, "an encoding of text"),

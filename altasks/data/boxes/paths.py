@@ -15,7 +15,8 @@ from altasks.errors import invalid
 def require_folder(path: Path, argument: str) -> Path:
     """Return a path that is a folder."""
     if not path.is_dir():
-        raise invalid(argument, "an existing folder", repr(str(path)))
+        hint = "Unpack it first." if path.suffix.lower() == ".zip" and path.exists() else ""
+        raise invalid(argument, "an existing folder", repr(str(path)), hint=hint)
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from altasks.data.text_files import file_error
+from altasks.data.text_files import file_error, read_whole
 from altasks.errors import InvalidInputError
 
 #: Elements of VOC's that have elements in them, beside `object`.
@@ -23,7 +23,7 @@ def parse_xml(path: Path) -> tuple[ElementTree.Element, dict[ElementTree.Element
     files.
 
     Raises:
-        InvalidInputError: for what isn't XML, or has a document type.
+        InvalidInputError: for what isn't XML, or has a document type, and for a zip archive.
     """
     builder = ElementTree.TreeBuilder()
     parser = expat.ParserCreate()
@@ -41,7 +41,7 @@ def parse_xml(path: Path) -> tuple[ElementTree.Element, dict[ElementTree.Element
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(path.read_bytes(), True)
+        parser.Parse(read_whole(path, "XML"), True)
         return builder.close(), lines
     except expat.ExpatError as error:
         raise file_error(path, error.lineno, "XML", str(error)) from error

@@ -193,14 +193,6 @@ def _parse(path: Path) -> tuple[ElementTree.Element, _Lines]:
     Raises:
         InvalidInputError: for a zip, tracks, another root, or no image.
     """
-    try:
-        with path.open("rb") as file:
-            if file.read(4) == b"PK\x03\x04":
-                raise file_error(
-                    path, None, "CVAT's annotations.xml", "a zip archive", "Unpack it first."
-                )
-    except OSError as error:
-        raise file_error(path, None, "a file that can be read", str(error)) from error
     root, lines = parse_xml(path)
     if root.tag != "annotations":
         hint = "This looks like Pascal VOC: read_voc." if root.tag == "annotation" else ""
