@@ -117,6 +117,10 @@ def ask(
     show: Annotated[
         bool, typer.Option("--show", help="Ask for nothing new; only show what is open.")
     ] = False,
+    accept_changes: Annotated[
+        bool,
+        typer.Option("--accept-changes", help="Go on with other settings than the store has."),
+    ] = False,
     force: Force = False,
     project: Project = None,
     as_json: Json = False,
@@ -126,7 +130,10 @@ def ask(
 
     out = None if out is None else out.absolute()
     with on_project(project, as_json, to_stderr=out is None) as (opened, talk):
-        steps.ask(opened, talk, number=number, out=out, force=force, new=not show)
+        steps.ask(
+            opened, talk, number=number, out=out, force=force, new=not show,
+            accept_changes=accept_changes,
+        )  # fmt: skip
 
 
 def tell(

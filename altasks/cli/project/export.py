@@ -58,7 +58,11 @@ def export(
         raise InvalidInputError("There is no store yet, so no label: `altasks ask` comes first.")
     try:
         values = store.labels().values
-        rows = _everyone(store, values) if everyone else _used(store, values)
+        rows = (
+            _everyone(store)
+            if everyone
+            else [{"id": name, "value": value} for name, value in values.items()]
+        )
     finally:
         store.close()
     if chosen in ("jsonl", "csv"):
@@ -71,6 +75,10 @@ def export(
         else:
             with written_whole(out) as file:
                 file.write(content)
+        if any(str(row.get("image", "")).startswith("../") for row in table):
+            talk.note(
+                "readers take images from the folder of such a table and below; put it there."
+            )
         if chosen == "csv" and not raw and _guarded(table):
             talk.note(
                 "texts that a spreadsheet takes for formulas have an apostrophe in front; "
@@ -96,17 +104,7 @@ def _format_of(project: Opened, out: Path | None, format: str | None) -> str:
     return chosen
 
 
-def _used(store: Store, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the label of each sample that a fit would use, and who gave it."""
-    by: dict[str, Event] = {}
-    for event in store.history():
-        used = event.kind == "label" and not event.part and event.id in values
-        if used and event.value == values[event.id]:
-            by[event.id] = event
-    return [_said(name, value, by.get(name)) for name, value in values.items()]
-
-
-def _everyone(store: Store, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _everyone(store: Store) -> list[dict[str, Any]]:
     """Return what each person says of each sample, skips too; the label that counts comes last."""
     now: dict[tuple[str, str], Event] = {}
     for event in store.history():
@@ -119,24 +117,19 @@ def _everyone(store: Store, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for (name, _), event in now.items():
         if event.kind == "label":
-            rows.append(_said(name, event.value, event))
+            rows.append(_said(event))
         elif name not in labelled:
             rows.append({"id": name, "skip": True, "annotator": event.annotator, "at": event.at})
-    del values
     return rows
 
 
-def _said(name: str, value: Any, event: Event | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": name, "value": value}
-    if event is not None:
-        row |= {"annotator": event.annotator, "at": event.at}
-        if event.seconds is not None:
-            row["seconds"] = event.seconds
-    return row
+def _said(event: Event) -> dict[str, Any]:
+    row = {"id": event.id, "value": event.value, "annotator": event.annotator, "at": event.at}
+    return row if event.seconds is None else {**row, "seconds": event.seconds}
 
 
 def _row(project: Opened, said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Return what is written: the id, the sample and the label by the reader's names, who, when."""
+    """Return what is written: the id, the sample and the label by the reader's names, and so on."""
     sample = project.pool[said["id"]]
     rest = {key: one for key, one in said.items() if key not in ("id", "value")}
     if "value" not in said:

@@ -113,8 +113,12 @@ class Opened:
         with self.named(otherwise="model"):
             return self.ranker.build_to_train(self.request, self.data)
 
-    def open_loop(self) -> ActiveLoop:
-        """Return the loop: store, pool and task."""
+    def open_loop(self, *, accept_changes: bool = False) -> ActiveLoop:
+        """Return the loop: store, pool and task.
+
+        Args:
+            accept_changes: go on with other settings than the store was made with.
+        """
         from altasks.loop import ActiveLoop
 
         ask = self.config.ask
@@ -128,6 +132,7 @@ class Opened:
                 seed=int(self.config.top.get("seed", 0)),
                 batch_size=self.request.samples_at_once,
                 random_share=float(ask.get("random_share", 0.0)),
+                accept_changes=accept_changes,
                 **{name: ask[name] for name in names if name in ask},
             )
 
@@ -170,6 +175,8 @@ class Opened:
             raise
         except _PLAIN as error:
             message = self._in_words(str(error), flags, own, otherwise)
+            if "accept_changes" in message:
+                error.add_note("In the shell, that is `altasks ask --accept-changes`, once.")
             if type(error) not in _PLAIN or message == str(error):
                 raise
             told = type(error)(message)

@@ -59,11 +59,12 @@ def ask(
     out: Path | None,
     force: bool,
     new: bool = True,
+    accept_changes: bool = False,
 ) -> None:
     """Have so many samples open, and write them where they are wanted."""
     if out is not None:
         handout.check_suffix(out)
-    with project.open_loop() as loop, project.named():
+    with project.open_loop(accept_changes=accept_changes) as loop, project.named():
         untold: list[str] = []
         if out is not None and out.is_file():
             untold = _untold(project, loop, out, force)

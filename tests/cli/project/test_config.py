@@ -141,3 +141,43 @@ def test_paths_start_at_the_file_wherever_the_command_is_typed(project):
         assert CliRunner().invoke(app, words).exit_code == 0
         assert (project.folder / "below" / "here.csv").is_file()
     assert (project.folder / "altasks.db").is_file()
+
+
+def test_other_settings_are_taken_once_they_are_meant(project):
+    project.run("ask")
+    path = project.folder / "altasks.toml"
+    path.write_text("seed = 7\n" + path.read_text())
+    for command in ("ask", "fit"):
+        refused = project.run(command, ok=False)
+        assert refused.exit_code == 2
+        assert "--accept-changes" in refused.output
+        assert "line 1" in refused.output
+    assert project.json("ask", "--accept-changes")["open"] == 6
+    assert project.json("ask")["open"] == 6
+
+
+def test_the_keys_of_tools_are_what_they_are_made_with():
+    import inspect
+
+    from altasks.cli.project.keys import TOOLS
+    from altasks.registry import get_oracle
+
+    for name in ("label_studio", "kili"):
+        parameters = inspect.signature(get_oracle(name)).parameters
+        assert set(TOOLS[name]) <= set(parameters), name
+
+
+def test_the_tables_on_the_page_are_read(tmp_path):
+    import re
+    from pathlib import Path
+
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "project_from_the_shell.md"
+    blocks = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        (tmp_path / "altasks.toml").write_text(GOOD + block)
+        assert read_config(tmp_path / "altasks.toml").tool["name"] == "label_studio"
+
+
+def test_options_of_a_reader_need_one(tmp_path):
+    assert "format" in fault_of(tmp_path, GOOD + '[reader]\nimages = "x"\n')

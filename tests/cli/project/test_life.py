@@ -29,7 +29,9 @@ def test_from_init_to_export(project, answers):
     assert (found["labelled"], found["open"], found["fits"]) == (6, 6, 1)
     rows = [json.loads(line) for line in shell.run("export").stdout.splitlines()]
     assert {row["id"]: row["label"] for row in rows} == {name: answers[name] for name in ids}
-    assert {row["annotator"] for row in rows} == {"ada"}
+    assert set(rows[0]) == {"id", "text", "label"}
+    said = [json.loads(line) for line in shell.run("export", "--everyone").stdout.splitlines()]
+    assert {row["annotator"] for row in said} == {"ada"}
 
 
 def test_what_is_asked_is_what_python_asks(project, answers):

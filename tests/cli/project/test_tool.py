@@ -75,7 +75,7 @@ def test_sync_is_what_stands_between_ask_and_fit(desk):
     assert (done["labels"], done["open"], done["tool"]) == (6, 0, "desk")
     assert desk.json("sync")["labels"] == 0
     assert desk.json("status")["next"] == "altasks fit"
-    said = [json.loads(line) for line in desk.run("export").stdout.splitlines()]
+    said = [json.loads(line) for line in desk.run("export", "--everyone").stdout.splitlines()]
     assert {one["annotator"] for one in said} == {"desk/ada"}
     assert {one["seconds"] for one in said} == {1.0}
 
