@@ -126,6 +126,19 @@ class RankerSuite:
         again = problem_of(order_from([*labelled, "--out", str(tmp_path / "compared")]))
         assert again.recipe() == problem.recipe()
 
+    def test_a_labelled_sample_goes_into_a_file_and_back(
+        self, labelled: Sequence[str] | None, tmp_path: Path
+    ) -> None:
+        """As JSON, with the label under one of the keys that `altasks tell` looks at."""
+        if labelled is None:
+            pytest.skip("no labelled data was given")
+        order = order_from([*labelled, "--out", str(tmp_path / "compared")])
+        ranker, data = find_ranker(order.request.task), read_data(order)
+        name = next(iter(data.pool.labels))
+        row = ranker.labelled_fields(data.pool[name], data.pool.labels[name])
+        assert json.dumps(row, default=str)
+        assert set(ranker.label_keys) & set(row), row
+
     def test_the_queue_is_what_python_gives(
         self, arguments: Sequence[str], request_made: RankRequest, ranker: Ranker, tmp_path: Path
     ) -> None:

@@ -88,7 +88,7 @@ def export(
         if out is None:
             raise invalid("--out", f"a path, for the format {chosen}", "none")
         _write(project, chosen, values, out, force)
-    where = "" if out is None else f" in {out}"
+    where = "" if out is None else f" in {talk.path(out)}"
     talk(f"{count(len(rows), 'answer' if everyone else 'label')}{where}.")
     talk.result({"rows": len(rows), "format": chosen, "out": None if out is None else str(out)})
 

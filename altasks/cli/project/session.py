@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +29,11 @@ class Talk:
         self.as_json = as_json
         self.to_stderr = to_stderr
         self.notes: list[str] = []
+        self._home = Path.cwd()  # where the command was typed
+
+    def path(self, path: Path) -> str:
+        """Return a path as short as it can be typed where the command was."""
+        return str(path.relative_to(self._home) if path.is_relative_to(self._home) else path)
 
     def __call__(self, text: str) -> None:
         """Say a line to people."""
@@ -71,6 +78,10 @@ def talking(as_json: bool, *, to_stderr: bool = False) -> Iterator[Talk]:
                 raise
             _print_error("Interrupted", str(error) or "Interrupted.", talk)
             raise typer.Exit(130) from error
+        except BrokenPipeError as error:  # whoever read our lines has seen enough
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from error
         except (AltasksError, OSError) as error:
             if not as_json:
                 raise

@@ -85,7 +85,7 @@ def ask(
             content = handout.text_of(query, project.ranker, out.suffix.lower())
             handout.write_queue(out, content, untold=untold, force=force)
         how = "" if loop.store.state().last_fit else " There is no model yet: they are first picks."
-        where = "" if out is None else f" They are in {out}: fill in the column 'label'."
+        where = "" if out is None else f" They are in {talk.path(out)}: fill in the column 'label'."
         talk(f"{count(len(query), 'sample')} open, {fresh:,} of them new.{how}{where}")
         if not len(query):
             talk("Nothing is left to label.")
@@ -249,7 +249,7 @@ def fit(project: Opened, talk: Talk, *, again: bool, out: Path | None, force: bo
             with project.named():
                 loop.restore()
                 save_task(loop.task, out, force=force)
-            talk(f"The model is in {out}.")
+            talk(f"The model is in {talk.path(out)}.")
         talk.result(
             {
                 "fitted": fitted, "fit": last.fit, "labels": last.n_labels, "metrics": metrics,
