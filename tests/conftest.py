@@ -24,7 +24,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     lines = SLOW.read_text(encoding="utf-8").splitlines()
     slow = {line for line in lines if line and not line.startswith("#")}
     for item in items:
-        if item.nodeid in slow or item.nodeid.partition("[")[0] in slow:
+        case, whole = item.nodeid, item.nodeid.partition("[")[0]
+        if {case, whole, "::".join(whole.split("::")[:2])} & slow:  # the last may be a class
             item.add_marker("slow")
 
 

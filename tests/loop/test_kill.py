@@ -110,7 +110,7 @@ def kill_runs(
 def test_a_killed_run_asks_what_an_undisturbed_one_asks(
     server: Server, reference: dict[str, Any], tmp_path: Path
 ) -> None:
-    kill_runs(server, reference, tmp_path, kills=6, seed=0)
+    kill_runs(server, reference, tmp_path, kills=3, seed=0)
 
 
 @pytest.mark.slow

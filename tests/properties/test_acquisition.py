@@ -28,7 +28,7 @@ CLASS_FUNCTIONS = [
 TARGET_FUNCTIONS = [al.variance, al.epistemic_variance, al.bald]
 DTYPES = [np.float32, np.float64]
 
-steady = settings(max_examples=35, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+steady = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 
 
 @st.composite
