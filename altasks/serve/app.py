@@ -32,6 +32,8 @@ NEWS = {
 }  # fmt: skip
 #: A refusal is logged once in so many seconds, for each path and status.
 _APART = 60.0
+#: So many addresses by which it was called are of interest.
+_MOST = 8
 #: Seconds that a body may take to come.
 _FOR_BODIES = 30.0
 
@@ -73,6 +75,7 @@ class Door:
         self.limits = limits
         self.waiting = 0
         self._noted: dict[tuple[str, int], float] = {}
+        self._addresses: set[str] = set()
         self.thread = ThreadPoolExecutor(1, "altasks-predictor")
 
     async def health(self, request: Any) -> dict[str, Any]:
@@ -89,10 +92,16 @@ class Door:
         self._check_project(body)
         self._check_store()
         self.predictor.check(_text(body, "schema"))
-        scheme, host = request.url.scheme, request.headers.get("host", "")
-        if host:
-            self.worker.knock(Knock(addresses=frozenset({f"{scheme}://{host}"[:300]})))
+        self._see_address(request)
         return {"model_version": VERSION}
+
+    def _see_address(self, request: Any) -> None:
+        """Tell the worker by which address it was called: that of the webhook, too."""
+        address = f"{request.url.scheme}://{request.headers.get('host', '')}"
+        # Label Studio sets up before each prediction: once is enough.
+        if len(address) < 300 and address not in self._addresses and len(self._addresses) < _MOST:
+            self._addresses.add(address)
+            self.worker.knock(Knock(addresses=frozenset({address})))
 
     async def predict(self, request: Any) -> dict[str, Any]:
         """Return a prediction for each task, in order."""

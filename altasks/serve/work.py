@@ -30,7 +30,7 @@ class Plan:
         open_loop: makes the loop.
         open_people: makes the tool's oracle, for that loop.
         connect: called with the oracle and addresses by which the tool may call: sees to it that
-            the tool does. None: nobody does.
+            the tool does.
         fit_every: as in `Rounds`.
         ask: as in `Rounds`.
         sync_every: seconds between steps without a knock.
@@ -38,7 +38,7 @@ class Plan:
 
     open_loop: Callable[[], ActiveLoop]
     open_people: Callable[[ActiveLoop], AsksPeople]
-    connect: Callable[[Any, frozenset[str]], None] | None
+    connect: Callable[[Any, frozenset[str]], None]
     fit_every: int
     ask: int
     sync_every: float
@@ -80,6 +80,7 @@ class _Open:
     people: Any = None
     rounds: Rounds | None = None
     connected: bool = False
+    refusals: int = 0
     fit_now: bool = False
     addresses: frozenset[str] = field(default_factory=frozenset)
 
@@ -112,12 +113,13 @@ def work(plan: Plan, inbox: Inbox, report: Report) -> None:
             step = _step(plan, here, report)
         except Exception as error:  # of a library too: work goes on when the cause is gone
             failures += 1
-            wait = min(_RETRY * 2 ** min(failures - 1, 20), plan.sync_every)
+            wait = _after(failures, plan)
             report({"phase": "idle", "trouble": _said(error),
                     "store_fails": isinstance(error, StoreError)})  # fmt: skip
             _close_after(error, here)
         else:
-            steps, failures, wait = steps + 1, 0, plan.sync_every
+            steps, failures = steps + 1, 0
+            wait = plan.sync_every if here.connected else _after(here.refusals, plan)
             report(_standing(step, steps))
         inbox.rest(min(_REST * (time.monotonic() - begun), _LONGEST_REST, plan.sync_every))
     here.close()
@@ -130,16 +132,30 @@ def _step(plan: Plan, here: _Open, report: Report) -> Step:
     if here.rounds is None:
         here.people = plan.open_people(here.loop)
         here.rounds = Rounds(here.loop, here.people, fit_every=plan.fit_every, ask=plan.ask)
-    if plan.connect is not None and not here.connected:
-        try:
-            plan.connect(here.people, here.addresses)
-            here.connected = True
-            report({"notice": "", "line": f"connected to {here.people.name}"})
-        except AltasksError as error:
-            report({"notice": f"not connected: {error}"})
+    if not here.connected:
+        _connect(plan, here, report)
     step = here.rounds.step(fit_now=here.fit_now, note=lambda phase: report({"phase": phase}))
     here.fit_now = False
+    if step.fit is not None:
+        here.connected = False  # there are predictions now, which the project may show
     return step
+
+
+def _connect(plan: Plan, here: _Open, report: Report) -> None:
+    """See to it that the tool calls here; where it can't, work goes on without."""
+    try:
+        plan.connect(here.people, here.addresses)
+    except AltasksError as error:
+        here.refusals += 1
+        report({"notice": f"not connected: {error}"})
+    else:
+        here.connected, here.refusals = True, 0
+        report({"notice": ""})
+
+
+def _after(failures: int, plan: Plan) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return min(_RETRY * 2 ** min(failures, 20), plan.sync_every)
 
 
 def _standing(step: Step, steps: int) -> dict[str, Any]:

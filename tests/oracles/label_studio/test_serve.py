@@ -199,6 +199,8 @@ def test_label_studio_connects_gets_guesses_and_ten_labels_later_a_new_order(sit
     assert len(after) == 20
     now = tasks_of(site, project)
     assert all(len(now[name]["predictions"]) == 1 for name in after)
+    path = f"api/projects/{project}/"
+    served.until(lambda _: site.call("GET", path)["model_version"] == "altasks")
     store = tmp_path / "labels.db"
     with al.ActiveLoop(None, POOL, store=store) as loop:
         assert loop.labels == {name: TRUTH[name] for name in done}
@@ -237,7 +239,7 @@ def test_label_studio_connects_gets_guesses_and_ten_labels_later_a_new_order(sit
     assert "Ended. The same command goes on" in served.log.read_text()
 
 
-def test_ten_at_once_a_body_of_100_mb_and_a_wrong_token(site, serve):
+def test_ten_at_once_a_body_of_100_mb_a_wrong_token_and_a_dead_store(site, serve, tmp_path):
     title = f"crowd-{time.time():.0f}"
     served = serve(title)
     served.until(lambda now: now.get("steps"))
@@ -266,3 +268,23 @@ def test_ten_at_once_a_body_of_100_mb_and_a_wrong_token(site, serve):
         answer = http.client.HTTPResponse(connection)
         answer.begin()
         assert answer.status == 413
+
+    # A store that is no database any more: said at once, and what is labelled is not lost.
+    store, away = tmp_path / "labels.db", tmp_path / "away.db"
+    store.rename(away)
+    store.write_bytes(b"no database" * 1000)
+    said = {task["data"]["altasks_id"]: "card" for task in tasks[:3]}
+    for task in tasks[:3]:
+        site.annotate(task["id"], choice("card"))
+    served.until(lambda now: "Nothing is lost" in now.get("error", ""))
+    for path, body in (("/predict", {"tasks": tasks[:1]}), ("/setup", {"project": f"{project}.1"}),
+                       ("/webhook", {"action": "ANNOTATION_CREATED"})):  # fmt: skip
+        status, answer = served.call("POST", path, body)
+        assert (status, "Nothing is lost" in answer["error"]) == (503, True)
+    (backend,) = site.call("GET", f"api/ml/?project={project}")
+    assert backend["state"] == "DI"
+    away.replace(store)
+    served.until(lambda now: now.get("waiting") == 3)
+    assert served.call("POST", "/predict", {"tasks": tasks[:1]})[0] == 200
+    with al.ActiveLoop(None, POOL, store=store) as loop:
+        assert loop.labels == said
