@@ -155,7 +155,7 @@ def _connect(plan: Plan, here: _Open, report: Report) -> None:
 
 def _after(failures: int, plan: Plan) -> float:
     """Return the seconds to wait after so many failures in a row."""
-    return min(_RETRY * 2 ** min(failures, 20), plan.sync_every)
+    return min(_RETRY * 2.0 ** min(failures, 20), plan.sync_every)
 
 
 def _standing(step: Step, steps: int) -> dict[str, Any]:
