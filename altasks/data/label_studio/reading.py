@@ -1,7 +1,4 @@
-"""Readers of Label Studio's JSON export: boxes, masks, choices, numbers and text lines.
-
-What its results mean is the converters' business; here are tasks, images and classes.
-"""
+"""Readers of Label Studio's JSON export: labels of whole samples, choices, numbers and texts."""
 
 from __future__ import annotations
 
@@ -9,119 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from altasks._internal.natural_order import in_natural_order
-from altasks.data.boxes.boxed import BoxedImages, BoxLabel
-from altasks.data.boxes.classes import check_class_list
-from altasks.data.boxes.frames import ReadingNotes, check_bad_boxes, check_turned, frame_of
 from altasks.data.boxes.paths import require_folder
-from altasks.data.label_studio.addresses import image_at, image_field, name_in
-from altasks.data.label_studio.base import Converter, image_size_of
-from altasks.data.label_studio.boxes import BoxConverter
+from altasks.data.label_studio.base import Converter
 from altasks.data.label_studio.choices import ChoiceConverter
-from altasks.data.label_studio.exports import (
-    Export,
-    ExportedTask,
-    Several,
-    control_names,
-    is_part,
-    values_chosen,
-)
+from altasks.data.label_studio.exported import classes_of, images_of, label_of, named
+from altasks.data.label_studio.exports import Export, Several, control_names, is_part
 from altasks.data.label_studio.numbers import NumberConverter
 from altasks.data.label_studio.transcriptions import TranscriptionConverter
 from altasks.data.pool import Pool
 from altasks.errors import InvalidInputError, invalid
-
-SKIPPED = "skipped in Label Studio"
-AnyConverter = TypeVar("AnyConverter", bound=Converter)
-
-
-def read_label_studio_boxes(
-    path: str | PathLike[str],
-    images: str | PathLike[str],
-    *,
-    names: Sequence[str] | None = None,
-    control: str | None = None,
-    image_key: str | None = None,
-    several: Several = "error",
-    bad_boxes: Literal["error", "skip", "clip"] = "error",
-    turned: Literal["error", "stored", "upright"] = "error",
-) -> BoxedImages:
-    """Return the images of a Label Studio project, and the rectangles that people drew.
-
-    Ids are paths below the folder of images, with `/`. A submitted task without a rectangle has
-    nothing on it; one that nobody submitted, or that was skipped, has no label, and skipped ones
-    are in `passed_over`. A rotated rectangle becomes the upright frame around it. Sizes that the
-    export states are held against the images as `read_voc` does.
-
-    Args:
-        path: the JSON file, exported as "JSON".
-        images: the folder with the images; see `altasks.data.label_studio.addresses`.
-        names: the classes; by default those that occur, sorted.
-        control: the name of the tag that people drew with, where the project has several.
-        image_key: the field of a task's `data` with the image's address; by default `image`, or
-            the only one with the name of an image in it.
-        several: of several annotations of a task the one marked as ground truth counts; without
-            one they must agree (`"error"`), or the one changed last counts (`"latest"`).
-        bad_boxes: as of `read_voc`.
-        turned: as of `read_voc`.
-
-    Raises:
-        InvalidInputError: naming file and task: regions of other kinds that would be lost,
-            annotators who differ, another class, a missing image, one that two tasks have.
-
-    Example:
-        >>> import json
-        >>> from tempfile import TemporaryDirectory
-        >>> from PIL import Image
-        >>> value = {"x": 10, "y": 20, "width": 50, "height": 40, "rectanglelabels": ["cat"]}
-        >>> region = {"type": "rectanglelabels", "from_name": "label", "value": value}
-        >>> region |= {"original_width": 20, "original_height": 10}
-        >>> task = {"id": 1, "data": {"image": "/data/upload/1/0c5bc2ab-a.png"}}
-        >>> with TemporaryDirectory() as folder:
-        ...     Image.new("RGB", (20, 10)).save(Path(folder, "a.png"))
-        ...     file = Path(folder, "export.json")
-        ...     _ = file.write_text(json.dumps([task | {"annotations": [{"result": [region]}]}]))
-        ...     read_label_studio_boxes(file, folder).labels
-        {'a.png': [{'label': 'cat', 'box': [2.0, 2.0, 12.0, 6.0]}]}
-    """
-    bad_boxes, turned = check_bad_boxes(bad_boxes), check_turned(turned)
-    export = Export(Path(path), several)
-    folder = require_folder(Path(images), "images")
-    kinds = ("rectanglelabels",)
-    controls = control_names(export, kinds, control, "rectangles with labels", parts=True)
-    classes = classes_of(export, controls, names)
-    converter = named(BoxConverter(classes), controls.get("rectanglelabels", ""))
-    files, owners = images_of(export, folder, image_key)
-    notes = ReadingNotes(export.path)
-    labels: dict[str, list[BoxLabel]] = {}
-    for name, task in owners.items():
-        with export.naming(task.name):
-            # The size is that of the regions: the image may have been resized since.
-            stated = image_size_of(converter.regions(task.results[0])) if task.results else None
-            drawn = label_of(export, task, converter, name, None if stated else files[name])
-            if not drawn:
-                if task.results:
-                    labels[name] = []
-                continue
-            where = f"task {task.name} "
-            frame = frame_of(
-                files[name], stated, export.path, name=name, turned=turned, notes=notes
-            )
-            kept: list[BoxLabel] = []
-            for one in drawn:
-                box = frame.fit(one["box"], bad_boxes, export.path, None, where)
-                if box is not None:
-                    kept.append({"label": one["label"], "box": box})
-            if kept:
-                labels[name] = kept
-            else:
-                notes.unlabelled(name, f"its boxes were left out ({len(drawn)})")
-    notes.warn()
-    export.warn()
-    passed_over = {**notes.passed_over, **export.passed_over}
-    return BoxedImages(classes, files, labels, passed_over)
 
 
 def read_label_studio_choices(
@@ -243,66 +138,6 @@ def read_label_studio_lines(
     found = control_names(export, ("textarea",), control, "texts of whole images", parts=False)
     converter = named(TranscriptionConverter(), found["textarea"])
     return _pool(export, converter, images, image_key, optional=False)
-
-
-# What the readers share.
-
-
-def images_of(
-    export: Export, folder: Path, key: str | None
-) -> tuple[dict[str, Path], dict[str, ExportedTask]]:
-    """Return id -> image, and id -> its task.
-
-    Raises:
-        InvalidInputError: for an image that isn't there, or that two tasks have.
-    """
-    files: dict[str, Path] = {}
-    owners: dict[str, ExportedTask] = {}
-    for task in export.tasks:
-        with export.naming(task.name):
-            image = image_at(image_field(task.data, key), folder)
-            name = name_in(image, folder)
-            if name in owners:
-                other = f"{name!r}, which is that of task {owners[name].name}"
-                raise invalid("image", "an image of its own", other)
-        files[name], owners[name] = image, task
-    return files, owners
-
-
-def classes_of(
-    export: Export, controls: Mapping[str, str], names: Sequence[str] | None
-) -> list[str]:
-    """Return the classes: those the caller names, or those that occur, sorted.
-
-    Raises:
-        InvalidInputError: if none occur.
-    """
-    if names is not None:
-        return check_class_list(names)
-    found = in_natural_order(values_chosen(export, controls))
-    if not found:
-        raise invalid(
-            "names", "the names of the classes, as no label has any", "none",
-            where=str(export.path),
-        )  # fmt: skip
-    return check_class_list(found, f"{export.path}: labels")
-
-
-def named(converter: AnyConverter, control: str) -> AnyConverter:
-    """Return a converter for regions by the control of a name."""
-    converter.control = replace(converter.control, name=control)
-    return converter
-
-
-def label_of(
-    export: Export, task: ExportedTask, converter: Converter, name: str, sample: Any = None
-) -> Any:
-    """Return the label of a task, None where there is none; skipped ones are noted."""
-    if task.skipped:
-        export.leave(name, SKIPPED)
-    if not task.results:
-        return None
-    return export.label(task, lambda result: converter.label(result, sample))
 
 
 def _pool(

@@ -14,9 +14,9 @@ from altasks.data.boxes.classes import check_class_list
 from altasks.data.boxes.frames import Frame, ReadingNotes, check_turned, frame_of
 from altasks.data.boxes.paths import require_folder
 from altasks.data.label_studio.base import image_size_of
+from altasks.data.label_studio.exported import SKIPPED, classes_of, images_of
 from altasks.data.label_studio.exports import Export, Several, control_names, values_chosen
 from altasks.data.label_studio.masks import MaskConverter
-from altasks.data.label_studio.reading import SKIPPED, classes_of, images_of
 from altasks.data.masks.masked_images import MaskedImages
 from altasks.data.masks.masks import decode_mask, encode_mask
 from altasks.errors import invalid

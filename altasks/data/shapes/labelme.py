@@ -27,7 +27,9 @@ from altasks.data.text_files import file_error, read_json
 from altasks.errors import invalid
 
 #: Kinds of shapes and how many points they have; a polygon has three or more.
-_POINTS = {"rectangle": 2, "circle": 2, "mask": 2, "oriented_rectangle": 4, "polygon": 3}
+_POINTS = {
+    "rectangle": 2, "circle": 2, "mask": 2, "oriented_rectangle": 4, "rotation": 4, "polygon": 3,
+}  # fmt: skip
 _NO_AREA = ("line", "linestrip", "point", "points")
 _MOST = 1e7
 
@@ -54,8 +56,9 @@ def read_labelme(
         images: the folder of images; by default that of the files. Each file names its image in
             `imagePath`, or has its name.
         names: the classes; by default those that occur, sorted.
-        outlines: polygons, circles, masks and turned rectangles: `"error"` refuses them,
-            `"frame"` takes the upright box around, `"skip"` leaves them out.
+        outlines: polygons, circles, masks and turned rectangles (X-AnyLabeling's as well):
+            `"error"` refuses them, `"frame"` takes the upright box around, `"skip"` leaves them
+            out.
         others: points and lines: `"error"` or `"skip"`.
         bad_boxes: as of `read_voc`.
         turned: as of `read_voc`.
@@ -153,7 +156,9 @@ def _drawn(
 def _shape(entry: Any, what: str, path: Path) -> Shape:
     if not isinstance(entry, Mapping):
         raise file_error(path, None, f"{what}to be an object", type(entry).__name__)
-    label, kind = entry.get("label"), entry.get("shape_type", "polygon")
+    label, kind = entry.get("label"), entry.get("shape_type")
+    if kind is None:  # as files of early versions have it
+        kind = "polygon"
     if not isinstance(label, str):
         raise file_error(path, None, f"{what}with a label", repr(label)[:80])
     if kind in _NO_AREA:
@@ -180,6 +185,8 @@ def _points(value: Any, kind: str, what: str, path: Path) -> np.ndarray:
         isinstance(pair, list) and len(pair) == 2 and all(map(is_number, pair)) for pair in value
     )
     number = _POINTS[kind]
+    if whole and kind == "rectangle" and len(value) == 4 and _is_upright(value):
+        value = [value[0], value[2]]  # as X-AnyLabeling has them
     enough = whole and (len(value) == number or (kind == "polygon" and len(value) > number))
     points = np.array(value, float) if enough else np.zeros((0, 2))
     if not enough or not np.isfinite(points).all() or (np.abs(points) > _MOST).any():
@@ -187,6 +194,13 @@ def _points(value: Any, kind: str, what: str, path: Path) -> np.ndarray:
         many = "three or more" if kind == "polygon" else str(number)
         raise file_error(path, None, f"{what}with {many} points [x, y]", found)
     return points
+
+
+def _is_upright(value: list[list[float]]) -> bool:
+    """Return whether four points are the corners of an upright box, one behind the other."""
+    (x1, y1), (x2, y2), (x3, y3), (x4, y4) = value
+    across = y1 == y2 and x2 == x3 and y3 == y4 and x4 == x1
+    return across or (x1 == x2 and y2 == y3 and x3 == x4 and y4 == y1)
 
 
 def _mask(value: Any, points: np.ndarray, what: str, path: Path) -> np.ndarray:

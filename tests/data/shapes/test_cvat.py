@@ -20,6 +20,7 @@ from altasks.errors import DataWarning, InvalidInputError
 
 pytest.importorskip("PIL.Image", reason="needs the extra vision")
 from drawings import SIZE, judge, save_images
+from PIL import Image
 
 BOX = '<box label="cat" occluded="0" xtl="1.00" ytl="2.00" xbr="5.50" ybr="6.00" z_order="0"/>'
 POLYGON = '<polygon label="dog" points="0,0;10,0;10,10;0,10" z_order="1"/>'
@@ -85,6 +86,16 @@ def test_images_without_a_shape_are_not_nothing_by_accident(folder, write):
     assert later.passed_over == {"2.png": "no shape on it"}
     with pytest.raises(InvalidInputError, match="empty: expected 'error' or"):
         boxes(folder, path, empty="none")
+
+
+def test_frames_of_a_video_are_named_without_their_suffix(folder, write):
+    for name in ("frame_000000.PNG", "b/frame_000001.jpg", "frame_000002.png", "frame_000002.jpg"):
+        Image.new("RGB", SIZE).save(folder / "images" / name)
+    found = boxes(folder, write(image("frame_000000", BOX), image("b/frame_000001", BOX)))
+    assert list(found.images) == ["frame_000000.PNG", "b/frame_000001.jpg"]
+    for name in ("frame_000002", "frame_000003", "../frame_000000"):
+        with pytest.raises(InvalidInputError, match=r"an image that is there|leads out"):
+            boxes(folder, write(image(name, BOX)))
 
 
 def test_what_is_outside_is_not_there(folder, write):

@@ -119,6 +119,16 @@ def test_outlines_and_points(folder, write):
     assert len(boxes(folder, others="skip").labels["1.png"]) == 1
 
 
+def test_shapes_of_early_versions_and_of_x_anylabeling(folder, write):
+    corners = [[1, 2], [5, 2], [5, 6], [1, 6]]
+    write("1", shape("rectangle", corners), shape("rectangle", corners[1:] + corners[:1]),
+          shape("rotation", [[10, 1], [12, 3], [10, 5], [8, 3]]), shape(None, corners))  # fmt: skip
+    found = boxes(folder, outlines="frame").labels["1.png"]
+    assert [one["box"] for one in found] == [
+        [1, 2, 5, 6], [1, 2, 5, 6], [8, 1, 12, 5], [1, 2, 5, 6]
+    ]  # fmt: skip
+
+
 def test_masks(folder, write):
     write("1", POLYGON, RECTANGLE, MASK)
     write("2")

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from altasks.data.boxes.frames import Frame
@@ -40,6 +40,7 @@ def back(x, y, cx, cy, degrees):
     )
 
 
+@settings(max_examples=40)
 @given(cx=sides, cy=sides, rx=halves, ry=halves, turn=turns)
 def test_ellipses(cx, cy, rx, ry, turn):
     shape = Shape("a", "ellipse", "ellipse", np.array([[cx, cy], [rx, ry]]), turn)
@@ -57,6 +58,7 @@ def test_ellipses(cx, cy, rx, ry, turn):
     assert np.allclose([x1, y1, x2, y2], [*turned.min(0), *turned.max(0)], atol=1e-3)
 
 
+@settings(max_examples=40)
 @given(cx=sides, cy=sides, rx=halves, ry=halves, turn=turns)
 def test_turned_boxes(cx, cy, rx, ry, turn):
     corners = np.array([[cx - rx, cy - ry], [cx + rx, cy + ry]])
@@ -72,6 +74,7 @@ def test_turned_boxes(cx, cy, rx, ry, turn):
     assert ((painted(shape) == wanted) | near).all()
 
 
+@settings(max_examples=40)
 @given(left=st.integers(-6, 20), top=st.integers(-6, 20), data=st.data())
 def test_masks_lie_where_they_say(left, top, data):
     mask = np.array(
