@@ -4,9 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from drawn_labels import (
+    LETTERS,
+    MASKS,
+    NAMES,
+    as_browsers_count,
+    image,
+    images_and_boxes,
+    texts_and_spans,
+    words_and_span,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from altasks.data import decode_mask, encode_mask
 from altasks.data.kili import (
@@ -20,17 +29,11 @@ from altasks.data.kili import (
 from altasks.data.tagging.tags import tags_of
 from altasks.errors import InvalidInputError
 
-LETTERS = st.text(st.sampled_from("aé😀𝔘\u0301 \n<&\"'漢👩‍👩‍👦"), max_size=12)
-
 
 def through(converter, label, sample=None):
     """Write a label as JSON, and read it again."""
     text = json.dumps(converter.response(label, sample), allow_nan=False)
     return converter.label(json.loads(text), sample)
-
-
-def image(width, height):
-    return np.zeros((height, width, 3), np.uint8)
 
 
 def polygon(*rings, name="A", kind="semantic", field="normalizedVertices"):
@@ -40,9 +43,7 @@ def polygon(*rings, name="A", kind="semantic", field="normalizedVertices"):
 
 
 @settings(max_examples=30)
-@given(
-    names=st.lists(LETTERS.filter(str.strip), min_size=2, max_size=5, unique=True), data=st.data()
-)
+@given(names=NAMES, data=st.data())
 def test_categories(names, data):
     one = CategoryConverter(names)
     assert all(through(one, name) == name for name in names)
@@ -134,19 +135,11 @@ def test_what_is_no_transcription():
         TranscriptionConverter().attached({"jobs": {"X": job("TRANSCRIPTION", "number")}})
 
 
-SIDES = st.integers(1, 5000)
-
-
 @settings(max_examples=30)
-@given(width=SIDES, height=SIDES, data=st.data())
-def test_boxes_come_back_to_a_millionth_of_a_pixel(width, height, data):
-    def edges(side):
-        share = st.floats(0, side, allow_subnormal=False).map(lambda x: round(x, 6))
-        return sorted(data.draw(st.lists(share, min_size=2, max_size=2, unique=True)))
-
-    pairs = [(edges(width), edges(height)) for _ in range(data.draw(st.integers(0, 3)))]
-    label = [{"label": "a", "box": [x[0], y[0], x[1], y[1]]} for x, y in pairs]
-    assert through(BoxConverter(["a", "b"]), label, {"image": image(width, height)}) == label
+@given(drawn=images_and_boxes())
+def test_boxes_come_back_to_a_millionth_of_a_pixel(drawn):
+    sample, label = drawn
+    assert through(BoxConverter(["a", "b"]), label, {"image": sample}) == label
 
 
 @given(
@@ -211,11 +204,6 @@ def test_boxes_need_the_image_and_quarter_turns():
     with pytest.raises(InvalidInputError, match="0, 90, 180 or 270"):
         BoxConverter(["a"]).label(response | {"ROTATION_JOB": {"rotation": 45}}, image(9, 9))
     assert BoxConverter(["a"]).label({}) == []
-
-
-MASKS = arrays(
-    np.int32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 3)
-)
 
 
 @settings(max_examples=30)
@@ -298,17 +286,6 @@ def test_masks_that_do_not_fit():
         converter.label({"JOB_0": {"annotations": [polygon([(0, 0), (1, 1)])]}}, image(9, 9))
 
 
-@st.composite
-def texts_and_spans(draw):
-    text = draw(st.text(st.sampled_from("ab 😀𝔘é"), min_size=1, max_size=20))
-    spans = []
-    for _ in range(draw(st.integers(0, 3))):
-        start = draw(st.integers(0, len(text) - 1))
-        end = draw(st.integers(start + 1, len(text)))
-        spans.append({"start": start, "end": end, "label": draw(st.sampled_from(["PER", "LOC"]))})
-    return text, sorted(spans, key=lambda one: tuple(one.values()))
-
-
 @given(case=texts_and_spans())
 def test_entities_to_the_character_with_emoji_and_overlaps(case):
     text, spans = case
@@ -324,22 +301,16 @@ def test_entities_to_the_character_with_emoji_and_overlaps(case):
 def test_offsets_of_browsers_are_known_by_the_content(case, word):
     text = case[0] + word + case[0]
     start = len(case[0])
-    units = len(text[:start].encode("utf-16-le")) // 2
+    units, _ = as_browsers_count(case[0], word)
     one = {"beginOffset": units, "content": word, "categories": [{"name": "PER"}]}
     (found,) = EntityConverter(["PER"]).label({"JOB_0": {"annotations": [one]}}, text)
     assert text[found["start"] : found["end"]] == word
     assert found["start"] == start
 
 
-@given(
-    words=st.lists(
-        st.text(st.sampled_from("ab😀."), min_size=1, max_size=4), min_size=1, max_size=6
-    ),
-    data=st.data(),
-)
-def test_entities_of_words_and_tags(words, data):
-    start = data.draw(st.integers(0, len(words) - 1))
-    end = data.draw(st.integers(start + 1, len(words)))
+@given(drawn=words_and_span())
+def test_entities_of_words_and_tags(drawn):
+    words, start, end = drawn
     label = [{"start": start, "end": end, "label": "PER"}]
     converter = EntityConverter(["PER"])
     for sample in (words, {"tokens": words}):

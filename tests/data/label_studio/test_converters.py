@@ -4,9 +4,19 @@ import json
 
 import numpy as np
 import pytest
+from drawn_labels import (
+    LETTERS,
+    MASKS,
+    NAMES,
+    SIDES,
+    as_browsers_count,
+    image,
+    images_and_boxes,
+    texts_and_spans,
+    words_and_span,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from altasks.data import decode_mask, encode_mask
 from altasks.data.label_studio import (
@@ -22,21 +32,13 @@ from altasks.data.tagging.tags import tags_of
 from altasks.data.tagging.words import word_offsets
 from altasks.errors import InvalidInputError
 
-LETTERS = st.text(st.sampled_from("aé😀𝔘\u0301 \n<&\"'漢👩‍👩‍👦"), max_size=12)
-
 
 def through(converter, label, sample=None):
     """Write a label as JSON, and read it again."""
     return converter.label(json.loads(json.dumps(converter.result(label, sample))), sample)
 
 
-def image(width, height):
-    return np.zeros((height, width, 3), np.uint8)
-
-
-@given(
-    names=st.lists(LETTERS.filter(str.strip), min_size=2, max_size=5, unique=True), data=st.data()
-)
+@given(names=NAMES, data=st.data())
 def test_choices(names, data):
     one = ChoiceConverter(names)
     assert all(through(one, name) == name for name in names)
@@ -99,18 +101,10 @@ def test_a_line_has_one_text():
     assert TranscriptionConverter().label([{**region, "value": {"text": "a"}}]) == "a"
 
 
-SIDES = st.integers(1, 5000)
-
-
-@given(width=SIDES, height=SIDES, data=st.data())
-def test_boxes_come_back_to_a_millionth_of_a_pixel(width, height, data):
-    def edges(side):
-        share = st.floats(0, side, allow_subnormal=False).map(lambda x: round(x, 6))
-        return sorted(data.draw(st.lists(share, min_size=2, max_size=2, unique=True)))
-
-    pairs = [(edges(width), edges(height)) for _ in range(data.draw(st.integers(0, 3)))]
-    label = [{"label": "a", "box": [x[0], y[0], x[1], y[1]]} for x, y in pairs]
-    assert through(BoxConverter(["a", "b"]), label, {"image": image(width, height)}) == label
+@given(drawn=images_and_boxes())
+def test_boxes_come_back_to_a_millionth_of_a_pixel(drawn):
+    sample, label = drawn
+    assert through(BoxConverter(["a", "b"]), label, {"image": sample}) == label
 
 
 def corners_of(value, width, height):
@@ -155,11 +149,6 @@ def test_regions_that_are_no_box(change, message):
     value = {"rectanglelabels": ["a"]} | region["value"] | change.get("value", {})
     with pytest.raises(InvalidInputError, match=message):
         BoxConverter(["a"]).label([region | change | {"value": value}], image(200, 50))
-
-
-MASKS = arrays(
-    np.int32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 3)
-)
 
 
 @given(mask=MASKS, shape=st.sampled_from(["brush", "polygon"]))
@@ -210,17 +199,6 @@ def test_a_thinned_description_is_filled_out():
     assert found.tolist() == [[0, 0, 1], [0, 0, 1], [1, 1, 0], [1, 1, 0]]
 
 
-@st.composite
-def texts_and_spans(draw):
-    text = draw(st.text(st.sampled_from("ab 😀𝔘é"), min_size=1, max_size=20))
-    spans = []
-    for _ in range(draw(st.integers(0, 3))):
-        start = draw(st.integers(0, len(text) - 1))
-        end = draw(st.integers(start + 1, len(text)))
-        spans.append({"start": start, "end": end, "label": draw(st.sampled_from(["PER", "LOC"]))})
-    return text, sorted(spans, key=lambda one: tuple(one.values()))
-
-
 @given(case=texts_and_spans())
 def test_spans_to_the_character_with_emoji_and_overlaps(case):
     text, spans = case
@@ -233,23 +211,16 @@ def test_spans_to_the_character_with_emoji_and_overlaps(case):
 def test_offsets_of_browsers_are_known_by_the_text(case, word):
     text = case[0] + word + case[0]
     start = len(case[0])
-    units = len(text[:start].encode("utf-16-le")) // 2
-    end = units + len(word.encode("utf-16-le")) // 2
+    units, end = as_browsers_count(case[0], word)
     value = {"start": units, "end": end, "text": word, "labels": ["PER"]}
     (found,) = SpanConverter(["PER"]).label([{"from_name": "label", "value": value}], text)
     assert text[found["start"] : found["end"]] == word
     assert found["start"] == start
 
 
-@given(
-    words=st.lists(
-        st.text(st.sampled_from("ab😀."), min_size=1, max_size=4), min_size=1, max_size=6
-    ),
-    data=st.data(),
-)
-def test_spans_of_words_and_tags(words, data):
-    start = data.draw(st.integers(0, len(words) - 1))
-    end = data.draw(st.integers(start + 1, len(words)))
+@given(drawn=words_and_span())
+def test_spans_of_words_and_tags(drawn):
+    words, start, end = drawn
     label = [{"start": start, "end": end, "label": "PER"}]
     converter = SpanConverter(["PER"])
     for sample in (words, {"tokens": words}):
