@@ -15,6 +15,7 @@ from altasks.data.boxes.frames import stated_size
 from altasks.data.boxes.named_images import images_by_stem
 from altasks.data.boxes.paths import (
     existing_inside,
+    is_file,
     path_relative_to,
     require_folder,
     without_first,
@@ -96,9 +97,10 @@ def image_of(
         bases.append(folder.parent)
     if not is_image_name(written):
         written = pictures.with_suffix(written)
+    there = any(is_file(base / written.replace("\\", "/")) for base in bases)
     image = existing_inside(
-        folder, written, bases, path, lines[item],
-        wanted="an image that is there", hint=way_to(folder, written),
+        folder, written, bases, path, lines[item], wanted="an image that is there",
+        hint="" if there else way_to(folder, written),  # which lists the folder
     )  # fmt: skip
     if not image.is_file():
         raise file_error(path, lines[item], "the name of an image", repr(written[:80]))

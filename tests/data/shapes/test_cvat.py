@@ -98,6 +98,14 @@ def test_frames_of_a_video_are_named_without_their_suffix(folder, write):
             boxes(folder, write(image(name, BOX)))
 
 
+def test_the_folder_is_not_listed_for_each_image(folder, write, monkeypatch):
+    def fail(*_):
+        raise AssertionError("a hint was sought")
+
+    monkeypatch.setattr("altasks.data.near_names.look_alike_of", fail)
+    assert len(boxes(folder, write(image("1.png", BOX), image("2.png", BOX)))) == 2
+
+
 def test_what_is_outside_is_not_there(folder, write):
     path = write(image("1.png", BOX, BOX.replace("<box", '<box outside="1"')))
     assert len(boxes(folder, path).labels["1.png"]) == 1
