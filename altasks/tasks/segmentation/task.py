@@ -12,43 +12,34 @@ from torch import Tensor, nn
 
 from altasks._internal.names import alike
 from altasks._internal.numbers import require_whole
-from altasks.acquisition.bald import bald
-from altasks.acquisition.class_weights import class_weights_from_counts
 from altasks.committees.base import Committee
 from altasks.committees.ensemble import Ensemble
 from altasks.committees.mc_dropout import MCDropout
 from altasks.data.masks.masks import MaskReader
-from altasks.data.masks.regions import ImageRegion
-from altasks.errors import UnreadableSampleError, invalid
+from altasks.errors import invalid
 from altasks.predictions import Categorical, Prediction
 from altasks.tasks._shared.checkpoints import Loaded
 from altasks.tasks._shared.options import TrainingKeywords, TrainingOptions, takes_options
-from altasks.tasks._shared.trained_task import TrainedTask
 from altasks.tasks._shared.trainer import check_training_set
 from altasks.tasks.segmentation.committee import MapCommittee, check_committee
 from altasks.tasks.segmentation.deep_supervision import DeepSupervised, spec_of
 from altasks.tasks.segmentation.loss import MapLoss, StagedLoss
+from altasks.tasks.segmentation.map_task import MapTask
 from altasks.tasks.segmentation.maps import MapPredictor
 from altasks.tasks.segmentation.metrics import Confusion
 from altasks.tasks.segmentation.model import NAME, load_supervised, saved_settings
-from altasks.tasks.segmentation.picture import draw
-from altasks.tasks.segmentation.pixel_targets import LabelledPixels, targets_of_pixels
+from altasks.tasks.segmentation.pixel_targets import LabelledPixels
 from altasks.tasks.segmentation.rasters import Normaliser
-from altasks.tasks.segmentation.regions import (
-    image_frame,
-    pixel_count,
-    shown,
-)
 from altasks.tasks.segmentation.settings import fit_arguments, weights_of_stages, windows
 from altasks.tasks.segmentation.tiled_inference import Passes
 from altasks.tasks.segmentation.training_rows import MaskCollator, MaskRows, training_rows
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    pass
 
 
 @takes_options(TrainingOptions, batch_size=1)
-class Segmentation(TrainedTask):
+class Segmentation(MapTask):
     """A class for every pixel, by any model that makes maps of logits.
 
     The committee is the model's own decoder: each of some stages gets a light head (a 1x1
@@ -194,27 +185,9 @@ class Segmentation(TrainedTask):
         self.default_acquisition = "bald" if several else "margin"
 
     @property
-    def labels(self) -> list[Any]:
-        """The class names, in the order of the prediction's classes."""
-        return list(self._names)
-
-    @property
     def stages(self) -> list[str]:
         """The layers whose heads are the committee, before the model's own output."""
         return list(self.model.stages)
-
-    @property
-    def class_weights(self) -> list[float]:
-        """Weights of the classes by the labelled pixels of the last fit; all equal before any."""
-        return class_weights_from_counts(self._counts or [0] * len(self._names))
-
-    def weighted_bald(self, prediction: Prediction, **options: Any) -> Tensor:
-        """Return `al.bald` with `class_weights=self.class_weights`, unless `options` say otherwise.
-
-        For `al.score` and `ActiveLoop`, whose weights would go out of date. A class with few
-        pixels counts as much in an image's score as one with many.
-        """
-        return bald(prediction, **{"class_weights": self.class_weights, **options})
 
     def predict(self, samples: Sequence[Any]) -> Prediction:
         """Return a `Ragged` of one distribution a pixel, an image's pixels row by row.
@@ -232,16 +205,6 @@ class Segmentation(TrainedTask):
         """
         self._warn_if_untrained()
         yield from self._maps.iter_predict(samples)
-
-    def targets(
-        self, samples: Sequence[Any], labels: Sequence[Any], prediction: Prediction
-    ) -> Tensor:
-        """Return the class of each pixel of `predict`, `[M]`, -1 where it is void.
-
-        Raises:
-            InvalidInputError: for a mask that can't be one, or a prediction of other samples.
-        """
-        return targets_of_pixels(samples, labels, prediction, self._reader, self.channels)
 
     def iter_targets(
         self, samples: Sequence[Any], labels: Sequence[Any]
@@ -262,10 +225,6 @@ class Segmentation(TrainedTask):
         """The order of an image's pixels in `iter_predict`: tile by tile, so that of the tiles."""
         return self.tile, self.overlap, self.stride
 
-    def group_key(self, sample: Any) -> Any:
-        """Return what samples share that are best predicted together: the image of regions."""
-        return ("region", sample.of) if isinstance(sample, ImageRegion) else None
-
     def embed(self, samples: Sequence[Any]) -> Tensor:
         """Return the mean over pixels of the deepest features, `[n, d]`, on the CPU.
 
@@ -276,32 +235,6 @@ class Segmentation(TrainedTask):
         if self._ensemble is not None:
             return self._ensemble.embed(samples)
         return self._maps.embed(samples)
-
-    def size(self, sample: Any) -> int:
-        """Return the number of pixels (of a region, its image's); 0 for what can't be read."""
-        try:
-            height, width = image_frame(sample, self.channels)
-        except UnreadableSampleError:
-            return 0  # predict raises
-        return height * width
-
-    def cost(self, sample: Any, prediction: Prediction | None = None) -> float:
-        """Return the number of pixels to label."""
-        del prediction
-        return float(pixel_count(sample, self.channels))
-
-    def check_label(self, label: Any, sample: Any = None) -> Any:
-        """Return a mask as the store keeps it: a path as text, any other as run lengths.
-
-        Raises:
-            InvalidInputError: for a mask of another size than its image, a class beyond the
-                last, or one without a labelled pixel.
-
-        There is a `DataWarning` where the mask of an image holds class 0 and void alone: 255 may
-        be meant as a class.
-        """
-        size = None if sample is None else image_frame(sample, self.channels)
-        return self._reader.check(label, size, whole=not isinstance(sample, ImageRegion))
 
     def fit(
         self,
@@ -379,10 +312,6 @@ class Segmentation(TrainedTask):
         its `box`.
         """
         return self._maps.describe(sample, prediction)
-
-    def picture(self, sample: Any, description: Mapping[str, Any]) -> Image:
-        """Return the mask drawn over the image and, beside it, the disagreement as a heat map."""
-        return draw(shown(sample, self.channels), description, self._names, self.void)
 
     # Hooks of TrainedTask.
 
