@@ -23,8 +23,8 @@ Options = ParamSpec("Options")
 
 _KINDS: tuple[type[Prediction], ...] = (Categorical, Bernoulli, Normal, Transcripts)
 
-# Every declared function, for advice in messages: name -> (kinds it reads, least K).
-_DECLARED: dict[str, tuple[tuple[type[Prediction], ...], int]] = {}
+# Every declared function, for advice in messages: name -> (kinds it reads, least K, fields).
+_DECLARED: dict[str, tuple[tuple[type[Prediction], ...], int, frozenset[str]]] = {}
 
 
 def acquisition(
@@ -93,7 +93,7 @@ def acquisition(
         checked.min_members = min_members  # type: ignore[attr-defined]
         checked.from_labels = dict(from_labels or {})  # type: ignore[attr-defined]
         checked.fields = tuple(fields)  # type: ignore[attr-defined]
-        _DECLARED[name] = (reads, min_members)
+        _DECLARED[name] = (reads, min_members, frozenset(fields))
         return cast(Callable[Concatenate[Prediction, Options], Tensor], checked)
 
     return declare
@@ -120,7 +120,7 @@ def require_readable(
     units = units_of(prediction)
     if not isinstance(units, reads):
         inside = type(units).__name__
-        suited = _suited(type(units), units.members)
+        suited = _suited(prediction)
         advice = (
             f"For {_article(inside)} use {_either(suited)}."
             if suited
@@ -131,7 +131,7 @@ def require_readable(
         )
     # No texts, no committee to count: K = 0 says "unknown", not "too few".
     if 0 < units.members < min_members:
-        suited = _suited(type(units), units.members)
+        suited = _suited(prediction)
         alone = f"With one member use {_either(suited)}. " if suited else ""
         raise UnsupportedPredictionError(
             f"{name}: measures how members disagree and needs K >= {min_members}, found K = "
@@ -139,11 +139,16 @@ def require_readable(
         )
 
 
-def _suited(kind: type[Prediction], members: int) -> list[str]:
+def _suited(prediction: Prediction) -> list[str]:
+    """Return the functions that read a prediction, its committee and its fields."""
+    units = units_of(prediction)
+    there = set(prediction.fields) if isinstance(prediction, Ragged) else set()
     return sorted(
         name
-        for name, (reads, least) in _DECLARED.items()
-        if issubclass(kind, reads) and (members >= least or members == 0)
+        for name, (reads, least, fields) in _DECLARED.items()
+        if isinstance(units, reads)
+        and (units.members >= least or units.members == 0)
+        and fields <= there
     )
 
 
