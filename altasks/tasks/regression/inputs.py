@@ -13,6 +13,7 @@ from torch import Tensor
 
 from altasks._internal.extras import require
 from altasks._internal.frames import as_rows
+from altasks._internal.names import did_you_mean
 from altasks.errors import invalid
 from altasks.tasks._shared.texts import Batch, TextEncoder, as_text, characters
 
@@ -176,6 +177,7 @@ class TableReader:
                 + (", ..." if len(self.names) > 8 else ""),
                 found,
                 where=where,
+                hint=did_you_mean(missing[0], map(str, names)) if missing else "",
             )
         cells = {str(name): cell for name, cell in sample.items()}  # names may be numbers
         if len(cells) != len(names):

@@ -587,6 +587,12 @@ def test_samples_that_are_no_rows_of_numbers_are_named():
         free.check_samples([{"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}])
 
 
+def test_a_misspelt_column_is_answered_by_the_nearest():
+    task = al.Regression(features=["height", "width"])
+    with pytest.raises(InvalidInputError, match=r"no 'height' .*Did you mean 'hieght'\?"):
+        task.check_samples([{"hieght": 1.0, "width": 2.0}])
+
+
 def test_labels_that_are_no_numbers_are_named():
     x, y = table()
     y[3] = np.nan
