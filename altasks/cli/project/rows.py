@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from altasks.data.spreadsheets import plain_cell
+from altasks.data.text_files import file_error, read_text
 from altasks.errors import InvalidInputError, invalid
 
 #: What counts as yes in a cell of the column `skip`.
@@ -142,7 +145,7 @@ def _row(
         skip,
         None if who is None else (plain_cell(who) if text else who),
         _seconds(record.get("seconds")),
-        shown if isinstance(shown, str) else None,
+        shown if isinstance(shown, str) and shown.strip() else None,
     )
 
 
@@ -195,10 +198,33 @@ def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         return
     from altasks.data.tables import column_names, read_cells
 
-    lines = read_cells(path, quoting="csv")
+    lines = _with_semicolons(path) or read_cells(path, quoting="csv")
     names = [plain_cell(one) for one in column_names(path, lines[0][1])]
     for number, cells in lines[1:]:
+        if len(cells) != len(names):
+            raise file_error(path, number, f"{len(names)} cells", f"{len(cells)}")
         yield f"{path}, line {number}", dict(zip(names, cells, strict=True))
+
+
+def _with_semicolons(path: Path) -> list[tuple[int, list[str]]]:
+    """Return (line, cells) of a CSV as spreadsheets write it where a comma is in numbers.
+
+    Nothing of a file whose first line has commas, or no semicolon.
+    """
+    text = read_text(path)
+    first = text.partition("\n")[0]
+    if path.suffix.lower() != ".csv" or ";" not in first or "," in first:
+        return []
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";", strict=True)
+    found, line = [], 1
+    try:
+        for cells in reader:
+            if cells:
+                found.append((line, cells))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise file_error(path, line, "cells that are quoted as in CSV", str(error)) from error
+    return found
 
 
 def _plain(value: Any) -> Any:

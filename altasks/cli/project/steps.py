@@ -85,7 +85,9 @@ def ask(
             content = handout.text_of(query, project.ranker, out.suffix.lower())
             handout.write_queue(out, content, untold=untold, force=force)
         how = "" if loop.store.state().last_fit else " There is no model yet: they are first picks."
-        where = "" if out is None else f" They are in {talk.path(out)}: fill in the column 'label'."
+        where = " `--out batch.csv` writes them for a spreadsheet."
+        if out is not None:
+            where = f" They are in {talk.path(out)}: fill in the column 'label'."
         talk(f"{count(len(query), 'sample')} open, {fresh:,} of them new.{how}{where}")
         if not len(query):
             talk("Nothing is left to label.")

@@ -106,7 +106,8 @@ def test_ids_and_texts_that_look_like_formulas_go_there_and_back(shell):
         ("name,label\nn0,low\n", ["--id-column"]),
         ("id,class\nn0,low\n", ["--label-column"]),
         ("id,label\nn0\n", ["line 2", "2 cells"]),
-        ("id;label\nn0;low\n", ["commas"]),
+        ("id;label\nn0;low;x\n", ["line 2", "2 cells"]),
+        ('id;label\nn0;"low\n', ["line 2", "quoted"]),
         ("id,id,label\nn0,n0,low\n", ["distinct column names"]),
         ("", ["header"]),
         ("id,text,label\nn0,99.5,low\n", ["line 2", "another pool"]),
@@ -139,3 +140,12 @@ def test_all_bad_rows_are_named_at_once(project):
     assert "12 rows can't be" in refused.output
     assert "line 2" in refused.output
     assert "and 2 more" in refused.output
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_semicolons_as_spreadsheets_of_half_the_world_write_them(project, mark):
+    asked = [row["id"] for row in project.json("ask")["rows"]]
+    lines = ["rank;id;text;label;skip", f'1;{asked[0]};;"low";', f"2;{asked[1]};;;x", ""]
+    (project.folder / "l.csv").write_bytes(mark + "\r\n".join(lines).encode())
+    told = project.json("tell", "l.csv")
+    assert (told["labels"], told["skips"]) == (1, 1)
