@@ -41,6 +41,7 @@ _HOMES = {
     "Prediction": "altasks.predictions",
     "Query": "altasks.loop",
     "Ragged": "altasks.predictions",
+    "RayEngine": "altasks.scoring.by_ray",
     "Scores": "altasks.scoring.score",
     "Strategy": "altasks.strategies",
     "Task": "altasks.tasks",

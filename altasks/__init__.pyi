@@ -90,6 +90,9 @@ from altasks.report.consensus import (
     Consensus as Consensus,
     consensus as consensus,
 )
+from altasks.scoring.by_ray import (
+    RayEngine as RayEngine,
+)
 from altasks.scoring.score import (
     Scores as Scores,
     score as score,
@@ -206,6 +209,7 @@ __all__ = [
     "Query",
     "Ragged",
     "Random",
+    "RayEngine",
     "Regression",
     "SRL",
     "Scores",

@@ -114,6 +114,18 @@ class ScoringInterruptedError(AltasksError, KeyboardInterrupt):
         self.partial = partial
 
 
+class WorkerDiedError(AltasksError, RuntimeError):
+    """A worker of an engine ended without an answer. `partial` holds what was scored until then.
+
+    Attributes:
+        partial: a `Scores` over the samples that were finished, or None if there are none.
+    """
+
+    def __init__(self, message: str, partial: object = None) -> None:
+        super().__init__(message)
+        self.partial = partial
+
+
 class LoopWarning(UserWarning):
     """Something about a loop that its user should know and that is no error."""
 

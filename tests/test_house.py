@@ -14,7 +14,7 @@ MODULES = {
 #: Loaded at first use, whoever uses them: each is optional, or slow to import.
 LAZY = {
     "PIL", "accelerate", "cv2", "datasets", "faiss", "httpx", "label_studio_sdk", "matplotlib",
-    "pycocotools", "rapidfuzz", "starlette",
+    "pyarrow", "pycocotools", "rapidfuzz", "ray", "starlette",
     "safetensors", "scipy", "skimage", "sklearn", "timm", "torchvision", "transformers",
     "ultralytics", "uvicorn", "yaml",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from altasks.errors import UntestedVersionWarning
 #: next major version; between the two a warning says that nobody has looked yet.
 TESTED = {
     "datasets": (5, 2),
+    "ray": (2, 60),
     "segmentation-models-pytorch": (0, 6),
     "timm": (1, 0),
     "torch": (2, 15),

@@ -19,6 +19,7 @@ from altasks.errors import (
 #: Argument of a task, a reader, scoring or a strategy -> the option that it comes from.
 _OPTION_OF = {
     "acquisition": "--acquisition",
+    "actors": "--actors",
     "all_labels": "--no-all-labels",
     "arms": "--arm",
     "batch": "--batch",
@@ -34,6 +35,7 @@ _OPTION_OF = {
     "directory": "--model",
     "division": "--regions",
     "dropout": "--dropout",
+    "engine": "--engine",
     "folder": "--pool",
     "format": "--format",
     "frozen_layers": "--frozen-layers",
@@ -49,6 +51,7 @@ _OPTION_OF = {
     "members": "--member",
     "metric": "--metric",
     "model": "--model",
+    "num_gpus": "--num-gpus",
     "options": "--reader-option",
     "p": "--dropout",
     "passes": "--passes",

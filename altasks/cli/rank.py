@@ -69,7 +69,8 @@ def report(job: RankJob, queue: Queue, scores: Scores, data: LabelledData) -> No
     """Print what is in a queue that is written, and draw its contact sheet."""
     request, show = job.request, job.show
     spread = "embeddings" in job.reads
-    summarise(show, request, queue, scores, str(job.acquisition), job.scorer, spread=spread)
+    scorer = job.scorer if request.engine is None else None  # what it saw, it saw in actors
+    summarise(show, request, queue, scores, str(job.acquisition), scorer, spread=spread)
     if "labelled_embeddings" in job.reads and not data.ids:
         show(
             "These picks keep away from each other. Give --labelled, so that they keep away from "

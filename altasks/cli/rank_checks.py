@@ -32,6 +32,11 @@ def check_request(request: RankRequest, ranker: Ranker) -> None:
         hint = "Lines for a pipe: write a file, then read it." if request.out.name else ""
         raise invalid("--out", "the path of a file", repr(str(request.out)), hint=hint)
     ranker.check(request)
+    if request.engine is None:
+        for name in ("address", "actors", "num_gpus"):
+            if getattr(request, name):
+                flag = f"--{name.replace('_', '-')}"
+                raise invalid(flag, "not to be given without --engine ray", "it")
     sheet = request.options.get("sheet")
     paths = {
         option.flag: request.value(option)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from altasks.cli.rankers.base import SAMPLES_AT_ONCE, RankOption
+
+
+class Engine(StrEnum):
+    """Who scores, if not this process; see `altasks.score`."""
+
+    RAY = "ray"
+
 
 #: Of every task. An option without a default has to be given.
 SHARED: tuple[RankOption[Any], ...] = (
@@ -46,5 +54,9 @@ SHARED: tuple[RankOption[Any], ...] = (
     ),
     RankOption("--device", str, "'cpu', 'cuda', ...; where the model is by default.", None),
     RankOption("--seed", int, "Of dropout, ties and random strategies.", 0),
+    RankOption("--engine", Engine, "Score by Ray, on its actors; else in this process.", None),
+    RankOption("--address", str, "With --engine: of a running cluster, or 'auto'.", None),
+    RankOption("--actors", int, "With --engine: how many hold the model.", None, min=1),
+    RankOption("--num-gpus", float, "With --engine: GPUs for each actor.", 0.0, min=0),
     RankOption("--force", bool, "Overwrite --out.", False),
 )

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from altasks.cli.partial import Partial
 from altasks.cli.rank_summary import Printer, unreadable_lines
 from altasks.cli.rankers.base import RankRequest
-from altasks.errors import ScoringInterruptedError, UnreadableSampleError, invalid
+from altasks.errors import (
+    ScoringInterruptedError,
+    UnreadableSampleError,
+    WorkerDiedError,
+    invalid,
+)
 
 if TYPE_CHECKING:
     from altasks.data import Pool
@@ -51,7 +58,7 @@ def score_pool(
         return done
     try:
         found = score(
-            task,
+            task if request.engine is None else partial(build_anew, everywhere(request)),
             left,
             acquisition,
             batch_size=request.samples_at_once,
@@ -59,7 +66,13 @@ def score_pool(
             keep_if_there=kept.asked,
             round=0,
             unreadable="skip" if request.skip_unreadable else "error",
+            engine=engine_of(request),
         )
+    except WorkerDiedError as error:
+        if error.partial is not None:
+            kept.write(_joined(pool, done, error.partial, kept), pool)
+            error.add_note(f"They are in {kept.path}, too; the same command goes on from there.")
+        raise
     except (ScoringInterruptedError, UnreadableSampleError) as error:
         if taken and request.skip_unreadable and isinstance(error, UnreadableSampleError):
             # None of the rest can be read, which is no error beside those that were.
@@ -67,6 +80,37 @@ def score_pool(
         together = _joined(pool, done, error.partial, kept)
         raise _keep_partial(error, together, pool, kept) from error
     return _joined(pool, done, found, kept)
+
+
+def engine_of(request: RankRequest) -> Any:
+    """Return the engine that a request names; None for none."""
+    if request.engine is None:
+        return None
+    from altasks.scoring.by_ray import RayEngine
+
+    return RayEngine(request.actors, address=request.address, num_gpus=request.num_gpus)
+
+
+def build_anew(request: RankRequest) -> Any:
+    """Return the task of a request, built where this is called: in an actor."""
+    from altasks.cli.rankers.find import find_ranker
+
+    return find_ranker(request.task).build(request)
+
+
+def everywhere(request: RankRequest) -> RankRequest:
+    """Return a request whose files are found from any working folder."""
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list):
+            return [whole(one) for one in value]
+        return value.resolve() if isinstance(value, Path) else value
+
+    model = request.model
+    if model is not None and Path(model).exists():
+        model = str(Path(model).resolve())
+    options = {name: whole(value) for name, value in request.options.items()}
+    return replace(request, model=model, pool=request.pool.resolve(), options=options)
 
 
 def _joined(pool: Pool, done: Scores, found: Any, kept: Partial) -> Scores:

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 #: Candidates a shard, for each sample to pick.
 FOR_EACH_PICK = 10
 #: What of a request may differ between machines: where things are, not what they are.
-_PLACES = ("pool", "out", "model", "labelled", "target", "device", "force", "options")
+_PLACES = (
+    *("pool", "out", "model", "labelled", "target", "device", "force", "options"),
+    *("engine", "address", "actors", "num_gpus"),
+)
 
 
 def run_score(order: ScoreOrder, console: Console | None = None) -> None:
@@ -91,16 +94,16 @@ def _scored(job: RankJob, ids: list[str], kept: Partial) -> Scores:
 
 
 def usual_candidates(strategy: Any) -> str:
-    """Return which samples of a shard a strategy is shown: the best, or drawn ones.
+    """Return which samples of a shard a strategy is shown, by what lost least where measured.
 
     Example:
-        >>> from altasks.strategies import Badge, KCenter
-        >>> usual_candidates(Badge()), usual_candidates(KCenter())
-        ('drawn', 'drawn')
+        >>> from altasks.strategies import KCenter, UncertaintyHerding
+        >>> usual_candidates(UncertaintyHerding()), usual_candidates(KCenter())
+        ('score', 'both')
     """
     from altasks.strategies.wrapping import reads_scores
 
-    return "score" if reads_scores(strategy) else "drawn"
+    return "score" if reads_scores(strategy) else "both"
 
 
 def recipe_of(job: RankJob) -> dict[str, Any]:
@@ -150,7 +153,7 @@ def _report(job: RankJob, shard: Shard, scores: Scores, candidates: int) -> None
         f"Scored {len(scores):,} of {len(job.pool):,} samples, shard {shard}, by "
         f"{job.acquisition}{found}"
     )
-    for line in () if job.scorer is None else job.scorer.lines():
+    for line in () if job.scorer is None or request.engine else job.scorer.lines():
         show(line)
     kept = f", with what {request.strategy or 'the strategy'} reads of {candidates:,} of them"
     show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from altasks._internal.frames import frame_columns, frame_index, series_values
@@ -12,11 +13,29 @@ from altasks.data.tables import Table
 from altasks.errors import InvalidInputError, invalid
 
 
+class ParquetTable(NamedTuple):
+    """A Parquet file, or a folder of them, and what of it a pool shows.
+
+    Attributes:
+        path: where it is.
+        rows: how many it has.
+        id_column: with the ids; None: they are row numbers.
+        text_column: with the samples; None: the row without ids and labels.
+        label_column: with the labels; None: none.
+    """
+
+    path: Path
+    rows: int
+    id_column: str | None
+    text_column: str | None
+    label_column: str | None
+
+
 class Rows(NamedTuple):
     """The parts of a pool; see `Pool` for the fields.
 
     `cheap` says whether to fetch a sample costs next to nothing, `place` where a row is, for
-    errors.
+    errors; `table`, where rows are read from one as they are fetched, which.
     """
 
     ids: list[str]
@@ -25,6 +44,7 @@ class Rows(NamedTuple):
     labels: dict[str, Any]
     cheap: bool = True
     place: Callable[[int], str] = row_place
+    table: ParquetTable | None = None
 
 
 class ColumnNames(NamedTuple):

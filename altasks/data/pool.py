@@ -14,6 +14,7 @@ from altasks._internal.arrays import refuse_masked
 from altasks._internal.frames import is_frame, is_series, labels_by_id
 from altasks.data.columns import (
     ColumnNames,
+    ParquetTable,
     Rows,
     from_dataset,
     from_frame,
@@ -22,6 +23,7 @@ from altasks.data.columns import (
 )
 from altasks.data.folders import IMAGE_SUFFIXES, list_folder, passed_over_line
 from altasks.data.label_cells import row_place
+from altasks.data.parquet import from_parquet, is_parquet
 from altasks.data.tables import read_table
 from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
@@ -61,8 +63,10 @@ class Pool:
         in_memory: bool = False,
         passed_over: Mapping[str, str] | None = None,
         concurrent: bool = False,
+        table: ParquetTable | None = None,
     ) -> None:
         self.ids = list(ids)
+        self.table = table
         self.in_memory = in_memory
         self.concurrent = concurrent
         self.positional = positional
@@ -159,6 +163,7 @@ class Pool:
             labels=labels,
             in_memory=self.in_memory,
             concurrent=self.concurrent,
+            table=self.table,
         )
 
 
@@ -179,6 +184,8 @@ def as_pool(
             a `Pool`, returned as it is;
             a dict from id to sample;
             the path of a `.csv`, `.tsv` or `.jsonl` file: one sample a row, its text;
+            the path of a `.parquet` file, or of a folder of them with such a name: one sample a
+            row, its text if there is such a column, read as it is fetched (needs pyarrow);
             the path of a folder: one sample a file (a `Path`), ids are relative paths with `/`;
             a Hugging Face `Dataset`: one sample a row, or the text column if named;
             a data frame (pandas, polars) or a pyarrow table: one sample a row, a dict from column
@@ -216,7 +223,8 @@ def as_pool(
             positional=rows.positional,
             labels=rows.labels,
             in_memory=rows.cheap,
-            concurrent=True,
+            concurrent=rows.table is None,
+            table=rows.table,
         )
     else:
         pool = _without_columns(source, chosen, suffixes)
@@ -232,13 +240,7 @@ def _rows_of(source: Any, chosen: ColumnNames, quoting: str | None) -> Rows | No
         if not os.fspath(source):
             # An unset variable; as a path it would be the working folder and all that is in it.
             raise invalid("pool", "the path of a file or folder", "an empty path")
-        if Path(source).is_dir():
-            return None
-        table = read_table(Path(source), quoting=quoting)
-        try:
-            return from_table(table, chosen)
-        except InvalidInputError as error:
-            raise InvalidInputError(f"{error} The file is {source}.") from error
+        return _rows_of_file(Path(source), chosen, quoting)
     if is_frame(source):
         return from_frame(source, chosen)
     if is_series(source):
@@ -255,6 +257,19 @@ def _rows_of(source: Any, chosen: ColumnNames, quoting: str | None) -> Rows | No
             else "Load it without streaming.",
         )  # fmt: skip
     return from_dataset(source, chosen) if hasattr(source, "features") else None
+
+
+def _rows_of_file(path: Path, chosen: ColumnNames, quoting: str | None) -> Rows | None:
+    """Return the rows of a table; None of a folder."""
+    if is_parquet(path):
+        return from_parquet(path, chosen)
+    if path.is_dir():
+        return None
+    table = read_table(path, quoting=quoting)
+    try:
+        return from_table(table, chosen)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{error} The file is {path}.") from error
 
 
 def _without_columns(source: Any, chosen: ColumnNames, suffixes: Sequence[str] | None) -> Pool:

@@ -78,6 +78,7 @@ def score(
     unreadable: Literal["error", "skip"] = "error",
     calibration: Any = None,
     workers: int | None = None,
+    engine: Any = None,
 ) -> Scores:
     """Score every sample of a pool.
 
@@ -117,6 +118,10 @@ def score(
         workers: threads that read ahead; 0 reads in the caller's, when it is a sample's turn. None:
             what the task says, or one a processor, at most 4. Of a pool of your own one thread at a
             time fetches, unless `Pool(concurrent=True)`. Scores are the same with any number.
+        engine: who scores: None, this process; `"ray"`, or an `altasks.RayEngine` with settings,
+            which also takes the path of a `.parquet` or `.jsonl` file or of a folder, and reads it
+            where it scores. Batches are others there, so that scores differ in the last digits. For
+            `task`, an engine also takes a function without arguments that makes it.
 
     Raises:
         InvalidInputError: for an empty pool, an unknown name in `keep`, draws that are not
@@ -124,6 +129,7 @@ def score(
         UnreadableSampleError: at the end, if samples can't be read; its `skipped` has which and
             why, its `partial` holds the scores of the others. Also with `"skip"` if none can.
         ScoringInterruptedError: on Ctrl-C; its `partial` holds the scores until then.
+        WorkerDiedError: if a worker of an engine dies, likewise.
 
     Example:
         >>> import altasks as al
@@ -133,15 +139,29 @@ def score(
         >>> al.score(Coin(), {"sure": 0.99, "torn": 0.5}, "entropy").top(1)
         ['torn']
     """
+    _check_settings(keep, keep_if_there, batch_size, round, unreadable)
+    if engine is not None:
+        return _score_elsewhere(
+            engine,
+            task,
+            pool,
+            acquisition,
+            batch_size=batch_size,
+            keep=keep,
+            keep_if_there=keep_if_there,
+            progress=progress,
+            round=round,
+            acquisition_options=acquisition_options,
+            keep_in=keep_in,
+            unreadable=unreadable,
+            calibration=calibration,
+            workers=workers,
+        )
     samples = as_pool(pool)
     function = _resolve(task, acquisition, round)
     options = _check_options(function, acquisition_options)
     _check_keep(task, keep)
-    _check_names("keep_if_there", keep_if_there)
     optional = {*keep_if_there} - {*keep}
-    require_whole("batch_size", batch_size, 1)
-    require_whole("round", round, 0)
-    _check_unreadable(unreadable)
     kept = KeptRows(len(samples), _check_folder(keep_in, {*keep, *optional}))
     calibrate = _calibrate_for(task, calibration, round)
     if provides(task, StartsRounds):
@@ -193,6 +213,18 @@ def score(
     scores = _of_rows(reader, values, kept, done)
     if reader.unreadable and (unreadable == "error" or not len(scores)):
         raise reader.error(scores if len(scores) else None)
+    return scores
+
+
+def _score_elsewhere(engine: Any, task: Any, pool: Any, acquisition: Any, **options: Any) -> Scores:
+    """Return the scores that an engine makes, once what it would refuse late is checked."""
+    from altasks.scoring.by_ray import engine_of
+
+    if options.pop("keep_in") is not None:
+        raise invalid("keep_in", "None with an engine", "a folder")
+    if isinstance(acquisition, str):
+        get_acquisition(acquisition)
+    scores: Scores = engine_of(engine).score(task, pool, acquisition, **options)
     return scores
 
 
@@ -271,7 +303,17 @@ def _name_of(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", None) or type(function).__name__)
 
 
-def _check_unreadable(unreadable: str) -> None:
+def _check_settings(
+    keep: Collection[str],
+    keep_if_there: Collection[str],
+    batch_size: int,
+    round: int,
+    unreadable: str,
+) -> None:
+    _check_names("keep", keep)
+    _check_names("keep_if_there", keep_if_there)
+    require_whole("batch_size", batch_size, 1)
+    require_whole("round", round, 0)
     if unreadable not in ("error", "skip"):
         raise invalid("unreadable", "'error' or 'skip'", f"{unreadable!r}")
 
@@ -296,7 +338,6 @@ def _there(names: Collection[str], task: Any, prediction: Prediction | None) -> 
 
 
 def _check_keep(task: Any, keep: Collection[str]) -> None:
-    _check_names("keep", keep)
     if "draws" in keep and provides(task, JointDraws) and not task.joint_draws:
         raise InvalidInputError(
             f"keep: the draws of {type(task).__name__} are not joint (draw k is another function "

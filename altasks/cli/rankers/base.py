@@ -69,6 +69,10 @@ class RankRequest:
         batch_size: samples per call of the model; None for the task's own choice.
         device: `"cpu"`, `"cuda"`, ...; None for the model's own.
         seed: of dropout, ties and random strategies.
+        engine: who scores: `"ray"`; None for this process.
+        address: of the engine's cluster; None for one on this machine.
+        actors: how many of the engine's actors hold the model; None for as many as fit.
+        num_gpus: GPUs for each of them.
         force: whether files that exist are overwritten.
         options: values of the ranker's own options, by name; `value` fills in defaults.
     """
@@ -87,6 +91,10 @@ class RankRequest:
     batch_size: int | None = None
     device: str | None = None
     seed: int = 0
+    engine: str | None = None
+    address: str | None = None
+    actors: int | None = None
+    num_gpus: float = 0.0
     force: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
