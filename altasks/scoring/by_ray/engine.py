@@ -287,7 +287,13 @@ def _ours(error: BaseException | None) -> AltasksError | None:
 
 def _death(error: BaseException, count: int) -> str:
     """Return which actor died, of what as far as Ray knows, and what there is."""
-    said = " ".join(str(error).split())
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = " ".join(lines)
+    if "its creation task" in said:
+        return (
+            f"engine: an actor of Ray couldn't be made: {lines[-1]}. The task, or the function "
+            "that makes it, has to work on every machine: modules installed, files in place."
+        )
     said = said.partition(" Some common causes")[0]  # Ray's list of them, a paragraph
     found = {name: re.search(rf"\b{name}: (\S+)", said) for name in ("pid", "ip")}
     where = [f"{name} {one[1]}" for name, one in found.items() if one is not None]

@@ -52,7 +52,7 @@ class Slow(Lengths):
     """Takes a while for every batch."""
 
     def predict(self, samples):
-        time.sleep(0.5)
+        time.sleep(0.1)
         return super().predict(samples)
 
 
@@ -65,3 +65,8 @@ class Numbers:
         x = torch.tensor(np.array(samples))
         weights = torch.randn(5, 3, 4, generator=torch.Generator().manual_seed(0)).double()
         return al.Categorical.from_logits(torch.einsum("nd,dkc->nkc", x, weights), features=x)
+
+
+def unmade():
+    """Make no task."""
+    raise OSError("no such model")
