@@ -31,7 +31,7 @@ def check_target(path: Path, *, force: bool, argument: str = "--out") -> None:
             hint="Choose another, or overwrite it with --force.",
         )
     if not path.parent.is_dir():
-        hint = ""
+        hint = f"Make it first: mkdir -p {path.parent}."
         if str(path).startswith("~"):
             hint = f"Shells know '~' at the beginning of a word alone: {argument} {path}."
         raise invalid(argument, "a path in an existing folder", f"{str(path)!r}", hint=hint)

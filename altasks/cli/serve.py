@@ -65,7 +65,10 @@ def order_of(given: Mapping[str, Any], own: Mapping[str, Any]) -> ServeOrder:
     """
     if not given["label_studio"]:
         raise invalid(
-            "--label-studio", "it, as there is no other tool to serve", "none of the kind"
+            "--label-studio",
+            "the tool to be served, and this is the only one so far",
+            "no tool",
+            hint="Add --label-studio.",
         )
     names = ("task", "pool", "model", "acquisition", "strategy", "id_column", "batch_size")
     return ServeOrder(

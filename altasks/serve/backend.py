@@ -90,8 +90,13 @@ class LabelStudioBackend:
         for library in ("starlette", "uvicorn"):  # before a model is loaded for nothing
             require(library, "serve", "altasks serve")
         self._secret = Secret(token if token is not None else find_token()[0])
-        check_host(host, allow_network=allow_network)
+        is_open = check_host(host, allow_network=allow_network)
         self._socket = listening(host, port)
+        if is_open:
+            LOG.warning(
+                "%s is open to other machines: whoever reaches it can call, and what passes, the "
+                "token included, is not encrypted. Put a proxy with TLS in front of it.", host,
+            )  # fmt: skip
         try:
             self.port = int(self._socket.getsockname()[1])
             self.address = (address or f"http://{_in_url(host)}:{self.port}").rstrip("/")
@@ -168,8 +173,8 @@ class LabelStudioBackend:
         self.stop()
 
 
-def check_host(host: str, *, allow_network: bool) -> None:
-    """Refuse an address that other machines can reach, unless that is wanted.
+def check_host(host: str, *, allow_network: bool) -> bool:
+    """Return whether other machines can reach an address; refuse it, unless that is wanted.
 
     Raises:
         InvalidInputError: naming what to say.
@@ -180,17 +185,12 @@ def check_host(host: str, *, allow_network: bool) -> None:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
         local = host == "localhost"
-    if local:
-        return
-    if not allow_network:
+    if not local and not allow_network:
         raise invalid(
             "host", "this machine's loopback, such as 127.0.0.1", f"{host!r}",
             hint="Say allow_network=True (--allow-network) if other machines shall call it.",
         )  # fmt: skip
-    LOG.warning(
-        "Listening on %s: whoever reaches this machine can call, and what passes, the token "
-        "included, is not encrypted. Put a proxy with TLS in front of it.", host,
-    )  # fmt: skip
+    return not local
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -210,6 +210,8 @@ def listening(host: str, port: int) -> socket.socket:
         except BaseException:
             made.close()
             raise
+    except (socket.gaierror, UnicodeError) as error:
+        raise invalid("host", "a name or address of this machine", f"{host!r} ({error})") from error
     except (OSError, OverflowError) as error:
         raise invalid(
             "port", "a free port of this machine", f"{host}:{port} ({error})",

@@ -345,6 +345,8 @@ def test_a_fit_that_fails_is_said_and_waits_for_more_labels(open_backend, tmp_pa
 def test_what_can_not_be_served_is_refused(tmp_path, caplog):
     with pytest.raises(InvalidInputError, match="allow_network=True"):
         backend(tmp_path, host="0.0.0.0")
+    with pytest.raises(InvalidInputError, match="host: expected a name or address"):
+        backend(tmp_path, host="no such host", allow_network=True)
     with pytest.raises(InvalidInputError, match="token: expected at least 16"):
         backend(tmp_path, token="short")
     with pytest.raises(InvalidInputError, match="fit_every"):

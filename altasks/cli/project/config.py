@@ -101,7 +101,7 @@ def find_config(given: Path | None) -> Path:
         raise invalid(
             "--project" if given is not None else FILE,
             "the file of a project",
-            f"no {str(path)!r}",
+            f"no {str(path)!r} in {Path.cwd()}" if given is None else f"no {str(path)!r}",
             hint="Make one with `altasks init`, go to its folder, or name it with --project.",
         )
     return path.absolute()

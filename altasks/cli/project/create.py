@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from altasks.cli.project.keys import ASK, FILE, RUN, TOP
 from altasks.cli.project.opened import Opened
 from altasks.cli.project.session import Talk
 from altasks.cli.project.steps import count
-from altasks.errors import invalid
+from altasks.errors import InvalidInputError, UnknownNameError, invalid
 
 #: Optional keys that a new file shows commented out, with an example of each.
 _SHOWN = {
     "ask": {"initial": 20, "acquisition": "margin", "strategy": "top_k", "cold_start": "random"},
     "run": {"budget": 500, "stop": "stabilising_predictions", "fit_after": 20, "every": 60},
 }
+
+#: Keys that options of another name give.
+_OPTIONS = {"labels": "label", "label_columns": "label-column"}
 
 #: Keys that are given as paths from where the command is typed.
 _PATHS = ("pool", "model", "test")
@@ -102,8 +106,9 @@ def create(
     trial = folder / f".{FILE}.tmp"
     try:
         write_lines(trial, text.splitlines())
-        with contextlib.chdir(folder):
+        with contextlib.chdir(folder), _as_typed(trial.name):
             project = Opened(read_config(trial))
+            _check_model(project)
             samples = len(project.pool)
             shown = _first(project)
             _ = project.request
@@ -113,6 +118,31 @@ def create(
     talk(f"Wrote {target}: {count(samples, 'sample')} for {top['task']}. The first: {shown}")
     talk("Next: altasks ask --out batch.csv")
     talk.result({"project": str(target), "pool": samples, "next": "altasks ask"})
+
+
+def _check_model(project: Opened) -> None:
+    """Refuse a path that isn't there; a name on a hub is looked up when the model is loaded."""
+    model = project.config.top.get("model")
+    if model is None or Path(model).expanduser().exists():
+        return
+    if Path(model).is_absolute() or model.startswith((".", "~")) or "\\" in model:
+        raise project.config.fault("model", "an existing folder or file", repr(model))
+
+
+@contextlib.contextmanager
+def _as_typed(trial: str) -> Iterator[None]:
+    """Raise errors of a file that goes away with the options that its keys came from."""
+    try:
+        yield
+    except (InvalidInputError, UnknownNameError) as error:
+        message = re.sub(rf" \([^()]*{re.escape(trial)}(?:, line \d+)?\)", "", str(error))
+        key = re.match(r"([a-z_]+)((?:\.\w+)?): ", message)
+        if key is not None and key[2]:
+            message = f"--set {key[1]}{key[2]}=...: {message[key.end() :]}"
+        elif key is not None and key[1] in TOP:
+            option = _OPTIONS.get(key[1], key[1]).replace("_", "-")
+            message = f"--{option}: {message[key.end() :]}"
+        raise type(error)(message) from error
 
 
 def _from(folder: Path, named: str) -> str:

@@ -84,7 +84,8 @@ def take(
             seconds = {row.id: row.seconds for row in mine if row.seconds is not None}
             seconds = {name: spent for name, spent in seconds.items() if name in labels}
             if labels:
-                told += _tell(loop, labels, seconds, who, replace_labels)
+                places = {row.id: row.place for row in mine}
+                told += _tell(loop, labels, seconds, who, replace_labels, places)
             if skips := [row.id for row in mine if row.skip]:
                 skipped += loop.skip(skips, annotator=who)
     return Told(told, skipped, len(seen) - told - skipped, len(rows) - len(said))
@@ -96,13 +97,16 @@ def _tell(
     seconds: Mapping[str, float | None],
     who: str,
     replace_labels: bool,
+    places: Mapping[str, str],
 ) -> int:
     spent = {name: one for name, one in seconds.items() if one is not None}
     try:
         return loop.tell(labels, annotator=who, replace=replace_labels, seconds=spent)
     except LabelConflictError as error:
-        error.add_note("In the shell, corrections are taken with --replace.")
-        raise
+        message = str(error).removeprefix("labels: ").replace("replace=True", "--replace")
+        message = message.replace("annotator=.", "--annotator NAME.")
+        place = next((place for name, place in places.items() if repr(name) in message), "labels")
+        raise LabelConflictError(f"{place}: {message}") from error
 
 
 def _waves(rows: Sequence[LabelRow], annotator: str) -> list[dict[str, list[LabelRow]]]:

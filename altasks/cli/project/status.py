@@ -66,10 +66,12 @@ def next_step(found: dict[str, Any], *, is_fitted: bool) -> str:
     """Return the command that goes on from here."""
     if found["tool"] == "simulated":
         return "altasks run"
-    if found["open"]:
-        return "altasks sync" if found["tool"] else "altasks tell FILE"
+    if found["open"] and found["tool"]:
+        return "altasks sync"
     if found["labelled"] and not is_fitted:
         return "altasks fit"
+    if found["open"]:
+        return "altasks tell FILE"
     left = found["pool"] - found["labelled"] - found["skipped"]
     return "altasks ask" if left > 0 else "altasks export --out FILE"
 
@@ -93,5 +95,6 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     for one in [one for one in found["rounds"] if one["metrics"]][-5:]:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in one["metrics"].items())
         lines.append(f"  round {one['round']}, {one['labelled']:,} labels: {shown}")
-    lines.append(f"Next: {found['next']}")
+    more = ", or altasks tell FILE for what is open" if found["open"] else ""
+    lines.append(f"Next: {found['next']}{more if found['next'] == 'altasks fit' else ''}")
     return lines

@@ -77,7 +77,11 @@ class LabelStudio:
         made = converter or converter_for(task, self.pool.at(0) if len(self.pool) else None)
         token = token or os.environ.get("LABEL_STUDIO_API_KEY")
         if not token:
-            raise invalid("token", "an access token, or LABEL_STUDIO_API_KEY", "none")
+            raise invalid(
+                "token", "an access token", "none",
+                hint="Label Studio shows yours under Account & Settings; put it into the "
+                "environment: export LABEL_STUDIO_API_KEY=...",
+            )  # fmt: skip
         url = url or os.environ.get("LABEL_STUDIO_URL") or "http://localhost:8080"
         self._server = Server(url, token)
         found = self._project(project, made, annotations)

@@ -40,7 +40,12 @@ class Server:
     def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url) if isinstance(url, str) else None
         if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-            raise invalid("url", "the address of a Label Studio, 'https://...'", type(url).__name__)
+            hidden = not isinstance(url, str) or "@" in url  # it may hold a password
+            raise invalid(
+                "url",
+                "the address of a Label Studio, http://... or https://...",
+                "another address" if hidden else repr(url[:80]),
+            )
         if parts.username or parts.password:
             raise invalid("url", "an address without a user or password", "one with", hint="token=")
         self.url = url.rstrip("/")

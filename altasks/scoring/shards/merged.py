@@ -227,6 +227,7 @@ def _check_numbers(paths: Sequence[Path], found: Sequence[Part]) -> None:
             "parts",
             f"all {of} shards",
             f"{len(found)}; {', '.join(missing[:_SHOWN])}{more} missing",
+            hint=f"Score what is missing (--shard {missing[0]}), or name its file too.",
         )
 
 

@@ -181,3 +181,19 @@ def test_the_tables_on_the_page_are_read(tmp_path):
 
 def test_options_of_a_reader_need_one(tmp_path):
     assert "format" in fault_of(tmp_path, GOOD + '[reader]\nimages = "x"\n')
+
+
+def test_init_speaks_of_the_options_that_were_typed(shell):
+    (shell.folder / "numbers.csv").write_text("nr,message\n1,hello\n")
+    words = ["init", "--task", "text-classification", "--label", "a", "--label", "b"]
+    for more, said in (
+        (["--pool", "nmbers.csv"], "--pool: expected an existing file or folder"),
+        (["--pool", "numbers.csv"], "--set options.text_column=...: expected one of the columns"),
+        (["--pool", "numbers.csv", "--set", "options.text_column=message", "--model", "../encodr"],
+         "--model: expected an existing folder or file, found '../encodr'"),
+    ):  # fmt: skip
+        refused = shell.run(*words, *more, ok=False)
+        assert refused.exit_code == 2
+        assert said in " ".join(refused.output.split())
+        assert ".tmp" not in refused.output
+    assert not (shell.folder / "altasks.toml").exists()

@@ -34,6 +34,31 @@ def test_from_init_to_export(project, answers):
     assert {row["annotator"] for row in said} == {"ada"}
 
 
+def test_a_row_left_open_does_not_put_off_the_fit(project, answers):
+    shell = project
+    shell.run("ask", "--out", "batch.csv")
+    shell.fill("batch.csv", answers, count=4)
+    shell.run("tell", "batch.csv")
+    assert shell.json("status")["next"] == "altasks fit"
+    said = shell.run("status").stdout
+    assert "Next: altasks fit, or altasks tell FILE for what is open" in said
+    shell.run("fit")
+    assert shell.json("status")["next"] == "altasks tell FILE"
+
+
+def test_another_label_by_the_same_person_is_named_by_its_line(project, answers):
+    shell = project
+    name, other = next(iter(answers)), next(n for n in set(answers.values()) if n != answers["n0"])
+    shell.run("ask")
+    (shell.folder / "one.csv").write_text(f"id,label\n{name},{answers[name]}\n")
+    (shell.folder / "two.csv").write_text(f"id,label\n{name},{other}\n")
+    shell.run("tell", "one.csv")
+    refused = shell.run("tell", "two.csv", ok=False)
+    assert "two.csv, line 2" in refused.output
+    assert "--replace" in refused.output
+    assert "--annotator NAME" in refused.output
+
+
 def test_what_is_asked_is_what_python_asks(project, answers):
     """The shell is the loop: same seed, same picks."""
     shell = project
