@@ -50,7 +50,7 @@ def test_what_can_not_be_is_named_by_its_option(more, words, monkeypatch):
 
 def test_a_tool_has_to_be_named_and_a_token_long(monkeypatch, tmp_path):
     found = CliRunner().invoke(app, ["serve", *GIVEN[1:], "--model", "m"])
-    assert "--label-studio: expected it" in found.output
+    assert "Add --label-studio." in found.output
     pytest.importorskip("uvicorn", reason="needs the extra serve")
     (tmp_path / "token").write_text("tooshort\n")
     found = CliRunner().invoke(

@@ -72,7 +72,7 @@ def test_columns_that_are_not_there_and_other_files_are_refused(tmp_path):
         with pytest.raises(InvalidInputError, match=f"{option}: expected one of the columns"):
             al.as_pool(path, **{option: "none"})
     twice = write(tmp_path / "twice.parquet", id=["r"] * 25)
-    with pytest.raises(InvalidInputError, match="'r' in rows 0 and 1"):
+    with pytest.raises(InvalidInputError, match="'r' in row 0 and row 1"):
         al.as_pool(twice)
     (tmp_path / "other.parquet").write_text("text")
     with pytest.raises(InvalidInputError, match="a Parquet file"):

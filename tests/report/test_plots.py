@@ -58,7 +58,7 @@ def test_bad_input_is_named(tmp_path):
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"altasks\[plots\]"):
+    with pytest.raises(MissingExtraError, match=r"'\.\[plots\]'"):
         plot_learning_curves(tmp_path / "a.png", [1, 2], {"a": [[0.1, 0.2]]})
 
 

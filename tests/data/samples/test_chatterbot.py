@@ -56,5 +56,5 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "chatterbot_corpus", None)
-    with pytest.raises(MissingExtraError, match=r"altasks\[demo\]"):
+    with pytest.raises(MissingExtraError, match=r"'\.\[demo\]'"):
         load_chatterbot()

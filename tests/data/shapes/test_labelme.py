@@ -175,7 +175,8 @@ def test_sizes_that_contradict_the_image(folder, write):
         (shape("rectangle", [[0, 0], [1, 1]], label="cow"), "one of the classes 'cat', 'dog'"),
         (shape("rectangle", [[1, 1], [1, 5]]), "x1 < x2"),
         (shape("mask", [[0, 0], [1, 1]], mask="%%"), "2 x 2, found no base64"),
-        (shape("mask", [[0, 0], [1, 1]], mask="aGVsbG8="), "2 x 2, found Unidentified"),
+        # Where Ultralytics was imported, PIL looks for a plugin first, and misses that.
+        (shape("mask", [[0, 0], [1, 1]], mask="aGVsbG8="), "2 x 2, found (Unidentified|ModuleNot)"),
         (shape("mask", [[0, 0], [1, 1]], mask=png(CUT)), "2 x 2, found one of 3 x 2"),
         (shape("mask", [[0, 0], [1, 1]]), "2 x 2"),
     ],

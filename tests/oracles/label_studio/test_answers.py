@@ -99,5 +99,5 @@ def test_it_is_known_by_name_and_says_what_it_needs(monkeypatch):
     with pytest.raises(InvalidInputError, match="LABEL_STUDIO_API_KEY"):
         al.LabelStudio(task, ["a.png"], "title")
     if importlib.util.find_spec("label_studio_sdk") is None:
-        with pytest.raises(MissingExtraError, match=r"altasks\[label-studio\]"):
+        with pytest.raises(MissingExtraError, match=r"'\.\[label-studio\]'"):
             al.LabelStudio(task, ["a.png"], "title", token="t")
