@@ -1,8 +1,8 @@
 """Other tools' packages, in this environment or in one of their own.
 
-Some need other versions of packages than ours. They run in a process of the Python that
-`ALTASKS_PEER_PYTHON` names: of an environment with datumaro 1.13, label-studio-sdk 2.1,
-argilla 2.8 and pypxml 5.1, as `.ci/run` makes one.
+Some need other versions of packages than ours, or than each other. They run in a process of a
+Python that `ALTASKS_PEER_PYTHON` names, several separated as in PATH: of environments with datumaro
+1.13, label-studio-sdk 2.1 and argilla 2.8, and with pypxml 5.1, as `.ci/run` makes them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 @functools.cache
 def python_with(package: str) -> str | None:
     """Return the Python that has a package, or None."""
-    for python in (sys.executable, os.environ.get("ALTASKS_PEER_PYTHON")):
+    for python in (sys.executable, *os.environ.get("ALTASKS_PEER_PYTHON", "").split(os.pathsep)):
         asked = f"import importlib.util, sys; sys.exit(not importlib.util.find_spec({package!r}))"
         if python and not subprocess.run([python, "-c", asked], check=False).returncode:
             return python
@@ -35,7 +35,7 @@ def run_with(package: str, *arguments: Any) -> str:
     """
     python = python_with(package)
     if python is None:
-        pytest.skip(f"needs {package}, here or in the environment of ALTASKS_PEER_PYTHON")
+        pytest.skip(f"needs {package}, here or in an environment of ALTASKS_PEER_PYTHON")
     done = subprocess.run(
         [python, *map(str, arguments)], capture_output=True, text=True, check=False
     )
